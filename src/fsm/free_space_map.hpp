@@ -1,0 +1,33 @@
+// fsm/free_space_map.hpp — which page of a table has room for a row.
+//
+// Why:    D11: heap's FSM fork format and tree, in our pool; own search.
+// Invariants: F1 the map is a hint: a wrong value costs a visit, never correctness.
+// Locking: takes and releases latches of FSM pages; call without latches on heap pages where stated (*),
+//         elsewhere an exclusive latch on a heap page may be held (heap page before FSM page).
+// Errors: may longjmp (I/O).
+// WAL:    none of its own; updates are hints (mark_dirty_hint) and are repeated by redo of heap records.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::fsm {
+
+BlockNo find(Relation rel, Size needed);                                                // (*)
+BlockNo record_and_find(Relation rel, BlockNo old_block, Size old_avail, Size needed);  // (*)
+void record(Relation rel, BlockNo block, Size avail);
+Size recorded(Relation rel, BlockNo block);  // 0 when the map has no such page
+// Propagates leaf maxima of heap blocks [first, end) to the upper levels.
+void update_upper(Relation rel, BlockNo first, BlockNo end);
+// New pages [first, end) with `avail` bytes each, in one go.
+void record_range(Relation rel, BlockNo first, BlockNo end, Size avail);
+// FSM blocks left when the heap has `heap_blocks`; clears the tail of the last kept page.
+// InvalidBlockNumber when the map needs no truncation.
+BlockNo prepare_truncate(Relation rel, BlockNo heap_blocks);
+// Redo: leaf only, no search; creates the fork if missing.
+void redo_record(const RelFileNode &node, BlockNo heap_block, Size avail);
+void redo_truncate(const RelFileNode &node, BlockNo heap_blocks);
+int category_of(Size avail) noexcept;  // 0..255 as stored
+Size category_to_avail(int category) noexcept;
+
+}  // namespace glassheap::fsm

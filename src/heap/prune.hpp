@@ -1,0 +1,47 @@
+// heap/prune.hpp — removing dead versions of one page, and collapsing HOT chains.
+//
+// Locking: prune_on_access takes the cleanup latch if it can have it at once; prune_page wants it held.
+// Errors: may longjmp before its critical section.
+// WAL:    RecordType::prune (with freeze plans and VM bits in the same record).
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+#include "mvcc/freeze.hpp"
+
+namespace glassheap::heap {
+
+// Called by scans and index fetches with a pin and no latch: prunes when the page's hint says that it pays.
+void prune_on_access(Relation rel, const buffer::PinnedPage &page);
+
+struct PruneRequest {
+    GlobalVisState *vistest;      // used unless oldest_xmin is valid
+    TransactionId oldest_xmin;    // vacuum's fixed horizon (InvalidTransactionId: use vistest)
+    TransactionId old_snap_xmin;  // old_snapshot_threshold, InvalidTransactionId if unused
+    TimestampTz old_snap_ts;
+    const mvcc::FreezeCutoffs *freeze;  // nullptr: do not freeze
+    Buffer vmbuf;          // pinned VM page covering the block, or InvalidBuffer: leave the VM alone
+    bool mark_unused_now;  // table without indexes: dead items become unused at once
+};
+struct PruneOutcome {
+    int removed;  // tuples whose storage was reclaimed
+    int live;     // tuples that count as live for reltuples
+    int recently_dead;
+    int lp_dead;  // dead line pointers on the page after pruning
+    SlotNo dead_slots[page::kMaxTuplesPerPage];
+    int frozen;              // tuples frozen
+    bool has_storage_items;  // some line pointer still has storage or redirects (page cannot be truncated
+                             // away)
+    bool all_visible;        // as far as this pass can tell, ignoring lp_dead
+    bool all_frozen;
+    TransactionId visibility_cutoff_xid;
+    TransactionId new_relfrozenxid;  // oldest ids left on the page (in/out with the caller's running minimum)
+    MultiXactId new_relminmxid;
+    bool vm_set;  // VM bits were set here (vm_bits)
+    std::uint8_t vm_bits;
+};
+// Prunes, and freezes and sets VM bits if asked to; one critical section, one record, nothing written when
+// nothing changes.  Sets *page's full/prune hints.
+void prune_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest &request, PruneOutcome *out);
+
+}  // namespace glassheap::heap

@@ -1,0 +1,48 @@
+// scan/scans.hpp — everything the table AM needs of scans; one .cpp per kind.
+// Errors: may longjmp.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::scan {
+
+// sequential (scan/seq.cpp); flags as in tableam.h (ScanOptions)
+TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key, ParallelTableScanDesc pscan,
+                    uint32 flags);
+void end(TableScanDesc scan);
+void rescan(TableScanDesc scan, ScanKeyData *key, bool set_params, bool allow_strat, bool allow_sync,
+            bool allow_pagemode);
+bool next(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot);
+void set_tid_range(TableScanDesc scan, ItemPointer mintid, ItemPointer maxtid);
+bool next_tid_range(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot);
+// bitmap (scan/bitmap.cpp)
+bool bitmap_next_block(TableScanDesc scan, TBMIterateResult *result);
+bool bitmap_next_tuple(TableScanDesc scan, TBMIterateResult *result, TupleTableSlot *slot);
+// sample (scan/sample.cpp)
+bool sample_next_block(TableScanDesc scan, SampleScanState *state);
+bool sample_next_tuple(TableScanDesc scan, SampleScanState *state, TupleTableSlot *slot);
+// analyze (scan/analyze.cpp)
+bool analyze_next_block(TableScanDesc scan, BlockNo block, BufferAccessStrategy strategy);
+bool analyze_next_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *live, double *dead,
+                        TupleTableSlot *slot);
+// index fetch (scan/index_fetch.cpp)
+IndexFetchTableData *index_fetch_begin(Relation rel);
+void index_fetch_reset(IndexFetchTableData *fetch);
+void index_fetch_end(IndexFetchTableData *fetch);
+bool index_fetch_tuple(IndexFetchTableData *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
+                       bool *call_again, bool *all_dead);
+TransactionId index_delete_tuples(Relation rel, TM_IndexDeleteOp *op);
+// by tid (scan/tid.cpp)
+bool fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
+bool tid_valid(TableScanDesc scan, ItemPointer tid);
+void get_latest_tid(TableScanDesc scan, ItemPointer tid);
+bool tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot);
+// index build (scan/index_build.cpp)
+double index_build_range(Relation table, Relation index, IndexInfo *info, bool allow_sync, bool anyvisible,
+                         bool progress, BlockNo start, BlockNo count, IndexBuildCallback callback,
+                         void *callback_state, TableScanDesc scan);
+void index_validate(Relation table, Relation index, IndexInfo *info, Snapshot snapshot,
+                    ValidateIndexState *state);
+
+}  // namespace glassheap::scan

@@ -1,0 +1,28 @@
+// scan/slot.hpp — handing a row to the executor (D8, SLOTS.md R1 to R11).
+//
+// Why:    slots are TTSOpsHeapTuple whose tuple points into the page; the scan holds the pin.
+// Errors: store_in_place never longjmps unless the slot owned memory; store_copy allocates.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace glassheap::scan {
+
+// The tuple's bytes stay in the page: the caller keeps the pin as long as the slot may be read (R2).
+inline void store_in_place(TupleTableSlot *slot, const HeapTupleData &tuple) {
+    auto *heap_slot = reinterpret_cast<HeapTupleTableSlot *>(slot);
+    if (TTS_SHOULDFREE(slot)) [[unlikely]]
+        ::ExecClearTuple(slot);
+    heap_slot->tupdata = tuple;
+    heap_slot->tuple = &heap_slot->tupdata;
+    heap_slot->off = 0;
+    slot->tts_nvalid = 0;
+    slot->tts_flags = static_cast<uint16>(slot->tts_flags & ~TTS_FLAG_EMPTY);
+    slot->tts_tid = tuple.t_self;
+    slot->tts_tableOid = tuple.t_tableOid;
+}
+// A copy in the slot's own memory (no scan holds a pin: R3, R4).
+void store_copy(TupleTableSlot *slot, HeapTuple tuple);
+
+}  // namespace glassheap::scan

@@ -1,0 +1,54 @@
+// vm/visibility_map.hpp — the all-visible and all-frozen bits of each heap page.
+//
+// Why:    D2: stock format, in shared_buffers, because the stock executor reads it there; setting and
+//         clearing are ours, in the same WAL record as the heap page's change.
+// Invariants: V1 a bit is set only while the heap page's PD_ALL_VISIBLE is set under its exclusive latch.
+//         V2 whoever clears PD_ALL_VISIBLE clears the bits in the same critical section and record.
+// Locking: pin before latching heap pages (it may read); lock after the heap page's latch.
+//         VmClear locks at most two VM buffers, in block order.
+// Errors: pin may longjmp; everything noexcept may stand in a critical section.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::vm {
+
+inline constexpr std::uint8_t kAllVisibleBit = 0x01;
+inline constexpr std::uint8_t kAllFrozenBit = 0x02;
+inline constexpr std::uint8_t kBothBits = 0x03;
+
+// Pins the VM page covering `heap_block` into *vmbuf (released and replaced if it is another one).
+// Extends the fork as needed.
+void pin(Relation rel, BlockNo heap_block, Buffer *vmbuf);
+bool pin_covers(BlockNo heap_block, Buffer vmbuf) noexcept;
+// Bits of a heap block; *vmbuf as in pin, but does not extend (0 for a missing map page).
+std::uint8_t status(Relation rel, BlockNo heap_block, Buffer *vmbuf);
+
+// Changes bits on a VM page that the caller has locked exclusively, inside a critical section; marks it
+// dirty; returns whether anything changed.  The caller's record registers the buffer.
+bool clear_bits_locked(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) noexcept;
+bool set_bits_locked(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) noexcept;
+std::uint8_t get_bits(Buffer vmbuf, BlockNo heap_block) noexcept;
+
+// Locks the VM pages of one or two heap blocks exclusively for the length of a change; equal buffers are
+// locked once; InvalidBuffer is skipped.
+class VmLock {
+public:
+    VmLock(Buffer first, Buffer second = InvalidBuffer);
+    void unlock();
+    ~VmLock() { unlock(); }
+    VmLock(const VmLock &) = delete;
+    VmLock &operator=(const VmLock &) = delete;
+
+private:
+    Buffer a_ = InvalidBuffer;
+    Buffer b_ = InvalidBuffer;
+};
+
+// Redo of a record that registered a VM buffer as block reference `block_id`: reads it through
+// PostgreSQL's buffers and sets or clears the bits of `heap_block` unless the page is newer.
+void redo_clear(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits);
+void redo_set(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits);
+
+}  // namespace glassheap::vm

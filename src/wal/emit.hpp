@@ -1,0 +1,104 @@
+// wal/emit.hpp — writing our records.
+//
+// Why:    operations decide, edit the page, and call one of these inside their PageChange.
+// Invariants: W1 called with every registered page exclusively latched (VM buffers locked), marked dirty.
+//         W2 sets the LSN of every page it registers.
+//         W3 never called for relations that do not need WAL: the caller asks RelationNeedsWAL.
+// Errors: noexcept in spirit: stands in a critical section.  What may fail (space for many block
+//         references) is asked for before it, by reserve_*.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+#include "wal/records.hpp"
+
+namespace glassheap::wal {
+
+struct InsertLog {
+    Relation rel;
+    const buffer::PinnedPage *page;
+    HeapTuple tuple;  // as put on the page
+    SlotNo slot;
+    bool init_page;
+    Buffer cleared_vm;  // InvalidBuffer: PD_ALL_VISIBLE was not set
+    int options;        // HEAP_INSERT_*
+};
+XLogRecPtr emit_insert(const InsertLog &log);
+
+struct MultiInsertLog {
+    Relation rel;
+    const buffer::PinnedPage *page;
+    HeapTuple *tuples;
+    const SlotNo *slots;
+    int count;
+    bool init_page;
+    bool last;  // of the command
+    Buffer vm;  // to be cleared, or with all_frozen_set: its bits were set
+    bool all_frozen_set;
+    int options;
+    char *scratch;  // kPageSize bytes, allocated by the caller before the critical section
+};
+XLogRecPtr emit_multi_insert(const MultiInsertLog &log);
+
+struct RemoveLog {
+    Relation rel;
+    const buffer::PinnedPage *page;
+    SlotNo slot;
+    page::XmaxMark mark;
+    Buffer cleared_vm;
+    HeapTuple old_key;  // nullptr, or what REPLICA IDENTITY wants (logical only)
+    bool partition_move;
+    bool speculative_abort;  // taking back a failed speculative insertion
+};
+XLogRecPtr emit_remove(const RemoveLog &log);
+
+struct UpdateLog {
+    Relation rel;
+    const buffer::PinnedPage *old_page;
+    const buffer::PinnedPage *new_page;  // may be the same
+    HeapTuple old_tuple;                 // pointing into old_page, after the change
+    HeapTuple new_tuple;                 // pointing into new_page
+    page::XmaxMark old_mark;
+    Buffer cleared_vm_old;
+    Buffer cleared_vm_new;  // may equal cleared_vm_old
+    HeapTuple old_key;
+    bool init_page;
+    bool hot;
+};
+XLogRecPtr emit_update(const UpdateLog &log);
+
+// A row lock (also of later versions of an update chain).
+struct LockLog {
+    const buffer::PinnedPage *page;
+    Relation rel;
+    SlotNo slot;
+    page::XmaxMark mark;
+    Buffer cleared_frozen_vm;  // VM buffer whose all-frozen bit was cleared, or InvalidBuffer
+};
+XLogRecPtr emit_lock(const LockLog &log);
+XLogRecPtr emit_confirm(Relation rel, const buffer::PinnedPage &page, SlotNo slot);
+
+struct PruneLog {
+    Relation rel;
+    const buffer::PinnedPage *page;
+    std::span<const page::Redirect> redirected;
+    std::span<const SlotNo> now_dead;
+    std::span<const SlotNo> now_unused;
+    std::span<const page::FreezePlan> frozen;
+    TransactionId latest_removed_xid;
+    Buffer vm;  // its bits were set to vm_bits, or InvalidBuffer
+    std::uint8_t vm_bits;
+};
+XLogRecPtr emit_prune(const PruneLog &log);
+XLogRecPtr emit_vacuum(Relation rel, const buffer::PinnedPage &page, std::span<const SlotNo> unused,
+                       TransactionId latest_removed_xid, Buffer vm, std::uint8_t vm_bits);
+XLogRecPtr emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm, std::uint8_t vm_bits,
+                        TransactionId cutoff_xid);
+// Image of a page whose unlogged bytes changed (buffer::HintImageLogger).
+XLogRecPtr emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy);
+// Images of pages built outside the pool (rewrite, copy_data): sets their LSN.  At most 16 at a time;
+// opens its own critical section.
+void log_new_pages(const RelFileNode &node, ForkNumber fork, const BlockNo *blocks, char **pages, int count);
+XLogRecPtr emit_fsm_truncate(const RelFileNode &node, BlockNo heap_blocks);
+
+}  // namespace glassheap::wal
