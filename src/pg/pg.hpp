@@ -25,10 +25,11 @@
 #endif
 
 extern "C" {
-// clang-format off: postgres.h must come first
+// clang-format off
+#include "postgres.h"  // must come first
+
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "postgres.h"
 // clang-format on
 #include "access/genam.h"
 #include "access/heapam.h"
