@@ -1,16 +1,69 @@
-# glassheap: PGXS build.  CMakeLists.txt builds the unit tests and benchmarks.
+# glassheap: the module is built with PGXS; CMakeLists.txt builds the unit tests and benchmarks.
+#
+#   make demo            install what is missing, build, and watch a real workload run (KEEP=1: leave it running)
+#   make check           the same set-up, then every test; ends with "N passed, N failed"
+#   make                 build the module;   make install   put it into the server of PG_CONFIG
+#   make help            everything else
+#
+# SPDX-License-Identifier: PostgreSQL
+
+# Goals of our own need no PGXS: on a fresh machine they install it first.
+GH_GOALS := help demo check check-gates check-unit check-valgrind check-regress check-isolation check-tap \
+	check-upstream check-browser deps format tidy bench
+ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
+
+GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
+export GH_ROOT PG_CONFIG KEEP
+
+.PHONY: $(GH_GOALS)
+
+help:
+	@sed -n 's/^##//p' $(GH_ROOT)tools/README.md
+demo:
+	@$(GH_ROOT)tools/demo/demo
+check:
+	@$(GH_ROOT)tools/check
+check-gates check-unit check-valgrind check-regress check-isolation check-tap check-browser:
+	@$(GH_ROOT)tools/check $(@:check-%=%)
+check-upstream:
+	@$(GH_ROOT)test/upstream/run
+deps:
+	@$(GH_ROOT)tools/deps all
+format:
+	@cd $(GH_ROOT) && clang-format -i $$(git ls-files '*.cpp' '*.hpp')
+tidy:
+	@$(GH_ROOT)tools/tidy
+bench:
+	@$(GH_ROOT)tools/bench
+
+else  # ------------------------------------------------------------------------------------- PGXS
+
+# With `make -f /elsewhere/Makefile` objects land in the current directory (tools/check uses it to
+# build a second time with assertions).
+GH_SRC := $(patsubst %/,%,$(dir $(firstword $(MAKEFILE_LIST))))
+
 MODULE_big = glassheap
 EXTENSION = glassheap
-DATA = glassheap--1.0.sql
+DATA = $(notdir $(wildcard $(GH_SRC)/glassheap--*.sql))
 PGFILEDESC = "glassheap - heap rebuilt: table access method on a buffer pool of its own"
 
 # Every .cpp below src/ belongs to the module; pure files include base/pure.hpp first.
-SOURCES := $(sort $(wildcard src/*.cpp src/*/*.cpp))
+SOURCES := $(patsubst $(GH_SRC)/%,%,$(sort $(wildcard $(GH_SRC)/src/*.cpp $(GH_SRC)/src/*/*.cpp)))
 OBJS = $(SOURCES:.cpp=.o)
+
+# Tests against a running server that preloads the module: make installcheck.  Each file stands alone;
+# the extension is created in the test database before.
+REGRESS = $(patsubst $(GH_SRC)/sql/%.sql,%,$(sort $(wildcard $(GH_SRC)/sql/*.sql)))
+REGRESS_OPTS = --inputdir=$(GH_SRC) --load-extension=glassheap
+ISOLATION = $(patsubst $(GH_SRC)/specs/%.spec,%,$(sort $(wildcard $(GH_SRC)/specs/*.spec)))
+ISOLATION_OPTS = --load-extension=glassheap
 
 GH_CHECKS ?= 0
 PG_CONFIG ?= pg_config
-PG_CPPFLAGS = -Isrc -isystem $(shell $(PG_CONFIG) --includedir-server) -DGH_CHECKS=$(GH_CHECKS) -MMD -MP
+ifeq (,$(shell $(PG_CONFIG) --pgxs 2>/dev/null))
+$(error PostgreSQL's server headers are missing (no usable $(PG_CONFIG)): sudo apt-get install postgresql-server-dev-15, or make deps)
+endif
+PG_CPPFLAGS = -I$(GH_SRC)/src -isystem $(shell $(PG_CONFIG) --includedir-server) -DGH_CHECKS=$(GH_CHECKS) -MMD -MP
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
 	-Wall -Wextra -Wshadow -Werror -Wno-register -Wno-declaration-after-statement \
 	-Wno-missing-field-initializers
@@ -20,9 +73,17 @@ PG_CXXFLAGS += -Wno-volatile
 endif
 override with_llvm = no
 
-EXTRA_CLEAN = $(SOURCES:.cpp=.d)
+# Objects of another GH_CHECKS level must not be linked together: a changed level rebuilds everything.
+GH_STAMP := .gh_checks
+$(shell [ "$$(cat $(GH_STAMP) 2>/dev/null)" = "$(GH_CHECKS)" ] || echo "$(GH_CHECKS)" >$(GH_STAMP))
+$(shell mkdir -p . $(sort $(dir $(OBJS))))
+
+EXTRA_CLEAN = $(SOURCES:.cpp=.d) $(GH_STAMP) build
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+$(OBJS): $(GH_STAMP)
 -include $(SOURCES:.cpp=.d)
+
+endif
