@@ -65,7 +65,7 @@ $(error PostgreSQL's server headers are missing (no usable $(PG_CONFIG)): sudo a
 endif
 PG_CPPFLAGS = -I$(GH_SRC)/src -isystem $(shell $(PG_CONFIG) --includedir-server) -DGH_CHECKS=$(GH_CHECKS) -MMD -MP
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
-	-Wall -Wextra -Wshadow -Werror -Wno-register -Wno-declaration-after-statement \
+	-Wall -Wextra -Wshadow -Werror -Wno-register \
 	-Wno-missing-field-initializers
 # g++ only: PostgreSQL's critical section macros
 ifneq (,$(findstring g++,$(shell $(CXX) --version 2>/dev/null | head -1)))
