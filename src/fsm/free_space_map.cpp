@@ -37,7 +37,7 @@ BlockNo fork_blocks(Relation rel, BlockNo wanted) {
         else
             cached = 0;
     }
-    return cached == InvalidBlockNumber ? ::smgrnblocks(smgr, FSM_FORKNUM) : cached;
+    return cached;
 }
 
 bool lock_for_extension(Relation rel) {
