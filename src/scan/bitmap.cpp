@@ -1,0 +1,115 @@
+// scan/bitmap.cpp — bitmap heap scans: the rows of one block that an index has named.
+//
+// Why:    an exact bitmap names roots of HOT chains, of which the visible member is wanted; a lossy one names
+//         the block only, and every visible row of it is handed out (the executor rechecks the condition).
+// Invariants: M1 on a page that the snapshot sees as a whole, a root is visible itself or redirects to the
+//            row that is: no tuple header is looked at (no version on such a page has a successor).
+// Locking: none on return; the page stays pinned until the next block, rescan or end.
+// Errors: may longjmp.
+// See:    PG: access/heap/heapam_handler.c (facts)
+// SPDX-License-Identifier: PostgreSQL
+#include "heap/fetch.hpp"
+#include "heap/prune.hpp"
+#include "scan/page_rows.hpp"
+#include "scan/scan_desc.hpp"
+#include "scan/scans.hpp"
+#include "scan/slot.hpp"
+
+namespace glassheap::scan {
+
+namespace {
+
+// How many rows ahead of the one handed out tuples are fetched into the processor's cache.
+constexpr int kTouchAhead = 4;
+
+void touch_row(const RowScan &scan, int index) noexcept {
+    if (index < scan.row_count)
+        __builtin_prefetch(scan.page.data() + scan.page.view().line(scan.rows[index]).offset());
+}
+
+// M1: the row that line pointer `root` stands for, or kInvalidSlot.
+SlotNo row_of_root(page::PageView view, SlotNo root) noexcept {
+    const SlotNo last = view.max_slot();
+    if (root < 1 || root > last) return kInvalidSlot;
+    page::LinePointer line = view.line(root);
+    if (line.is_normal()) return root;
+    if (!line.is_redirect()) return kInvalidSlot;
+    const SlotNo target = line.redirect_to();
+    return target >= 1 && target <= last && view.line(target).is_normal() ? target : kInvalidSlot;
+}
+
+// Rows of a page seen as a whole.
+int pick_known_rows(RowScan &scan, const TBMIterateResult *result) {
+    int count = 0;
+    for (int i = 0; i < result->ntuples; ++i) {
+        const SlotNo row = row_of_root(scan.page.view(), result->offsets[i]);
+        if (row != kInvalidSlot) scan.row_buffer[count++] = row;
+    }
+    return count;
+}
+
+int pick_visible_members(RowScan &scan, const TBMIterateResult *result) {
+    int count = 0;
+    for (int i = 0; i < result->ntuples; ++i) {
+        ItemPointerData tid;
+        HeapTupleData tuple;
+        ItemPointerSet(&tid, result->blockno, result->offsets[i]);
+        if (heap::hot_search(scan.rel(), &tid, scan.page, scan.base.rs_snapshot, &tuple, nullptr, true))
+            scan.row_buffer[count++] = ItemPointerGetOffsetNumber(&tid);
+    }
+    return count;
+}
+
+void list_rows(RowScan &scan, const TBMIterateResult *result) {
+    Snapshot snapshot = scan.base.rs_snapshot;
+    if (result->ntuples < 0) {
+        const PageRows found = visible_rows(scan.rel(), scan.page, snapshot, true, scan.row_buffer);
+        scan.rows = found.rows;
+        scan.row_count = found.count;
+        return;
+    }
+    scan.rows = scan.row_buffer;
+    scan.row_count = IsMVCCSnapshot(snapshot) && sees_whole_page(scan.rel(), scan.page, snapshot)
+                         ? pick_known_rows(scan, result)
+                         : pick_visible_members(scan, result);
+}
+
+}  // namespace
+
+bool bitmap_next_block(TableScanDesc sscan, TBMIterateResult *result) {
+    RowScan &scan = row_scan(sscan);
+    scan.cursor = 0;
+    scan.row_count = 0;
+    // Blocks added after the scan began hold nothing that the snapshot sees.  But under SERIALIZABLE every
+    // row that the index leads to must be looked at.
+    if (!IsolationIsSerializable() && result->blockno >= scan.block_count) return false;
+
+    if (!scan.page.valid() || scan.block != result->blockno) {
+        scan.page.release();
+        scan.block = result->blockno;
+        scan.page = buffer::read_page(scan.rel(), MAIN_FORKNUM, result->blockno);
+    }
+    heap::prune_on_access(scan.rel(), scan.page);
+
+    scan.page.latch_share();
+    list_rows(scan, result);
+    scan.page.unlatch();
+    for (int i = 0; i < kTouchAhead; ++i) touch_row(scan, i);
+    return scan.row_count > 0;
+}
+
+bool bitmap_next_tuple(TableScanDesc sscan, TBMIterateResult *, TupleTableSlot *slot) {
+    RowScan &scan = row_scan(sscan);
+    if (scan.cursor >= scan.row_count) return false;
+    const SlotNo row = scan.rows[scan.cursor];
+    touch_row(scan, scan.cursor + kTouchAhead);
+    ++scan.cursor;
+
+    HeapTupleData tuple;
+    row_at(scan, row, &tuple);
+    pgstat_count_heap_fetch(scan.rel());
+    store_in_place(slot, tuple);
+    return true;
+}
+
+}  // namespace glassheap::scan

@@ -1,0 +1,274 @@
+// scan/index_delete.cpp — which entries of an index page lead to nothing but dead rows?
+//
+// Why:    an index AM about to split a page asks first.  In a simple call every TID it names is looked up;
+//         in a bottom-up call only the few table blocks that promise most, and only as long as each one
+//         brings something (the index page is locked exclusively all the while).
+// Invariants: D1 TIDs are visited block by block, one pin and one share latch per block.
+//         D2 the number of TIDs left in `op` covers every deletable one, and is 0 when there is none.
+//         D3 bottom-up: at most kBlocksMax blocks; the order of blocks is most promising first, the size of
+//            groups in powers of two so that equal groups fall back to block order.
+// Locking: share latches on table pages, under the index page's lock.
+// Errors: ERRCODE_INDEX_CORRUPTED for TIDs that no index entry may have.
+// See:    PG: access/heap/heapam.c (facts), access/tableam.h (contract), access/nbtree/README
+// SPDX-License-Identifier: PostgreSQL
+#include "heap/fetch.hpp"
+#include "mvcc/visibility.hpp"
+#include "scan/scans.hpp"
+
+namespace glassheap::scan {
+
+namespace {
+
+constexpr int kBlocksMax = 6;        // blocks visited by a bottom-up call
+constexpr int kNeighbourBlocks = 3;  // blocks this near each other count as contiguous
+constexpr int kPromisingMin = 4;     // fewer promising TIDs than this are noise
+
+BlockNo block_of(const TM_IndexDelete &entry) noexcept {
+    return ItemPointerGetBlockNumber(&entry.tid);
+}
+
+// ---- the order of visits
+
+// Shell sort: entries mostly come in order, runs are short, and qsort's calls would show up in profiles.
+void sort_by_tid(TM_IndexDelete *entries, int count) noexcept {
+    static_assert(sizeof(TM_IndexDelete) <= 8);
+    constexpr int kGaps[] = {1750, 701, 301, 132, 57, 23, 10, 4, 1};
+    for (const int gap : kGaps) {
+        for (int i = gap; i < count; ++i) {
+            const TM_IndexDelete moving = entries[i];
+            int hole = i;
+            while (hole >= gap &&
+                   ::ItemPointerCompare(&entries[hole - gap].tid, const_cast<ItemPointer>(&moving.tid)) > 0) {
+                entries[hole] = entries[hole - gap];
+                hole -= gap;
+            }
+            entries[hole] = moving;
+        }
+    }
+}
+
+struct BlockGroup {  // the TIDs of one table block
+    std::int16_t promising;
+    std::int16_t count;
+    std::int16_t first;
+};
+
+int group_by_block(const TM_IndexDeleteOp &op, BlockGroup *groups) noexcept {
+    int count = 0;
+    for (int i = 0; i < op.ndeltids; ++i) {
+        const TM_IndexDelete &entry = op.deltids[i];
+        if (i == 0 || block_of(entry) != block_of(op.deltids[i - 1]))
+            groups[count++] = {0, 0, static_cast<std::int16_t>(i)};
+        BlockGroup &group = groups[count - 1];
+        ++group.count;
+        if (op.status[entry.id].promising) ++group.promising;
+    }
+    for (int i = 0; i < count; ++i) {
+        const auto promising = static_cast<uint32>(std::max<int>(groups[i].promising, kPromisingMin));
+        groups[i].promising = static_cast<std::int16_t>(::pg_nextpower2_32(promising));
+    }
+    return count;
+}
+
+bool promises_more(const BlockGroup &a, const BlockGroup &b) noexcept {
+    if (a.promising != b.promising) return a.promising > b.promising;
+    const uint32 size_a = ::pg_nextpower2_32(static_cast<uint32>(a.count));
+    const uint32 size_b = ::pg_nextpower2_32(static_cast<uint32>(b.count));
+    if (size_a != size_b) return size_a > size_b;
+    return a.first < b.first;  // block order
+}
+
+// How many of the first blocks in line lie close together: those are cheap to visit one after the other.
+int count_favorable(const BlockGroup *groups, int count, const TM_IndexDelete *entries) noexcept {
+    int favorable = 1;
+    while (favorable < count) {
+        const auto before = static_cast<std::int64_t>(block_of(entries[groups[favorable - 1].first]));
+        const auto here = static_cast<std::int64_t>(block_of(entries[groups[favorable].first]));
+        if (here < before - kNeighbourBlocks || here > before + kNeighbourBlocks) break;
+        ++favorable;
+    }
+    return favorable;
+}
+
+// Bottom-up: keeps the TIDs of the most promising blocks, most promising first.  Returns the number of
+// favorable blocks.
+int keep_promising_blocks(TM_IndexDeleteOp *op) {
+    auto *groups = static_cast<BlockGroup *>(::palloc(sizeof(BlockGroup) * static_cast<Size>(op->ndeltids)));
+    auto *kept =
+        static_cast<TM_IndexDelete *>(::palloc(sizeof(TM_IndexDelete) * static_cast<Size>(op->ndeltids)));
+    const int all = group_by_block(*op, groups);
+    const int count = std::min(all, kBlocksMax);
+    std::partial_sort(groups, groups + count, groups + all, promises_more);
+    const int favorable = count_favorable(groups, count, op->deltids);
+
+    int entries = 0;
+    for (int i = 0; i < count; ++i) {
+        std::copy_n(op->deltids + groups[i].first, groups[i].count, kept + entries);
+        entries += groups[i].count;
+    }
+    std::copy_n(kept, entries, op->deltids);
+    op->ndeltids = entries;
+    ::pfree(kept);
+    ::pfree(groups);
+    return favorable;
+}
+
+// ---- announcing blocks ahead of the visit
+
+struct Announcer {
+    Relation rel;
+    const TM_IndexDeleteOp *op;
+    int next;
+
+    void announce(int blocks) {
+        for (; next < op->ndeltids && blocks > 0; ++next) {
+            if (next > 0 && block_of(op->deltids[next]) == block_of(op->deltids[next - 1])) continue;
+            buffer::prefetch(rel, MAIN_FORKNUM, block_of(op->deltids[next]), 1);
+            --blocks;
+        }
+    }
+};
+
+// ---- one TID
+
+void complain(const TM_IndexDeleteOp &op, const TM_IndexDelete &entry, const char *what) {
+    ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                    errmsg_internal("index \"%s\" is corrupt: heap tid (%u,%u) in block %u at offset %u %s",
+                                    RelationGetRelationName(op.irel), block_of(entry),
+                                    ItemPointerGetOffsetNumber(&entry.tid), op.iblknum,
+                                    op.status[entry.id].idxoffnum, what)));
+}
+
+// The index page is locked, so vacuum cannot be half-way through it: its TIDs must lead to roots.
+void check_entry(const TM_IndexDeleteOp &op, const TM_IndexDelete &entry, page::PageView view) {
+    const SlotNo row = ItemPointerGetOffsetNumber(&entry.tid);
+    if (row > view.max_slot()) complain(op, entry, "points past the last line pointer of its heap page");
+    const page::LinePointer line = view.line(row);
+    if (!line.is_used()) complain(op, entry, "points to an unused line pointer");
+    if (line.has_storage() && (view.tuple(row).infomask2 & page::kHeapOnly) != 0)
+        complain(op, entry, "points to a heap-only tuple");
+}
+
+// Moves *horizon past what the chain rooted at `row` removes.  Dead line pointers need no look: the prune
+// that made them has logged its own horizon.
+void advance_horizon(const buffer::PinnedPage &page, SlotNo row, TransactionId *horizon) {
+    const page::PageView view = page.view();
+    TransactionId expected_xmin = InvalidTransactionId;
+    while (row >= 1 && row <= view.max_slot()) {
+        const page::LinePointer line = view.line(row);
+        if (line.is_redirect()) {
+            row = line.redirect_to();
+            continue;
+        }
+        if (!line.is_normal()) return;
+        auto *header = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
+        if (TransactionIdIsValid(expected_xmin) &&
+            !TransactionIdEquals(HeapTupleHeaderGetXmin(header), expected_xmin))
+            return;
+        mvcc::advance_latest_removed_xid(header, horizon);
+        if (!HeapTupleHeaderIsHotUpdated(header)) return;
+        row = ItemPointerGetOffsetNumber(&header->t_ctid);
+        expected_xmin = mvcc::update_xid(header);
+    }
+}
+
+// ---- the walk
+
+struct Walk {
+    Relation rel;
+    TM_IndexDeleteOp *op;
+    SnapshotData *non_vacuumable;
+    buffer::PinnedPage page;
+    Announcer announcer;
+    TransactionId horizon = InvalidTransactionId;
+    int favorable = 0;  // bottom-up: blocks still to be visited at full patience
+    int target_bytes = 0;
+    int freed_bytes = 0;
+    int freed_before_block = 0;
+    bool target_met = false;
+
+    bool worth_another_block() noexcept;
+    void visit(BlockNo block);
+    bool judge(const TM_IndexDelete &entry);
+};
+
+// Bottom-up only.  Patience decays with every block that is not near the one before it.
+bool Walk::worth_another_block() noexcept {
+    if (target_met) return false;
+    const bool first = !page.valid();
+    if (!first && freed_bytes == freed_before_block) return false;  // the last block brought nothing
+    freed_before_block = freed_bytes;
+    if (favorable > 0)
+        --favorable;
+    else
+        target_bytes /= 2;
+    return true;
+}
+
+void Walk::visit(BlockNo block) {
+    if (page.valid()) {
+        page.unlatch();
+        page.release();
+    }
+    page = buffer::read_page(rel, MAIN_FORKNUM, block);
+    announcer.announce(1);
+    page.latch_share();
+}
+
+// Is the entry deletable?  Marks it and accounts for it if so.
+bool Walk::judge(const TM_IndexDelete &entry) {
+    check_entry(*op, entry, page.view());
+    TM_IndexStatus &status = op->status[entry.id];
+    if (!status.knowndeletable) {
+        ItemPointerData tid = entry.tid;
+        HeapTupleData tuple;
+        if (heap::hot_search(rel, &tid, page, non_vacuumable, &tuple, nullptr, true)) return false;
+        status.knowndeletable = true;
+        if (op->bottomup) {
+            freed_bytes += status.freespace;
+            if (freed_bytes >= target_bytes) target_met = true;
+        }
+    }
+    advance_horizon(page, ItemPointerGetOffsetNumber(&entry.tid), &horizon);
+    return true;
+}
+
+int announce_distance(Relation rel) {
+    // Looking the tablespace up reads catalogs: not while an index page of that very catalog is locked.
+    return IsCatalogRelation(rel) ? maintenance_io_concurrency
+                                  : ::get_tablespace_maintenance_io_concurrency(rel->rd_rel->reltablespace);
+}
+
+}  // namespace
+
+TransactionId index_delete_tuples(Relation rel, TM_IndexDeleteOp *op) {
+    GH_ASSERT(op->ndeltids > 0);
+    SnapshotData non_vacuumable;
+    InitNonVacuumableSnapshot(non_vacuumable, ::GlobalVisTestFor(rel));
+    sort_by_tid(op->deltids, op->ndeltids);
+
+    Walk walk{.rel = rel, .op = op, .non_vacuumable = &non_vacuumable, .page = {}, .announcer = {rel, op, 0}};
+    walk.target_bytes = op->bottomupfreespace;
+    int distance = announce_distance(rel);
+    if (op->bottomup) {
+        walk.favorable = keep_promising_blocks(op);
+        distance = std::min(distance, walk.favorable);
+    }
+    walk.announcer.announce(distance);
+
+    int kept = 0;
+    for (int i = 0; i < op->ndeltids; ++i) {
+        const TM_IndexDelete &entry = op->deltids[i];
+        if (!walk.page.valid() || walk.page.block() != block_of(entry)) {
+            if (op->bottomup && !walk.worth_another_block()) break;
+            walk.visit(block_of(entry));
+        }
+        if (walk.judge(entry)) kept = i + 1;
+    }
+    walk.page.unlatch();
+    walk.page.release();
+    op->ndeltids = kept;
+    return walk.horizon;
+}
+
+}  // namespace glassheap::scan

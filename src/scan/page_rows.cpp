@@ -1,0 +1,237 @@
+// scan/page_rows.cpp — the visible rows of a page, and the reading of a block by scans.
+//
+// Why:    see page_rows.hpp.  Three ways, cheapest first:
+//         1. the page is known to be visible to everybody (PD_ALL_VISIBLE), or all its inserters are known
+//            to be committed and older than the snapshot (D9): only line pointers are looked at;
+//         2. tuples that nobody deleted or locked are judged by their inserter alone, whose fate is looked up
+//            once per page; no hint bit is set, so reading dirties nothing; afterwards the result is kept
+//            with the frame for way 1;
+//         3. everything else is asked of mvcc::satisfies, row by row.
+// Invariants: P1 way 1 and 2 only for ordinary MVCC snapshots outside conflict tracking and recovery.
+//         P2 what is remembered for way 1 holds for every later snapshot: all inserters committed, nothing
+//            deleted or locked.
+// Locking: share latch held by the caller; load_block takes and releases it.
+// Errors: may longjmp with the latch held (LWLockReleaseAll).
+// See:    PG: access/heap/heapam.c (facts), SLOTS.md "Traps".
+// SPDX-License-Identifier: PostgreSQL
+#include "scan/page_rows.hpp"
+
+#include "debug/stop_points.hpp"
+#include "heap/prune.hpp"
+#include "mvcc/visibility.hpp"
+#include "scan/scan_desc.hpp"
+
+namespace glassheap::scan {
+
+namespace {
+
+struct RowNumbers {
+    SlotNo numbers[page::kMaxTuplesPerPage];
+    constexpr RowNumbers() noexcept : numbers{} {
+        for (int i = 0; i < page::kMaxTuplesPerPage; ++i) numbers[i] = static_cast<SlotNo>(i + 1);
+    }
+};
+
+constexpr RowNumbers kRowNumbers;
+
+// What the inserter of a tuple means for the snapshot at hand.
+enum class Inserter : std::uint8_t { visible, invisible, ask };
+
+// The inserter judged last on this page: pages mostly hold rows of few transactions.
+struct InserterCache {
+    TransactionId xid = InvalidTransactionId;
+    bool hinted = false;
+    Inserter verdict = Inserter::ask;
+    bool committed = false;
+};
+
+Inserter judge_inserter(TransactionId xid, bool hinted_committed, Snapshot snapshot, bool *committed) {
+    *committed = false;
+    // Our own rows depend on the command counter.
+    if (!hinted_committed && ::TransactionIdIsCurrentTransactionId(xid)) return Inserter::ask;
+    if (::XidInMVCCSnapshot(xid, snapshot)) return Inserter::invisible;
+    if (!hinted_committed && !::TransactionIdDidCommit(xid)) return Inserter::ask;  // lets the hint be set
+    *committed = true;
+    return Inserter::visible;
+}
+
+// Way 2 for one tuple; `ask` when it must be looked at properly.
+Inserter judge_unlocked(const page::TupleHead &head, Snapshot snapshot, InserterCache *cache) {
+    if ((head.infomask & (page::kXmaxInvalid | page::kMoved)) != page::kXmaxInvalid) return Inserter::ask;
+    const std::uint16_t xmin_bits = head.infomask & page::kXminFrozen;
+    if (xmin_bits == page::kXminFrozen) return Inserter::visible;
+    if (xmin_bits == page::kXminInvalid) return Inserter::invisible;
+    if (!TransactionIdIsNormal(head.xmin)) return Inserter::ask;
+    const bool hinted = xmin_bits == page::kXminCommitted;
+    if (head.xmin != cache->xid || hinted != cache->hinted) {
+        cache->verdict = judge_inserter(head.xmin, hinted, snapshot, &cache->committed);
+        cache->xid = head.xmin;
+        cache->hinted = hinted;
+    }
+    return cache->verdict;
+}
+
+// Line pointers of a page that is visible as a whole.
+PageRows every_normal_row(page::PageView view, SlotNo *buffer) {
+    const int last = view.max_slot();
+    const char *lines = view.bytes() + page::kHeaderSize;
+    constexpr std::uint32_t kStateMask = 3U << 15;
+    constexpr std::uint32_t kNormal = static_cast<std::uint32_t>(page::LineState::normal) << 15;
+    std::uint32_t differing = 0;
+    for (int i = 0; i < last; ++i) {
+        std::uint32_t bits;
+        std::memcpy(&bits, lines + static_cast<std::size_t>(i) * page::kLinePointerSize, sizeof bits);
+        differing |= (bits & kStateMask) ^ kNormal;
+    }
+    if (differing == 0 && last <= page::kMaxTuplesPerPage) return {kRowNumbers.numbers, last};
+
+    int count = 0;
+    for (int i = 1; i <= last; ++i) {
+        if (view.line(static_cast<SlotNo>(i)).is_normal()) buffer[count++] = static_cast<SlotNo>(i);
+    }
+    return {buffer, count};
+}
+
+struct RowJudge {
+    Relation rel;
+    const buffer::PinnedPage &page;
+    Snapshot snapshot;
+    bool shortcuts;  // way 2 is allowed (P1)
+    bool tracked;    // reads are reported to conflict detection
+    bool lock_rows;
+    bool rememberable;  // so far every tuple is as P2 wants it
+    Xid newest_inserter;
+    InserterCache cache;
+
+    bool sees(SlotNo row);
+    bool sees_slowly(SlotNo row, const page::TupleHead &head);
+    void note_inserter(const page::TupleHead &head) noexcept;
+};
+
+void RowJudge::note_inserter(const page::TupleHead &head) noexcept {
+    if ((head.infomask & page::kXminFrozen) == page::kXminFrozen) return;
+    // The frozen xid precedes every normal one.
+    if (::TransactionIdPrecedes(newest_inserter, head.xmin)) newest_inserter = head.xmin;
+}
+
+bool RowJudge::sees_slowly(SlotNo row, const page::TupleHead &head) {
+    rememberable = false;
+    HeapTupleData tuple;
+    tuple.t_len = page.view().line(row).length();
+    ItemPointerSet(&tuple.t_self, page.block(), row);
+    tuple.t_tableOid = RelationGetRelid(rel);
+    tuple.t_data = reinterpret_cast<HeapTupleHeader>(const_cast<page::TupleHead *>(&head));
+
+    const bool visible = mvcc::satisfies(&tuple, snapshot, &page);
+    if (!tracked) return visible;
+    if (visible && lock_rows)
+        ::PredicateLockTID(rel, &tuple.t_self, snapshot, HeapTupleHeaderGetXmin(tuple.t_data));
+    mvcc::check_serializable_read(visible, rel, &tuple, &page, snapshot);
+    return visible;
+}
+
+bool RowJudge::sees(SlotNo row) {
+    const page::TupleHead &head = page.view().tuple(row);
+    if (!shortcuts) return sees_slowly(row, head);
+    switch (judge_unlocked(head, snapshot, &cache)) {
+        case Inserter::visible:
+            note_inserter(head);
+            return true;
+        case Inserter::invisible:
+            rememberable = false;
+            return false;
+        case Inserter::ask:
+            break;
+    }
+    return sees_slowly(row, head);
+}
+
+bool is_plain_snapshot(Snapshot snapshot) noexcept {
+    return snapshot->snapshot_type == SNAPSHOT_MVCC && !snapshot->takenDuringRecovery;
+}
+
+// How far ahead of a scan the operating system is told what comes next.
+constexpr BlockNo kReadAheadBlocks = 64;
+
+// Announces the next window when the block just read was not in the pool.
+void read_ahead(RowScan &scan, BlockNo block) {
+    const BlockNo first = std::max(block + 1, scan.read_ahead_until);
+    const BlockNo end = std::min(scan.block_count, block + 1 + kReadAheadBlocks);
+    // Half a window is still announced: let it be used up first.
+    if (first >= end || first > block + 1 + kReadAheadBlocks / 2) return;
+    buffer::prefetch(scan.rel(), MAIN_FORKNUM, first, static_cast<int>(end - first));
+    scan.read_ahead_until = end;
+}
+
+}  // namespace
+
+bool sees_whole_page(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot) {
+    if (snapshot->takenDuringRecovery) return false;
+    bool whole = page.view().all_visible();
+    if (!whole && snapshot->snapshot_type == SNAPSHOT_MVCC) {
+        const Xid newest = page.known_all_committed_upto();
+        whole = newest != kInvalidXid && ::TransactionIdPrecedes(newest, snapshot->xmin);
+    }
+    return whole && !::CheckForSerializableConflictOutNeeded(rel, snapshot);
+}
+
+PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot, bool lock_rows,
+                      SlotNo *buffer) {
+    const page::PageView view = page.view();
+    if (sees_whole_page(rel, page, snapshot)) return every_normal_row(view, buffer);
+
+    const bool tracked = ::CheckForSerializableConflictOutNeeded(rel, snapshot);
+    const bool shortcuts = !tracked && is_plain_snapshot(snapshot);
+    RowJudge judge{.rel = rel,
+                   .page = page,
+                   .snapshot = snapshot,
+                   .shortcuts = shortcuts,
+                   .tracked = tracked,
+                   .lock_rows = lock_rows,
+                   .rememberable = shortcuts,
+                   .newest_inserter = kFrozenXid,
+                   .cache = {}};
+    int count = 0;
+    const int last = view.max_slot();
+    for (int i = 1; i <= last; ++i) {
+        const auto row = static_cast<SlotNo>(i);
+        if (view.line(row).is_normal() && judge.sees(row)) buffer[count++] = row;
+    }
+    GH_ASSERT(count <= page::kMaxTuplesPerPage);
+    if (judge.rememberable && count > 0) page.remember_all_committed_upto(judge.newest_inserter);
+    return {buffer, count};
+}
+
+void leave_block(RowScan &scan) noexcept {
+    scan.page.release();
+    scan.block = kInvalidBlock;
+    scan.row_count = 0;
+    scan.lean_count = 0;
+}
+
+void load_block(RowScan &scan, BlockNo block) {
+    GH_ASSERT(block < scan.block_count);
+    leave_block(scan);
+    // At least once per page: levels above do not run while pages of dead rows are skipped.
+    CHECK_FOR_INTERRUPTS();
+
+    Relation rel = scan.rel();
+    const int64 reads_before = pgBufferUsage.shared_blks_read;
+    scan.page = buffer::read_page(rel, MAIN_FORKNUM, block, scan.ring);
+    scan.block = block;
+    if (pgBufferUsage.shared_blks_read != reads_before) read_ahead(scan, block);
+    if (!scan.in_page_mode()) return;
+
+    heap::prune_on_access(rel, scan.page);
+    GH_STOP_POINT("scan-before-latch");
+    Snapshot snapshot = scan.base.rs_snapshot;
+    scan.page.latch_share();
+    ::TestForOldSnapshot(snapshot, rel, scan.page.data());
+    const PageRows found = visible_rows(rel, scan.page, snapshot, false, scan.row_buffer);
+    scan.page.unlatch();
+    scan.rows = found.rows;
+    scan.row_count = found.count;
+    if (scan.base.rs_nkeys == 0 && old_snapshot_threshold < 0) scan.lean_count = found.count;
+}
+
+}  // namespace glassheap::scan

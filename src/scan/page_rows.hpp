@@ -1,0 +1,27 @@
+// scan/page_rows.hpp — which rows of one page does a snapshot see?
+//
+// Why:    asked once per page, not once per row: pages that everybody sees need no look at tuple headers at
+//         all, and on the others each inserting transaction is judged once (D9).
+// Locking: the page is pinned and latched share.
+// Errors: may longjmp (commit log look-ups, serialization failures).
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::scan {
+
+// Does the snapshot see every tuple of the page, without asking the tuples?  Never under SERIALIZABLE
+// conflict tracking (each read must be reported) and never for snapshots taken during recovery.
+bool sees_whole_page(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot);
+
+struct PageRows {
+    const SlotNo *rows;  // ascending; the caller's buffer, or a shared 1, 2, 3 ... when the page has no gaps
+    int count;
+};
+// The line pointers of the tuples visible to `snapshot`.  `lock_rows`: take predicate locks on them (bitmap
+// scans; a sequential scan has locked the whole relation).
+PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot, bool lock_rows,
+                      SlotNo *buffer);
+
+}  // namespace glassheap::scan

@@ -1,0 +1,83 @@
+// scan/scan_desc.hpp — the state of one scan of a table, shared by the kinds of scan.
+//
+// Why:    D8: slots point into the page, so the scan holds the pin; sequential, bitmap, sample, TID range
+//         and ANALYZE scans differ in how they choose blocks and rows, not in what they hold.
+// Invariants: S1 `page` is pinned while the row last handed out may be read: until the next fetch, rescan
+//            or end (SLOTS.md R2, R7); no latch outlives a call, but ANALYZE's share latch on its block.
+//         S2 in page mode rows[0 .. row_count) are the visible line pointers of `page`, ascending; `rows`
+//            is either row_buffer or the shared list 1, 2, 3 ... of a page without gaps.
+//         S3 lean_count is row_count while next() may serve rows without further checks (page mode, no scan
+//            keys, no old-snapshot check), else 0.
+//         S4 `cursor` indexes rows in page mode; `row` is the line pointer last handed out in row mode.
+// Locking: none held on return.
+// Errors: the scan descriptor is abandonable: scan_end is not called after an error; the pin belongs to the
+//         resource owner of the fetch, everything else to the memory context.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::scan {
+
+struct RowScan {
+    TableScanDescData base;  // must be first: core knows nothing else
+
+    // ---- set at begin and rescan
+    BlockNo block_count;  // of the table when the scan began
+    BlockNo start_block;  // where a forward scan starts (synchronized scans: somewhere)
+    BlockNo blocks_left;  // limit of a restricted scan, counted down; kInvalidBlock: all
+    buffer::AccessRing *ring;
+    ParallelBlockTableScanWorkerData *worker;  // parallel scans: this process's share
+
+    // ---- position
+    bool started;
+    BlockNo block;             // the one `page` holds; kInvalidBlock before the first and after the last
+    BlockNo read_ahead_until;  // blocks before this one were announced to the operating system
+    buffer::PinnedPage page;
+    int cursor;
+    int row_count;
+    int lean_count;
+    SlotNo row;
+    const SlotNo *rows;
+    SlotNo row_buffer[page::kMaxTuplesPerPage];
+
+    bool in_page_mode() const noexcept { return (base.rs_flags & SO_ALLOW_PAGEMODE) != 0; }
+    Relation rel() const noexcept { return base.rs_rd; }
+};
+static_assert(std::is_standard_layout_v<RowScan> && offsetof(RowScan, base) == 0);
+
+inline RowScan &row_scan(TableScanDesc scan) noexcept {
+    return *reinterpret_cast<RowScan *>(scan);
+}
+
+// Pins `block` instead of the page held now; in page mode prunes and lists the visible rows (page_rows.cpp).
+void load_block(RowScan &scan, BlockNo block);
+// Drops the page: nothing is current any more.
+void leave_block(RowScan &scan) noexcept;
+// Restricts a scan that has not started to `count` blocks from `first` (kInvalidBlock: all).
+void set_limits(RowScan &scan, BlockNo first, BlockNo count) noexcept;
+// Blocks gone through so far, for progress reports (synchronized and parallel scans start in the middle).
+BlockNo blocks_done(const RowScan &scan) noexcept;
+BlockNo blocks_total(const RowScan &scan) noexcept;
+
+// The row at a line pointer known to be normal on the pinned page.
+inline void row_at(const RowScan &scan, SlotNo row, HeapTupleData *tuple) noexcept {
+    const page::LinePointer line = scan.page.view().line(row);
+    tuple->t_len = line.length();
+    ItemPointerSet(&tuple->t_self, scan.block, row);
+    tuple->t_tableOid = RelationGetRelid(scan.base.rs_rd);
+    tuple->t_data = reinterpret_cast<HeapTupleHeader>(scan.page.data() + line.offset());
+}
+
+// One fetch state of an index scan: the page of the row last fetched stays pinned (R2).
+struct IndexFetch {
+    IndexFetchTableData base;  // must be first
+    buffer::PinnedPage page;
+};
+static_assert(std::is_standard_layout_v<IndexFetch> && offsetof(IndexFetch, base) == 0);
+
+inline IndexFetch &index_fetch(IndexFetchTableData *fetch) noexcept {
+    return *reinterpret_cast<IndexFetch *>(fetch);
+}
+
+}  // namespace glassheap::scan

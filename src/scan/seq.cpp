@@ -1,0 +1,359 @@
+// scan/seq.cpp — sequential and TID range scans: forward, backward, parallel, synchronized.
+//
+// Why:    the order of rows must be heap's, so the rules of where a scan starts, turns round and ends are
+//         heap's too, including what is strange about them: a scan that fell off its end starts anew.
+// Invariants: Q1 row mode (any snapshot that is not MVCC) judges row by row under the share latch, because
+//            what such a snapshot sees may change while the page is pinned; page mode judges once.
+//         Q2 `started` is false before the first block and after the last one.
+// Locking: none on return; see scan_desc.hpp.
+// Errors: may longjmp.
+// See:    PG: access/heap/heapam.c (facts), access/table/tableam.c, access/common/syncscan.c
+// SPDX-License-Identifier: PostgreSQL
+#include "buffer/setup.hpp"
+#include "debug/stop_points.hpp"
+#include "heap/prune.hpp"
+#include "mvcc/visibility.hpp"
+#include "scan/scan_desc.hpp"
+#include "scan/scans.hpp"
+#include "scan/slot.hpp"
+
+namespace glassheap::scan {
+
+namespace {
+
+ParallelBlockTableScanDesc shared_position(const RowScan &scan) noexcept {
+    return reinterpret_cast<ParallelBlockTableScanDesc>(scan.base.rs_parallel);
+}
+
+// ---- begin and rescan
+
+// Large tables: recycle few frames, and join others that read the same table.
+void choose_ring_and_start(RowScan &scan, bool keep_start) {
+    const bool large =
+        !RelationUsesLocalBuffers(scan.rel()) && scan.block_count > static_cast<BlockNo>(NBuffers / 4);
+    const bool wants_ring = large && (scan.base.rs_flags & SO_ALLOW_STRAT) != 0;
+    bool synchronized = large && (scan.base.rs_flags & SO_ALLOW_SYNC) != 0 && synchronize_seqscans;
+
+    if (wants_ring && scan.ring == nullptr) scan.ring = buffer::make_ring(buffer::RingKind::bulk_read);
+    if (!wants_ring && scan.ring != nullptr) {
+        buffer::free_ring(scan.ring);
+        scan.ring = nullptr;
+    }
+
+    if (scan.base.rs_parallel != nullptr) {
+        synchronized = scan.base.rs_parallel->phs_syncscan;
+    } else if (!keep_start) {
+        // A rescan keeps its start, so that rewinding a cursor brings the same rows in the same order.
+        scan.start_block = synchronized ? ::ss_get_location(scan.rel(), scan.block_count) : 0;
+    }
+    if (synchronized)
+        scan.base.rs_flags |= SO_ALLOW_SYNC;
+    else
+        scan.base.rs_flags &= ~static_cast<uint32>(SO_ALLOW_SYNC);
+}
+
+void prepare(RowScan &scan, ScanKeyData *key, bool keep_start) {
+    // Rows added later are invisible to an MVCC snapshot; others rely on a lock of their caller's.
+    scan.block_count = scan.base.rs_parallel != nullptr ? shared_position(scan)->phs_nblocks
+                                                        : RelationGetNumberOfBlocks(scan.rel());
+    choose_ring_and_start(scan, keep_start);
+    scan.blocks_left = kInvalidBlock;
+    scan.started = false;
+    scan.read_ahead_until = 0;
+    leave_block(scan);
+    if (key != nullptr && scan.base.rs_nkeys > 0)
+        std::memcpy(scan.base.rs_key, key,
+                    static_cast<std::size_t>(scan.base.rs_nkeys) * sizeof(ScanKeyData));
+    // Bitmap scans are counted by their index scans, sample scans by their fetches.
+    if ((scan.base.rs_flags & SO_TYPE_SEQSCAN) != 0) pgstat_count_heap_scan(scan.rel());
+}
+
+// ---- from block to block
+
+bool first_block(RowScan &scan, bool forward, BlockNo *block) {
+    if (scan.block_count == 0 || scan.blocks_left == 0) return false;
+    if (forward) {
+        if (scan.base.rs_parallel == nullptr) {
+            *block = scan.start_block;
+            return true;
+        }
+        ParallelBlockTableScanDesc shared = shared_position(scan);
+        ::table_block_parallelscan_startblock_init(scan.rel(), scan.worker, shared);
+        *block = ::table_block_parallelscan_nextpage(scan.rel(), scan.worker, shared);
+        return *block != kInvalidBlock;  // the others may have taken everything
+    }
+    GH_ASSERT(scan.base.rs_parallel == nullptr);
+    // Nobody else is likely to go backwards: do not lead forward scanners astray.
+    scan.base.rs_flags &= ~static_cast<uint32>(SO_ALLOW_SYNC);
+    if (scan.blocks_left != kInvalidBlock)
+        *block = (scan.start_block + scan.blocks_left - 1) % scan.block_count;
+    else
+        *block = (scan.start_block > 0 ? scan.start_block : scan.block_count) - 1;
+    return true;
+}
+
+bool limit_reached(RowScan &scan) noexcept {
+    return scan.blocks_left != kInvalidBlock && --scan.blocks_left == 0;
+}
+
+bool next_block(RowScan &scan, bool forward, BlockNo *block) {
+    if (!forward) {
+        const bool finished = scan.block == scan.start_block || limit_reached(scan);
+        *block = (scan.block == 0 ? scan.block_count : scan.block) - 1;
+        return !finished;
+    }
+    if (scan.base.rs_parallel != nullptr) {
+        *block = ::table_block_parallelscan_nextpage(scan.rel(), scan.worker, shared_position(scan));
+        return *block != kInvalidBlock;
+    }
+    *block = scan.block + 1 >= scan.block_count ? 0 : scan.block + 1;
+    const bool finished = *block == scan.start_block || limit_reached(scan);
+    // Reported even at the end, so that the hint is back at the start for the next query.
+    if ((scan.base.rs_flags & SO_ALLOW_SYNC) != 0) ::ss_report_location(scan.rel(), *block);
+    return !finished;
+}
+
+// Moves to the next block with its rows listed; false: the scan is over.
+bool advance(RowScan &scan, bool forward) {
+    BlockNo block;
+    const bool more = scan.started ? next_block(scan, forward, &block) : first_block(scan, forward, &block);
+    if (!more) {
+        leave_block(scan);
+        scan.started = false;
+        return false;
+    }
+    load_block(scan, block);
+    scan.started = true;
+    return true;
+}
+
+bool matches_keys(const RowScan &scan, SlotNo row) {
+    if (scan.base.rs_nkeys == 0) return true;
+    HeapTupleData tuple;
+    row_at(scan, row, &tuple);
+    bool matches;
+    HeapKeyTest(&tuple, RelationGetDescr(scan.rel()), scan.base.rs_nkeys, scan.base.rs_key, matches);
+    return matches;
+}
+
+void test_for_old_snapshot(const RowScan &scan) {
+    if (scan.page.valid()) ::TestForOldSnapshot(scan.base.rs_snapshot, scan.rel(), scan.page.data());
+}
+
+// ---- page mode
+
+bool step_by_page(RowScan &scan, int step) {
+    const bool forward = step > 0;
+    int at;
+    if (scan.started) {
+        test_for_old_snapshot(scan);
+        at = scan.cursor + step;
+    } else {
+        if (!advance(scan, forward)) return false;
+        at = forward ? 0 : scan.row_count - 1;
+    }
+    for (;;) {
+        for (; at >= 0 && at < scan.row_count; at += step) {
+            if (!matches_keys(scan, scan.rows[at])) continue;
+            scan.cursor = at;
+            scan.row = scan.rows[at];
+            return true;
+        }
+        if (!advance(scan, forward)) return false;
+        at = forward ? 0 : scan.row_count - 1;
+    }
+}
+
+// ---- row mode
+
+// Looks from line pointer `row` on, in steps, for a row to hand out; the page is latched share meanwhile.
+bool find_in_page(RowScan &scan, int row, int step) {
+    const page::PageView view = scan.page.view();
+    scan.page.latch_share();
+    test_for_old_snapshot(scan);
+    // Vacuum may have cut line pointers off since the last row.
+    const int last = view.max_slot();
+    if (step < 0) row = std::min(row, last);
+    for (; row >= 1 && row <= last; row += step) {
+        const auto candidate = static_cast<SlotNo>(row);
+        if (!view.line(candidate).is_normal()) continue;
+        HeapTupleData tuple;
+        row_at(scan, candidate, &tuple);
+        const bool visible = mvcc::satisfies(&tuple, scan.base.rs_snapshot, &scan.page);
+        mvcc::check_serializable_read(visible, scan.rel(), &tuple, &scan.page, scan.base.rs_snapshot);
+        if (visible && matches_keys(scan, candidate)) {
+            scan.page.unlatch();
+            scan.row = candidate;
+            return true;
+        }
+    }
+    scan.page.unlatch();
+    return false;
+}
+
+bool step_by_row(RowScan &scan, int step) {
+    constexpr int kFromEnd = page::kPageSize;  // beyond any line pointer: find_in_page clamps it
+    const bool forward = step > 0;
+    int row = scan.row + step;
+    if (!scan.started) {
+        if (!advance(scan, forward)) return false;
+        row = forward ? 1 : kFromEnd;
+    }
+    for (;;) {
+        if (find_in_page(scan, row, step)) return true;
+        if (!advance(scan, forward)) return false;
+        row = forward ? 1 : kFromEnd;
+    }
+}
+
+// Moves the scan; false at its end.  No movement: the row handed out last, again.
+bool step(RowScan &scan, ScanDirection direction) {
+    if (ScanDirectionIsNoMovement(direction)) {
+        if (scan.started) test_for_old_snapshot(scan);
+        return scan.started;
+    }
+    const int by = ScanDirectionIsForward(direction) ? 1 : -1;
+    return scan.in_page_mode() ? step_by_page(scan, by) : step_by_row(scan, by);
+}
+
+inline void hand_out(const RowScan &scan, SlotNo row, TupleTableSlot *slot) {
+    HeapTupleData tuple;
+    row_at(scan, row, &tuple);
+    pgstat_count_heap_getnext(scan.rel());
+    store_in_place(slot, tuple);
+}
+
+[[gnu::noinline]] bool next_with_checks(RowScan &scan, ScanDirection direction, TupleTableSlot *slot) {
+    if (!step(scan, direction)) {
+        ::ExecClearTuple(slot);
+        return false;
+    }
+    hand_out(scan, scan.row, slot);
+    return true;
+}
+
+}  // namespace
+
+TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key, ParallelTableScanDesc pscan,
+                    uint32 flags) {
+    buffer::require_ready();
+    // The relcache entry must outlive the scan's pointer to it.
+    ::RelationIncrementReferenceCount(rel);
+
+    auto *scan = ::new (::palloc0(sizeof(RowScan))) RowScan{};
+    scan->base.rs_rd = rel;
+    scan->base.rs_snapshot = snapshot;
+    scan->base.rs_nkeys = nkeys;
+    scan->base.rs_flags = flags;
+    scan->base.rs_parallel = pscan;
+    if (snapshot == nullptr || !IsMVCCSnapshot(snapshot))
+        scan->base.rs_flags &= ~static_cast<uint32>(SO_ALLOW_PAGEMODE);
+    // There is nothing finer to lock: these scans read the whole table.
+    if ((flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN)) != 0) ::PredicateLockRelation(rel, snapshot);
+
+    if (pscan != nullptr) scan->worker = pg::make_zeroed<ParallelBlockTableScanWorkerData>();
+    if (nkeys > 0)
+        scan->base.rs_key =
+            static_cast<ScanKeyData *>(::palloc(static_cast<Size>(nkeys) * sizeof(ScanKeyData)));
+    prepare(*scan, key, false);
+    return &scan->base;
+}
+
+void rescan(TableScanDesc sscan, ScanKeyData *key, bool set_params, bool allow_strat, bool allow_sync,
+            bool allow_pagemode) {
+    RowScan &scan = row_scan(sscan);
+    const auto allow = [&scan](uint32 flag, bool on) {
+        scan.base.rs_flags = on ? scan.base.rs_flags | flag : scan.base.rs_flags & ~flag;
+    };
+    if (set_params) {
+        Snapshot snapshot = scan.base.rs_snapshot;
+        allow(SO_ALLOW_STRAT, allow_strat);
+        allow(SO_ALLOW_SYNC, allow_sync);
+        allow(SO_ALLOW_PAGEMODE, allow_pagemode && snapshot != nullptr && IsMVCCSnapshot(snapshot));
+    }
+    scan.page.release();
+    prepare(scan, key, true);
+}
+
+void end(TableScanDesc sscan) {
+    RowScan &scan = row_scan(sscan);
+    scan.page.release();
+    ::RelationDecrementReferenceCount(scan.rel());
+    if (scan.base.rs_key != nullptr) ::pfree(scan.base.rs_key);
+    buffer::free_ring(scan.ring);
+    if (scan.worker != nullptr) ::pfree(scan.worker);
+    if ((scan.base.rs_flags & SO_TEMP_SNAPSHOT) != 0) ::UnregisterSnapshot(scan.base.rs_snapshot);
+    ::pfree(&scan);
+}
+
+bool next(TableScanDesc sscan, ScanDirection direction, TupleTableSlot *slot) {
+    RowScan &scan = row_scan(sscan);
+    const int at = scan.cursor + 1;
+    if (ScanDirectionIsForward(direction) && at < scan.lean_count) [[likely]] {
+        scan.cursor = at;
+        scan.row = scan.rows[at];
+        hand_out(scan, scan.row, slot);
+        return true;
+    }
+    return next_with_checks(scan, direction, slot);
+}
+
+void set_limits(RowScan &scan, BlockNo first, BlockNo count) noexcept {
+    GH_ASSERT(!scan.started);
+    GH_ASSERT((scan.base.rs_flags & SO_ALLOW_SYNC) == 0);
+    GH_ASSERT(first == 0 || first < scan.block_count);
+    scan.start_block = first;
+    scan.blocks_left = count;
+}
+
+void set_tid_range(TableScanDesc sscan, ItemPointer mintid, ItemPointer maxtid) {
+    RowScan &scan = row_scan(sscan);
+    if (scan.block_count == 0) return;  // nothing to scan: the range does not matter
+
+    ItemPointerData lowest;
+    ItemPointerData highest;
+    ItemPointerSet(&lowest, 0, FirstOffsetNumber);
+    ItemPointerSet(&highest, scan.block_count - 1, MaxOffsetNumber);
+    if (::ItemPointerCompare(maxtid, &highest) < 0) highest = *maxtid;
+    if (::ItemPointerCompare(mintid, &lowest) > 0) lowest = *mintid;
+    if (::ItemPointerCompare(&highest, &lowest) < 0) {
+        set_limits(scan, 0, 0);
+        return;
+    }
+    const BlockNo first = ItemPointerGetBlockNumberNoCheck(&lowest);
+    set_limits(scan, first, ItemPointerGetBlockNumberNoCheck(&highest) - first + 1);
+    sscan->rs_mintid = lowest;
+    sscan->rs_maxtid = highest;
+}
+
+bool next_tid_range(TableScanDesc sscan, ScanDirection direction, TupleTableSlot *slot) {
+    RowScan &scan = row_scan(sscan);
+    while (step(scan, direction)) {
+        ItemPointerData tid;
+        ItemPointerSet(&tid, scan.block, scan.row);
+        const bool below = ::ItemPointerCompare(&tid, &sscan->rs_mintid) < 0;
+        const bool above = !below && ::ItemPointerCompare(&tid, &sscan->rs_maxtid) > 0;
+        if (!below && !above) {
+            hand_out(scan, scan.row, slot);
+            return true;
+        }
+        // Rows come in TID order: once outside on the far side, always outside.
+        if (below && ScanDirectionIsBackward(direction)) break;
+        if (above && ScanDirectionIsForward(direction)) break;
+    }
+    ::ExecClearTuple(slot);
+    return false;
+}
+
+BlockNo blocks_total(const RowScan &scan) noexcept {
+    return scan.base.rs_parallel != nullptr ? shared_position(scan)->phs_nblocks : scan.block_count;
+}
+
+BlockNo blocks_done(const RowScan &scan) noexcept {
+    const BlockNo start =
+        scan.base.rs_parallel != nullptr ? shared_position(scan)->phs_startblock : scan.start_block;
+    if (scan.block > start) return scan.block - start;
+    return blocks_total(scan) - start + scan.block;
+}
+
+}  // namespace glassheap::scan

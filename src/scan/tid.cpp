@@ -1,0 +1,68 @@
+// scan/tid.cpp — one row by its address, without a scan to hold the page: the slot gets a copy (R4).
+//
+// Locking: none on return.
+// Errors: may longjmp.
+// See:    SLOTS.md R4, R5, R8, R11; PG: access/heap/heapam_handler.c (facts)
+// SPDX-License-Identifier: PostgreSQL
+#include "buffer/setup.hpp"
+#include "heap/fetch.hpp"
+#include "mvcc/visibility.hpp"
+#include "scan/scan_desc.hpp"
+#include "scan/scans.hpp"
+#include "scan/slot.hpp"
+
+namespace glassheap::scan {
+
+bool fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot) {
+    buffer::require_ready();
+    HeapTupleData tuple;
+    tuple.t_self = *tid;  // callers pass &slot->tts_tid
+    buffer::PinnedPage page;
+    if (!heap::fetch(rel, snapshot, &tuple, &page, false)) return false;
+    tuple.t_tableOid = RelationGetRelid(rel);
+    store_copy(slot, &tuple);
+    return true;
+}
+
+bool tid_valid(TableScanDesc scan, ItemPointer tid) {
+    return ItemPointerIsValid(tid) && ItemPointerGetBlockNumber(tid) < row_scan(scan).block_count;
+}
+
+void get_latest_tid(TableScanDesc scan, ItemPointer tid) {
+    heap::latest_tid(scan->rs_rd, scan->rs_snapshot, tid);
+}
+
+namespace {
+
+// The header of the row that the slot was filled from, if it still has one.
+HeapTupleHeader header_in_slot(TupleTableSlot *slot) noexcept {
+    if (!TTS_IS_HEAPTUPLE(slot)) return nullptr;
+    HeapTuple tuple = reinterpret_cast<HeapTupleTableSlot *>(slot)->tuple;
+    return tuple != nullptr ? tuple->t_data : nullptr;
+}
+
+bool page_holds_row(const buffer::PinnedPage &page, TupleTableSlot *slot, HeapTuple tuple) {
+    const page::PageView view = page.view();
+    const SlotNo row = ItemPointerGetOffsetNumber(&tuple->t_self);
+    if (row < 1 || row > view.max_slot() || !view.line(row).is_normal()) return false;
+    tuple->t_data = reinterpret_cast<HeapTupleHeader>(page.data() + view.line(row).offset());
+    tuple->t_len = view.line(row).length();
+    // Pruned and reused for another row?  A row keeps its inserter's xid for ever.
+    HeapTupleHeader copy = header_in_slot(slot);
+    return copy == nullptr || HeapTupleHeaderGetRawXmin(copy) == HeapTupleHeaderGetRawXmin(tuple->t_data);
+}
+
+}  // namespace
+
+bool tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot) {
+    HeapTupleData tuple;
+    tuple.t_self = slot->tts_tid;
+    tuple.t_tableOid = RelationGetRelid(rel);
+    // The slot's copy has the header of when it was made: the row itself must be asked (R5).
+    const buffer::PinnedPage page =
+        buffer::read_page(rel, MAIN_FORKNUM, ItemPointerGetBlockNumber(&tuple.t_self));
+    const buffer::ShareLatch latch(page);
+    return page_holds_row(page, slot, &tuple) && mvcc::satisfies(&tuple, snapshot, &page);
+}
+
+}  // namespace glassheap::scan
