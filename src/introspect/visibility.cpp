@@ -1,0 +1,246 @@
+// introspect/visibility.cpp — the visibility map, and the pages' own flag, seen from SQL.
+//
+// Why:    contrib's pg_visibility reads our pages through PostgreSQL's buffers, where they are stale.
+// Locking: AccessShareLock on the table; share latches one page at a time; truncation AccessExclusiveLock.
+// Errors: may longjmp.  WAL: glassheap_truncate_visibility_map logs core's truncation record.
+// See:    vm/README.md; PG: access/heap/visibilitymap.c, contrib/pg_visibility.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "introspect/rows.hpp"
+#include "introspect/target.hpp"
+#include "mvcc/visibility.hpp"
+#include "vm/visibility_map.hpp"
+
+namespace glassheap::introspect {
+
+namespace {
+
+void release(Buffer *vmbuf) {
+    if (BufferIsValid(*vmbuf)) ::ReleaseBuffer(*vmbuf);
+    *vmbuf = InvalidBuffer;
+}
+
+bool page_says_all_visible(Relation rel, BlockNo block, buffer::AccessRing *ring) {
+    const buffer::PinnedPage page = buffer::read_page(rel, MAIN_FORKNUM, block, ring);
+    const buffer::ShareLatch latch(page);
+    return page.view().all_visible();
+}
+
+Cell visible_cell(std::uint8_t bits) {
+    return boolean((bits & vm::kAllVisibleBit) != 0);
+}
+Cell frozen_cell(std::uint8_t bits) {
+    return boolean((bits & vm::kAllFrozenBit) != 0);
+}
+
+void list_map(Relation rel, Rows *rows, bool with_page) {
+    const BlockNo blocks = ::RelationGetNumberOfBlocks(rel);
+    buffer::AccessRing *ring = with_page ? buffer::make_ring(buffer::RingKind::bulk_read) : nullptr;
+    Buffer vmbuf = InvalidBuffer;
+    for (BlockNo block = 0; block < blocks; ++block) {
+        CHECK_FOR_INTERRUPTS();
+        const std::uint8_t bits = vm::status(rel, block, &vmbuf);
+        if (with_page)
+            rows->add({int8(block), visible_cell(bits), frozen_cell(bits),
+                       boolean(page_says_all_visible(rel, block, ring))});
+        else
+            rows->add({int8(block), visible_cell(bits), frozen_cell(bits)});
+    }
+    release(&vmbuf);
+    buffer::free_ring(ring);
+}
+
+// ---- tuples that contradict the map
+
+struct Contradictions {
+    Relation rel;
+    Rows *rows;
+    bool want_visible;
+    bool want_frozen;
+    TransactionId horizon;
+    Buffer vmbuf;
+};
+
+bool visible_to_all(HeapTuple tuple, TransactionId horizon, const buffer::PinnedPage &page) {
+    if (mvcc::satisfies_vacuum(tuple, horizon, &page) != HEAPTUPLE_LIVE) return false;
+    if (HeapTupleHeaderXminFrozen(tuple->t_data)) return true;
+    return ::TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), horizon);
+}
+
+// The horizon was taken at the start: before a tuple is accused a newer one is looked at.
+bool surely_not_visible_to_all(Contradictions *state, HeapTuple tuple, const buffer::PinnedPage &page) {
+    if (visible_to_all(tuple, state->horizon, page)) return false;
+    const TransactionId newer = ::GetOldestNonRemovableTransactionId(state->rel);
+    if (!::TransactionIdPrecedes(state->horizon, newer)) return true;
+    state->horizon = newer;
+    return !visible_to_all(tuple, newer, page);
+}
+
+void check_page(Contradictions *state, const buffer::PinnedPage &page, bool visible, bool frozen) {
+    const page::PageView view = page.view();
+    const SlotNo last = view.is_new() ? kInvalidSlot : view.max_slot();
+    for (SlotNo slot = 1; slot <= last; ++slot) {
+        const page::LinePointer line = view.line(slot);
+        if (!line.is_used() || line.is_redirect()) continue;
+        if (line.is_dead()) {
+            state->rows->add({row_address(page.block(), slot)});
+            continue;
+        }
+        HeapTupleData tuple;
+        tuple.t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
+        tuple.t_len = line.length();
+        tuple.t_tableOid = RelationGetRelid(state->rel);
+        ItemPointerSet(&tuple.t_self, page.block(), slot);
+        if (visible && surely_not_visible_to_all(state, &tuple, page))
+            state->rows->add({row_address(page.block(), slot)});
+        if (frozen && ::heap_tuple_needs_eventual_freeze(tuple.t_data))
+            state->rows->add({row_address(page.block(), slot)});
+    }
+}
+
+void check_block(Contradictions *state, BlockNo block, buffer::AccessRing *ring) {
+    std::uint8_t bits = vm::status(state->rel, block, &state->vmbuf);
+    const auto interesting = [state](std::uint8_t now) {
+        return (state->want_visible && (now & vm::kAllVisibleBit) != 0) ||
+               (state->want_frozen && (now & vm::kAllFrozenBit) != 0);
+    };
+    if (!interesting(bits)) return;
+    const buffer::PinnedPage page = buffer::read_page(state->rel, MAIN_FORKNUM, block, ring);
+    const buffer::ShareLatch latch(page);
+    // The bits can only be trusted to match while the page is latched.
+    bits = vm::status(state->rel, block, &state->vmbuf);
+    if (!interesting(bits)) return;
+    check_page(state, page, state->want_visible && (bits & vm::kAllVisibleBit) != 0,
+               state->want_frozen && (bits & vm::kAllFrozenBit) != 0);
+}
+
+Datum list_contradictions(FunctionCallInfo fcinfo, bool visible, bool frozen) {
+    Relation rel = open_table(PG_GETARG_OID(0));
+    Rows rows(fcinfo);
+    Contradictions state = {rel, &rows, visible, frozen, InvalidTransactionId, InvalidBuffer};
+    if (visible) state.horizon = ::GetOldestNonRemovableTransactionId(rel);
+    buffer::AccessRing *ring = buffer::make_ring(buffer::RingKind::bulk_read);
+    const BlockNo blocks = ::RelationGetNumberOfBlocks(rel);
+    for (BlockNo block = 0; block < blocks; ++block) {
+        CHECK_FOR_INTERRUPTS();
+        check_block(&state, block, ring);
+    }
+    release(&state.vmbuf);
+    buffer::free_ring(ring);
+    close_table(rel);
+    return 0;
+}
+
+// ---- truncation of the map: only core's own steps, because the map is in core's buffers.
+// All in one critical section and on one side of a checkpoint, as RelationTruncate does it.
+void truncate_map(Relation rel) {
+    SMgrRelation files = ::RelationGetSmgr(rel);
+    files->smgr_cached_nblocks[VISIBILITYMAP_FORKNUM] = InvalidBlockNumber;
+    ForkNumber fork = VISIBILITYMAP_FORKNUM;
+    BlockNumber keep = ::visibilitymap_prepare_truncate(rel, 0);
+    BlockNumber had = BlockNumberIsValid(keep) ? ::smgrnblocks(::RelationGetSmgr(rel), fork) : 0;
+    MyProc->delayChkptFlags |= DELAY_CHKPT_START | DELAY_CHKPT_COMPLETE;
+    START_CRIT_SECTION();
+    if (RelationNeedsWAL(rel)) {
+        xl_smgr_truncate record = {};
+        record.blkno = 0;
+        record.rnode = rel->rd_node;
+        record.flags = SMGR_TRUNCATE_VM;
+        ::XLogBeginInsert();
+        ::XLogRegisterData(reinterpret_cast<char *>(&record), sizeof record);
+        ::XLogFlush(::XLogInsert(RM_SMGR_ID, XLOG_SMGR_TRUNCATE | XLR_SPECIAL_REL_UPDATE));
+    }
+    if (BlockNumberIsValid(keep)) ::smgrtruncate2(::RelationGetSmgr(rel), &fork, 1, &had, &keep);
+    END_CRIT_SECTION();
+    MyProc->delayChkptFlags &= ~(DELAY_CHKPT_START | DELAY_CHKPT_COMPLETE);
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(glassheap_visibility_map);
+PGDLLEXPORT Datum glassheap_visibility_map(PG_FUNCTION_ARGS) {
+    Relation rel = open_table(PG_GETARG_OID(0));
+    const BlockNo block = to_block(PG_GETARG_INT64(1));
+    Buffer vmbuf = InvalidBuffer;
+    const std::uint8_t bits = vm::status(rel, block, &vmbuf);
+    release(&vmbuf);
+    close_table(rel);
+    return make_record(fcinfo, {visible_cell(bits), frozen_cell(bits)});
+}
+
+PG_FUNCTION_INFO_V1(glassheap_visibility);
+PGDLLEXPORT Datum glassheap_visibility(PG_FUNCTION_ARGS) {
+    Relation rel = open_table(PG_GETARG_OID(0));
+    const BlockNo block = to_block(PG_GETARG_INT64(1));
+    Buffer vmbuf = InvalidBuffer;
+    const std::uint8_t bits = vm::status(rel, block, &vmbuf);
+    release(&vmbuf);
+    const Cell on_page = block < ::RelationGetNumberOfBlocks(rel)
+                             ? boolean(page_says_all_visible(rel, block, nullptr))
+                             : null_cell();
+    close_table(rel);
+    return make_record(fcinfo, {visible_cell(bits), frozen_cell(bits), on_page});
+}
+
+PG_FUNCTION_INFO_V1(glassheap_visibility_map_rel);
+PGDLLEXPORT Datum glassheap_visibility_map_rel(PG_FUNCTION_ARGS) {
+    Relation rel = open_table(PG_GETARG_OID(0));
+    Rows rows(fcinfo);
+    list_map(rel, &rows, false);
+    close_table(rel);
+    return 0;
+}
+
+PG_FUNCTION_INFO_V1(glassheap_visibility_rel);
+PGDLLEXPORT Datum glassheap_visibility_rel(PG_FUNCTION_ARGS) {
+    Relation rel = open_table(PG_GETARG_OID(0));
+    Rows rows(fcinfo);
+    list_map(rel, &rows, true);
+    close_table(rel);
+    return 0;
+}
+
+PG_FUNCTION_INFO_V1(glassheap_visibility_map_summary);
+PGDLLEXPORT Datum glassheap_visibility_map_summary(PG_FUNCTION_ARGS) {
+    Relation rel = open_table(PG_GETARG_OID(0));
+    const BlockNo blocks = ::RelationGetNumberOfBlocks(rel);
+    std::uint64_t visible = 0;
+    std::uint64_t frozen = 0;
+    Buffer vmbuf = InvalidBuffer;
+    for (BlockNo block = 0; block < blocks; ++block) {
+        CHECK_FOR_INTERRUPTS();
+        const std::uint8_t bits = vm::status(rel, block, &vmbuf);
+        if ((bits & vm::kAllVisibleBit) != 0) ++visible;
+        if ((bits & vm::kAllFrozenBit) != 0) ++frozen;
+    }
+    release(&vmbuf);
+    close_table(rel);
+    return make_record(fcinfo, {int8(visible), int8(frozen)});
+}
+
+PG_FUNCTION_INFO_V1(glassheap_check_visible);
+PGDLLEXPORT Datum glassheap_check_visible(PG_FUNCTION_ARGS) {
+    return list_contradictions(fcinfo, true, false);
+}
+
+PG_FUNCTION_INFO_V1(glassheap_check_frozen);
+PGDLLEXPORT Datum glassheap_check_frozen(PG_FUNCTION_ARGS) {
+    return list_contradictions(fcinfo, false, true);
+}
+
+PG_FUNCTION_INFO_V1(glassheap_truncate_visibility_map);
+PGDLLEXPORT Datum glassheap_truncate_visibility_map(PG_FUNCTION_ARGS) {
+    PreventCommandDuringRecovery("glassheap_truncate_visibility_map()");
+    Relation rel = open_table(PG_GETARG_OID(0), AccessExclusiveLock);
+    truncate_map(rel);
+    // Only a non-transactional invalidation was sent, so the lock need not live until commit.
+    close_table(rel, AccessExclusiveLock);
+    PG_RETURN_VOID();
+}
+
+}  // extern "C"
+
+}  // namespace glassheap::introspect
