@@ -1,0 +1,153 @@
+// introspect/row_locks.cpp — which rows are locked, by whom and how.
+//
+// Why:    row locks live in the tuples, not in pg_locks; contrib's pgrowlocks refuses other access methods.
+// Locking: AccessShareLock on the table; share latches one page at a time.
+// Errors: may longjmp; INSUFFICIENT_PRIVILEGE without SELECT on the table or pg_stat_scan_tables.
+// See:    PG: access/heap/README.tuplock, contrib/pgrowlocks.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "introspect/rows.hpp"
+#include "introspect/target.hpp"
+#include "mvcc/visibility.hpp"
+
+namespace glassheap::introspect {
+
+namespace {
+
+void require_select(Relation rel) {
+    AclResult allowed = ::pg_class_aclcheck(RelationGetRelid(rel), ::GetUserId(), ACL_SELECT);
+    if (allowed == ACLCHECK_OK || ::has_privs_of_role(::GetUserId(), ROLE_PG_STAT_SCAN_TABLES)) return;
+    ::aclcheck_error(allowed, ::get_relkind_objtype(rel->rd_rel->relkind), RelationGetRelationName(rel));
+}
+
+// Who holds a lock; one or many.
+struct Lockers {
+    ArrayBuildState *xids;
+    ArrayBuildState *modes;
+    ArrayBuildState *pids;
+};
+
+void add_locker(Lockers *lockers, TransactionId locker, const char *mode) {
+    MemoryContext memory = CurrentMemoryContext;
+    lockers->xids = ::accumArrayResult(lockers->xids, TransactionIdGetDatum(locker), false, XIDOID, memory);
+    lockers->modes = ::accumArrayResult(lockers->modes, CStringGetTextDatum(mode), false, TEXTOID, memory);
+    const int pid = TransactionIdIsValid(locker) ? ::BackendXidGetPid(locker) : 0;
+    lockers->pids = ::accumArrayResult(lockers->pids, Int32GetDatum(pid), false, INT4OID, memory);
+}
+
+const char *member_mode(MultiXactStatus status) {
+    switch (status) {
+        case MultiXactStatusForKeyShare:
+            return "Key Share";
+        case MultiXactStatusForShare:
+            return "Share";
+        case MultiXactStatusForNoKeyUpdate:
+            return "For No Key Update";
+        case MultiXactStatusForUpdate:
+            return "For Update";
+        case MultiXactStatusNoKeyUpdate:
+            return "No Key Update";
+        case MultiXactStatusUpdate:
+            return "Update";
+    }
+    return "unknown";
+}
+
+const char *single_mode(const page::TupleHead &head) {
+    const bool keys = (head.infomask2 & page::kKeysUpdated) != 0;
+    if ((head.infomask & page::kXmaxLockOnly) == 0) return keys ? "Update" : "No Key Update";
+    switch (head.infomask & page::kLockMask) {
+        case page::kXmaxShareLock:
+            return "For Share";
+        case page::kXmaxKeyShareLock:
+            return "For Key Share";
+        case page::kXmaxExclLock:
+            return keys ? "For Update" : "For No Key Update";
+        default:
+            return "transient upgrade status";
+    }
+}
+
+Lockers lockers_of(const page::TupleHead &head) {
+    Lockers lockers = {nullptr, nullptr, nullptr};
+    if ((head.infomask & page::kXmaxIsMulti) == 0) {
+        add_locker(&lockers, head.xmax, single_mode(head));
+        return lockers;
+    }
+    MultiXactMember *members;
+    const bool from_upgrade = HEAP_LOCKED_UPGRADED(head.infomask);
+    const int count = ::GetMultiXactIdMembers(head.xmax, &members, from_upgrade, false);
+    if (count < 0) add_locker(&lockers, InvalidTransactionId, "transient upgrade status");
+    for (int i = 0; i < count; ++i) add_locker(&lockers, members[i].xid, member_mode(members[i].status));
+    if (count == 0) add_locker(&lockers, InvalidTransactionId, "no members");
+    return lockers;
+}
+
+void add_lock(Rows *rows, const ItemPointerData &tid, const page::TupleHead &head) {
+    rows->begin_row();
+    const Lockers lockers = lockers_of(head);
+    MemoryContext memory = CurrentMemoryContext;
+    rows->add({row_address(ItemPointerGetBlockNumber(&tid), ItemPointerGetOffsetNumber(&tid)), xid(head.xmax),
+               boolean((head.infomask & page::kXmaxIsMulti) != 0),
+               datum_cell(::makeArrayResult(lockers.xids, memory)),
+               datum_cell(::makeArrayResult(lockers.modes, memory)),
+               datum_cell(::makeArrayResult(lockers.pids, memory))});
+}
+
+struct LockedRow {
+    ItemPointerData tid;
+    page::TupleHead head;
+};
+
+// Copies the headers of the page's locked, visible rows; looking members up waits until the latch is gone.
+int locked_rows(Relation rel, BlockNo block, buffer::AccessRing *ring, Snapshot snapshot, LockedRow *found) {
+    const buffer::PinnedPage page = buffer::read_page(rel, MAIN_FORKNUM, block, ring);
+    const buffer::ShareLatch latch(page);
+    const page::PageView view = page.view();
+    const SlotNo last = view.is_new() ? kInvalidSlot : view.max_slot();
+    int count = 0;
+    for (SlotNo slot = 1; slot <= last && count < page::kMaxTuplesPerPage; ++slot) {
+        const page::LinePointer line = view.line(slot);
+        if (!line.is_normal()) continue;
+        const page::TupleHead &head = view.tuple(slot);
+        if ((head.infomask & page::kXmaxInvalid) != 0) continue;  // nobody
+        HeapTupleData tuple;
+        tuple.t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
+        tuple.t_len = line.length();
+        tuple.t_tableOid = RelationGetRelid(rel);
+        ItemPointerSet(&tuple.t_self, block, slot);
+        if (!mvcc::satisfies(&tuple, snapshot, &page)) continue;
+        if (mvcc::satisfies_update(&tuple, ::GetCurrentCommandId(false), &page) != TM_BeingModified) continue;
+        found[count].tid = tuple.t_self;
+        std::memcpy(&found[count].head, tuple.t_data, page::kTupleHeadFixed);
+        ++count;
+    }
+    return count;
+}
+
+}  // namespace
+
+extern "C" {
+
+PG_FUNCTION_INFO_V1(glassheap_rowlocks);
+PGDLLEXPORT Datum glassheap_rowlocks(PG_FUNCTION_ARGS) {
+    Relation rel = open_table(PG_GETARG_OID(0));
+    require_select(rel);
+    Rows rows(fcinfo);
+    auto *found = static_cast<LockedRow *>(::palloc(sizeof(LockedRow) * page::kMaxTuplesPerPage));
+    buffer::AccessRing *ring = buffer::make_ring(buffer::RingKind::bulk_read);
+    const BlockNo blocks = ::RelationGetNumberOfBlocks(rel);
+    for (BlockNo block = 0; block < blocks; ++block) {
+        CHECK_FOR_INTERRUPTS();
+        const int count = locked_rows(rel, block, ring, ::GetActiveSnapshot(), found);
+        for (int i = 0; i < count; ++i) add_lock(&rows, found[i].tid, found[i].head);
+    }
+    buffer::free_ring(ring);
+    close_table(rel);
+    return 0;
+}
+
+}  // extern "C"
+
+}  // namespace glassheap::introspect
