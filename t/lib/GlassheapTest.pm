@@ -142,7 +142,8 @@ sub start_background
 	push @command, '-f', $what{file} if $what{file};
 	push @command, '-c', $what{sql} if $what{sql};
 	my $stdout = $what{stdout} // '/dev/null';
-	return IPC::Run::start(\@command, '<', '/dev/null', '>', $stdout, '2>', "$stdout.err");
+	my $stderr = $what{stdout} ? "$what{stdout}.err" : '/dev/null';
+	return IPC::Run::start(\@command, '<', '/dev/null', '>', $stdout, '2>', $stderr);
 }
 
 sub has_stop_points
