@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/xid_order.hpp"
 
 namespace glassheap::page {
 
@@ -21,12 +22,6 @@ namespace {
 
 constexpr LinePointer kUnusedLine = LinePointer::make(0, LineState::unused, 0);
 constexpr LinePointer kDeadLine = LinePointer::make(0, LineState::dead, 0);
-
-// Order on the circle of transaction ids; the permanent ids are older than all normal ones.
-bool xid_precedes(Xid a, Xid b) noexcept {
-    if (a < kFirstNormalXid || b < kFirstNormalXid) return a < b;
-    return static_cast<std::int32_t>(a - b) < 0;
-}
 
 void set_free_lines_hint(PageHeadBytes &head, bool any) noexcept {
     head.flags =
@@ -237,9 +232,10 @@ void PageEdit::defragment() const noexcept {
         std::memcpy(copy + h.upper, bytes() + h.upper, h.special - h.upper);
         pack(*this, found, copy);
     }
-    const int tail = max_slot() - found.last_used;
-    cut_lines(h, tail);
-    set_free_lines_hint(h, found.unused > tail);
+    // One stays, so that pruning and vacuum in one step leave what heap leaves in two.
+    const int tail = max_slot() - std::max(found.last_used, SlotNo{1});
+    if (tail > 0) cut_lines(h, tail);
+    set_free_lines_hint(h, found.unused > std::max(tail, 0));
 }
 
 void PageEdit::truncate_lines() const noexcept {

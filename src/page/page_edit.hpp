@@ -99,7 +99,7 @@ public:
     void apply_vacuum(std::span<const SlotNo> unused) const noexcept;
     void apply_freeze(std::span<const FreezePlan> plans) const noexcept;
     // Moves tuples together so that all free space is in one piece; cuts trailing unused line pointers off
-    // (all of them, if the page is empty) and sets kHasFreeLines as found, as heap does after pruning.
+    // (at least one stays) and sets kHasFreeLines as found, as heap does after pruning.
     void defragment() const noexcept;
     // Cuts trailing unused line pointers off (at least one stays); updates kHasFreeLines.
     void truncate_lines() const noexcept;

@@ -1,0 +1,42 @@
+// mvcc/hint_bits.cpp — writing down on the page what was found out about a transaction.
+//
+// Why:    the next reader need not ask pg_xact again.
+// Invariants: H1 "committed" may not reach disk before the commit record does, or a crash would leave rows
+//            of a transaction that never committed.  Either the record is flushed, or the page's LSN is
+//            past it, so that writing the page flushes it first.
+//         H2 bits are only ever added, to bits that others may add at the same time: all hints found
+//            by different readers are true, and a lost one is found again.
+// Locking: share latch; never moves anything.
+// Errors: may longjmp in mark_dirty_hint (an image may have to be logged) before which the bit is harmless.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "mvcc/visibility.hpp"
+
+namespace glassheap::mvcc {
+
+namespace {
+
+// With hint images the LSN of a page may change under a share latch, in two halves: then it proves nothing.
+bool covered_by_page_lsn(const buffer::PinnedPage &page, XLogRecPtr commit_lsn) {
+    return !XLogHintBitIsNeeded() && page.view().lsn() >= commit_lsn;
+}
+
+// Would the commit survive a crash at least as long as this page?  Temporary pages do not survive at all.
+bool commit_is_safe(const buffer::PinnedPage &page, TransactionId xid) {
+    if (page.is_local()) return true;
+    const XLogRecPtr commit_lsn = ::TransactionIdGetCommitLSN(xid);
+    return !::XLogNeedsFlush(commit_lsn) || covered_by_page_lsn(page, commit_lsn);
+}
+
+}  // namespace
+
+void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits,
+                   TransactionId xid) {
+    if (page == nullptr) return;
+    if (TransactionIdIsValid(xid) && !commit_is_safe(*page, xid)) return;
+    tuple->t_infomask |= bits;
+    page->mark_dirty_hint();
+}
+
+}  // namespace glassheap::mvcc

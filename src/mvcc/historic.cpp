@@ -1,0 +1,100 @@
+// mvcc/historic.cpp — visibility for a historic snapshot of logical decoding.
+//
+// Why:    such a snapshot lists the transactions that had committed (xip), where others list the running
+//         ones; and for the transaction being decoded (subxip) the command ids come from the reorder
+//         buffer, because a combo command id of another backend means nothing here.
+// Invariants: only used while decoding, for tables accessible in logical decoding; their row changes log new
+//         command ids (XLOG_HEAP2_NEW_CID), from which the reorder buffer's table is built.
+// Locking: share latch on the page.
+// Errors: may longjmp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "mvcc/historic.hpp"
+
+#include "mvcc/multi.hpp"
+
+namespace glassheap::mvcc {
+
+namespace {
+
+bool listed(TransactionId xid, const TransactionId *sorted, std::size_t count) noexcept {
+    return std::binary_search(sorted, sorted + count, xid);
+}
+bool is_decoded_one(TransactionId xid, Snapshot s) noexcept {
+    return s->subxcnt > 0 && listed(xid, s->subxip, static_cast<std::size_t>(s->subxcnt));
+}
+bool is_known_committed(TransactionId xid, Snapshot s) noexcept {
+    return s->xcnt > 0 && listed(xid, s->xip, s->xcnt);
+}
+
+struct CommandIds {
+    bool known = false;
+    CommandId cmin = InvalidCommandId;
+    CommandId cmax = InvalidCommandId;
+};
+
+// An entry of the reorder buffer's table of command ids; it is private to reorderbuffer.c, but its memory
+// layout is what HistoricSnapshotGetTupleCids() hands out.
+struct TupleCidKey {
+    RelFileNode node;
+    ItemPointerData tid;
+};
+struct TupleCidEntry {
+    TupleCidKey key;
+    CommandId cmin;
+    CommandId cmax;
+    CommandId combocid;
+};
+
+CommandIds command_ids(HeapTuple tuple) {
+    HTAB *table = ::HistoricSnapshotGetTupleCids();
+    if (table == nullptr) return {};
+    Relation rel = ::RelationIdGetRelation(tuple->t_tableOid);  // open already: somebody scans it
+    if (rel == nullptr) return {};
+
+    TupleCidKey key;
+    std::memset(&key, 0, sizeof key);  // hashed with its padding
+    key.node = rel->rd_node;
+    key.tid = tuple->t_self;
+    ::RelationClose(rel);
+    const auto *entry = static_cast<const TupleCidEntry *>(::hash_search(table, &key, HASH_FIND, nullptr));
+    if (entry == nullptr) return {};
+    return {true, entry->cmin, entry->cmax};
+}
+
+bool inserted_before(HeapTuple tuple, const page::TupleHead &t, Snapshot s) {
+    const TransactionId xmin = rules::xmin_frozen(t) ? FrozenTransactionId : t.xmin;
+    if (rules::xmin_invalid(t)) return false;
+    if (is_decoded_one(xmin, s)) {
+        // Not in the table: its command was not decoded yet, so it is in the future.
+        const CommandIds ids = command_ids(tuple);
+        return ids.known && ids.cmin < s->curcid;
+    }
+    if (xid_precedes(xmin, s->xmin)) return rules::xmin_committed(t) || ::TransactionIdDidCommit(xmin);
+    if (!xid_precedes(xmin, s->xmax)) return false;
+    return is_known_committed(xmin, s);
+}
+
+bool deleted_before(HeapTuple tuple, const page::TupleHead &t, Snapshot s) {
+    if (rules::has(t, page::kXmaxInvalid) || rules::locks_only(t)) return false;
+    const TransactionId xmax = rules::has(t, page::kXmaxIsMulti) ? updater_in_multi(t.xmax) : t.xmax;
+    if (is_decoded_one(xmax, s)) {
+        const CommandIds ids = command_ids(tuple);
+        return ids.known && ids.cmax != InvalidCommandId && ids.cmax < s->curcid;
+    }
+    if (xid_precedes(xmax, s->xmin)) {
+        return rules::has(t, page::kXmaxCommitted) || ::TransactionIdDidCommit(xmax);
+    }
+    if (!xid_precedes(xmax, s->xmax)) return false;
+    return is_known_committed(xmax, s);
+}
+
+}  // namespace
+
+bool visible_to_decoder(HeapTuple tuple, Snapshot snapshot) {
+    const page::TupleHead &t = head_of(tuple->t_data);
+    return inserted_before(tuple, t, snapshot) && !deleted_before(tuple, t, snapshot);
+}
+
+}  // namespace glassheap::mvcc
