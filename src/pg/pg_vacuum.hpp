@@ -1,0 +1,13 @@
+// pg/pg_vacuum.hpp — PostgreSQL headers that only vacuum needs.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+extern "C" {
+#include "commands/dbcommands.h"
+#include "executor/instrument.h"
+#include "lib/stringinfo.h"
+#include "portability/instr_time.h"
+#include "utils/pg_rusage.h"
+}

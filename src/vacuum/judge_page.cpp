@@ -1,0 +1,57 @@
+// vacuum/judge_page.cpp — may the visibility map vouch for this page?
+//
+// Why:    the second pass changes a page after the first one judged it, so it judges again.
+// Locking: the page is latched exclusively by the caller.
+// Errors: may longjmp (commit log, multixacts).
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg_vacuum.hpp"
+
+#include "mvcc/visibility.hpp"
+#include "vacuum/vacuum_state.hpp"
+
+namespace glassheap::vacuum {
+namespace {
+
+HeapTupleData tuple_at(const VacuumState &state, const buffer::PinnedPage &page, SlotNo slot) {
+    HeapTupleData tuple = {};
+    const page::LinePointer line = page.view().line(slot);
+    ItemPointerSet(&tuple.t_self, page.block(), slot);
+    tuple.t_len = line.length();
+    tuple.t_tableOid = RelationGetRelid(state.rel);
+    tuple.t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
+    return tuple;
+}
+
+// Visible to every snapshot there is and will be.
+bool visible_to_all(const VacuumState &state, const buffer::PinnedPage &page, HeapTuple tuple) {
+    if (mvcc::satisfies_vacuum(tuple, state.cutoffs.oldest_xmin, &page) != HEAPTUPLE_LIVE) return false;
+    // Without the hint the commit record may not be on disk yet; the map must not run ahead of it.
+    if (!HeapTupleHeaderXminCommitted(tuple->t_data)) return false;
+    return ::TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), state.cutoffs.oldest_xmin);
+}
+
+}  // namespace
+
+PageJudgement judge_page(const VacuumState &state, const buffer::PinnedPage &page,
+                         std::span<const SlotNo> gone) {
+    PageJudgement judgement = {true, true, InvalidTransactionId};
+    const page::PageView view = page.view();
+    std::size_t next_gone = 0;
+    for (SlotNo slot = 1; slot <= view.max_slot(); slot++) {
+        if (next_gone < gone.size() && gone[next_gone] == slot) {
+            next_gone++;
+            continue;
+        }
+        const page::LinePointer line = view.line(slot);
+        if (!line.is_used() || line.is_redirect()) continue;
+        if (line.is_dead()) return {false, false, InvalidTransactionId};  // an index entry may lead here
+        HeapTupleData tuple = tuple_at(state, page, slot);
+        if (!visible_to_all(state, page, &tuple)) return {false, false, InvalidTransactionId};
+        const TransactionId xmin = HeapTupleHeaderGetXmin(tuple.t_data);
+        if (::TransactionIdFollows(xmin, judgement.newest_xmin)) judgement.newest_xmin = xmin;
+        if (::heap_tuple_needs_eventual_freeze(tuple.t_data)) judgement.all_frozen = false;
+    }
+    return judgement;
+}
+
+}  // namespace glassheap::vacuum

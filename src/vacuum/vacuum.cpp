@@ -1,0 +1,182 @@
+// vacuum/vacuum.cpp — VACUUM of one table: from the command's options to the table's new statistics.
+//
+// Why:    reads as the table of contents of the room: set up, scan, vacuum, truncate, tell.
+// Errors: may longjmp at any point; what was done so far stands, and the next vacuum goes on from there.
+// See:    vacuum/README.md; PG: access/heap/vacuumlazy.c (what users may rely on).
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg_vacuum.hpp"
+
+#include "vacuum/vacuum.hpp"
+
+#include "vacuum/report.hpp"
+#include "vacuum/vacuum_state.hpp"
+
+namespace glassheap::vacuum {
+namespace {
+
+extern "C" void gh_vacuum_error_context(void *arg);
+
+Plan plan_of(const VacuumParams &params) {
+    Plan plan = {};
+    plan.verbose = (params.options & VACOPT_VERBOSE) != 0;
+    plan.skip_by_map = (params.options & VACOPT_DISABLE_PAGE_SKIPPING) == 0;
+    const bool forbidden = params.index_cleanup == VACOPTVALUE_DISABLED;
+    plan.index_vacuuming = !forbidden;
+    plan.index_cleanup = !forbidden;
+    plan.may_bypass = params.index_cleanup != VACOPTVALUE_ENABLED;
+    plan.truncate = params.truncate != VACOPTVALUE_DISABLED;
+    return plan;
+}
+
+void find_cutoffs(VacuumState &state, const VacuumParams &params) {
+    Cutoffs &cutoffs = state.cutoffs;
+    cutoffs.freeze.relfrozenxid = state.rel->rd_rel->relfrozenxid;
+    cutoffs.freeze.relminmxid = state.rel->rd_rel->relminmxid;
+    state.plan.aggressive = ::vacuum_set_xid_limits(
+        state.rel, params.freeze_min_age, params.freeze_table_age, params.multixact_freeze_min_age,
+        params.multixact_freeze_table_age, &cutoffs.oldest_xmin, &cutoffs.oldest_multi,
+        &cutoffs.freeze.freeze_limit, &cutoffs.freeze.multi_cutoff);
+    // Who forbids skipping wants every page looked at, and so may as well have the result of it.
+    if (!state.plan.skip_by_map) state.plan.aggressive = true;
+    state.new_relfrozenxid = cutoffs.oldest_xmin;
+    state.new_relminmxid = cutoffs.oldest_multi;
+}
+
+void announce(const VacuumState &state) {
+    if (!state.plan.verbose) return;
+    const char *format =
+        state.plan.aggressive ? "aggressively vacuuming \"%s.%s.%s\"" : "vacuuming \"%s.%s.%s\"";
+    ereport(INFO, (errmsg_internal(format, state.database_name, state.schema_name, state.table_name)));
+}
+
+void open_indexes(VacuumState &state) {
+    ::vac_open_indexes(state.rel, RowExclusiveLock, &state.index_count, &state.indexes);
+    const auto count = static_cast<std::size_t>(std::max(state.index_count, 1));
+    state.index_stats =
+        static_cast<IndexBulkDeleteResult **>(::palloc0(sizeof(IndexBulkDeleteResult *) * count));
+    state.index_names = static_cast<const char **>(::palloc0(sizeof(char *) * count));
+    for (int i = 0; i < state.index_count; i++)
+        state.index_names[i] = ::pstrdup(RelationGetRelationName(state.indexes[i]));
+}
+
+// The size is taken after the cutoffs: a tuple with an xid older than them is then surely within it.
+void open_table(VacuumState &state, const VacuumParams &params) {
+    open_indexes(state);
+    state.pages_at_start = RelationGetNumberOfBlocks(state.rel);
+    state.pages = state.pages_at_start;
+    state.vistest = ::GlobalVisTestFor(state.rel);
+    failsafe_triggered(state);
+    // Index passes are serial: PostgreSQL 15's parallel ones know only its own sorted array of TIDs.
+    const bool wants_parallel = params.nworkers > 0 && state.index_count > 1 && state.plan.index_vacuuming;
+    if (wants_parallel && RelationUsesLocalBuffers(state.rel))
+        ereport(WARNING, (errmsg("disabling parallel option of vacuum on \"%s\" --- cannot vacuum temporary "
+                                 "tables in parallel",
+                                 state.table_name)));
+    allocate_dead_items(state);
+}
+
+// What was found goes to pg_class (planner, wraparound) and to the cumulative statistics.
+Updated update_table_stats(VacuumState &state) {
+    Updated updated = {};
+    if (state.skipped_all_visible) {
+        // Skipped pages may hold ids older than any that was seen.
+        state.new_relfrozenxid = InvalidTransactionId;
+        state.new_relminmxid = InvalidMultiXactId;
+    }
+    BlockNumber all_visible = 0;
+    ::visibilitymap_count(state.rel, &all_visible, nullptr);
+    all_visible = std::min(all_visible, state.pages);
+    ::vac_update_relstats(state.rel, state.pages, state.counts.new_live_tuples, all_visible,
+                          state.index_count > 0, state.new_relfrozenxid, state.new_relminmxid,
+                          &updated.frozenxid, &updated.minmulti, false);
+    const auto live = static_cast<PgStat_Counter>(std::max(state.counts.new_live_tuples, 0.0));
+    ::pgstat_report_vacuum(RelationGetRelid(state.rel), state.rel->rd_rel->relisshared, live,
+                           state.counts.recently_dead + state.counts.missed_dead);
+    return updated;
+}
+
+VacuumState *make_state(Relation rel, const VacuumParams &params, BufferAccessStrategy strategy) {
+    auto *state = pg::make_zeroed<VacuumState>();
+    state->rel = rel;
+    // Copies: the relation's own entry may be rebuilt under us.
+    state->database_name = ::get_database_name(MyDatabaseId);
+    state->schema_name = ::get_namespace_name(RelationGetNamespace(rel));
+    state->table_name = ::pstrdup(RelationGetRelationName(rel));
+    state->strategy = strategy;
+    state->ring = buffer::make_ring(buffer::RingKind::vacuum);
+    state->old_live_tuples = rel->rd_rel->reltuples;
+    state->plan = plan_of(params);
+    state->place = {Phase::none, kInvalidBlock, nullptr};
+    return state;
+}
+
+void process_table(VacuumState &state, const VacuumParams &params) {
+    open_table(state, params);
+    scan_heap(state);
+    if (state.plan.index_cleanup) update_index_stats(state);
+    ::vac_close_indexes(state.index_count, state.indexes, NoLock);
+    if (should_truncate(state)) truncate_heap(state);
+}
+
+void errcontext_for_block(const VacuumState &state, const char *doing) {
+    if (BlockNumberIsValid(state.place.block))
+        errcontext("while %s block %u of relation \"%s.%s\"", doing, state.place.block, state.schema_name,
+                   state.table_name);
+    else
+        errcontext("while %s relation \"%s.%s\"", doing, state.schema_name, state.table_name);
+}
+
+extern "C" void gh_vacuum_error_context(void *arg) {
+    const auto &state = *static_cast<const VacuumState *>(arg);
+    switch (state.place.phase) {
+        case Phase::none:
+            break;
+        case Phase::scan_heap:
+            errcontext_for_block(state, "scanning");
+            break;
+        case Phase::vacuum_heap:
+            errcontext_for_block(state, "vacuuming");
+            break;
+        case Phase::vacuum_index:
+            errcontext("while vacuuming index \"%s\" of relation \"%s.%s\"", state.place.index_name,
+                       state.schema_name, state.table_name);
+            break;
+        case Phase::index_cleanup:
+            errcontext("while cleaning up index \"%s\" of relation \"%s.%s\"", state.place.index_name,
+                       state.schema_name, state.table_name);
+            break;
+        case Phase::truncate:
+            if (BlockNumberIsValid(state.place.block))
+                errcontext("while truncating relation \"%s.%s\" to %u blocks", state.schema_name,
+                           state.table_name, state.place.block);
+            break;
+    }
+}
+
+}  // namespace
+
+void vacuum_relation(Relation rel, VacuumParams *params, BufferAccessStrategy strategy) {
+    const StartOfWork start = note_start(*params);
+    ::pgstat_progress_start_command(PROGRESS_COMMAND_VACUUM, RelationGetRelid(rel));
+
+    VacuumState &state = *make_state(rel, *params, strategy);
+    find_cutoffs(state, *params);
+
+    ErrorContextCallback callback = {error_context_stack, gh_vacuum_error_context, &state};
+    error_context_stack = &callback;
+    announce(state);
+    process_table(state, *params);
+    error_context_stack = callback.previous;
+
+    ::pgstat_progress_update_param(PROGRESS_VACUUM_PHASE, PROGRESS_VACUUM_PHASE_FINAL_CLEANUP);
+    const Updated updated = update_table_stats(state);
+    ::pgstat_progress_end_command();
+    report(state, *params, start, updated);
+
+    for (int i = 0; i < state.index_count; i++)
+        if (state.index_stats[i] != nullptr) ::pfree(state.index_stats[i]);
+    release_dead_items(state);
+    buffer::free_ring(state.ring);
+}
+
+}  // namespace glassheap::vacuum
