@@ -1,0 +1,58 @@
+// heap/heap_errors.cpp — the reports of row operations.
+//
+// Errors: longjmps by purpose.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "heap/heap_errors.hpp"
+
+namespace glassheap::heap {
+
+void report_invisible(const char *verb) {
+    // Whole sentences, so that PostgreSQL's translations are found.
+    if (std::strcmp(verb, "delete") == 0)
+        ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                        errmsg("attempted to delete invisible tuple")));
+    ereport(ERROR, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                    errmsg("attempted to update invisible tuple")));
+    pg_unreachable();
+}
+
+void report_lock_not_available(Relation rel) {
+    ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
+                    errmsg("could not obtain lock on row in relation \"%s\"", RelationGetRelationName(rel))));
+    pg_unreachable();
+}
+
+void report_row_too_big(Size length) {
+    ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+                    errmsg("row is too big: size %zu, maximum size %zu", length, MaxHeapTupleSize)));
+    pg_unreachable();
+}
+
+void report_page_not_empty(Relation rel, BlockNumber block) {
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("page %u of relation \"%s\" should be empty but is not",
+                                                     block, RelationGetRelationName(rel))));
+    pg_unreachable();
+}
+
+void report_no_such_row(Relation rel, const ItemPointerData &tid) {
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("row version (%u,%u) of relation \"%s\" does not exist",
+                           ItemPointerGetBlockNumberNoCheck(&tid), ItemPointerGetOffsetNumberNoCheck(&tid),
+                           RelationGetRelationName(rel)),
+                    errdetail("The line pointer is not in use.")));
+    pg_unreachable();
+}
+
+void forbid_in_parallel_mode(const char *verb) {
+    if (!::IsInParallelMode()) [[likely]]
+        return;
+    ereport(ERROR,
+            (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+             std::strcmp(verb, "delete") == 0 ? errmsg("cannot delete tuples during a parallel operation")
+                                              : errmsg("cannot update tuples during a parallel operation")));
+}
+
+}  // namespace glassheap::heap

@@ -1,0 +1,20 @@
+// heap/heap_errors.hpp — what row operations report to the user, worded and coded as heap's (STYLE.md 3.3).
+//
+// Why:    SQLSTATE and text are behaviour: tests and applications look at them.
+// Errors: every function here longjmps when it reports.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace glassheap::heap {
+
+[[noreturn]] void report_invisible(const char *verb);  // "attempted to <verb> invisible tuple"
+[[noreturn]] void report_lock_not_available(Relation rel);
+[[noreturn]] void report_row_too_big(Size length);
+[[noreturn]] void report_page_not_empty(Relation rel, BlockNumber block);
+[[noreturn]] void report_no_such_row(Relation rel, const ItemPointerData &tid);
+// A combo cid made now could not be told to the other workers.
+void forbid_in_parallel_mode(const char *verb);  // "cannot <verb> tuples during a parallel operation"
+
+}  // namespace glassheap::heap

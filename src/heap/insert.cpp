@@ -1,0 +1,83 @@
+// heap/insert.cpp — one new row.
+//
+// Locking: the page latch from choosing the page until the row is logged.
+// Errors: may longjmp before the critical section.
+// WAL:    RecordType::insert.
+// See:    heap/README.md.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "heap/new_cid.hpp"
+#include "heap/placement.hpp"
+#include "heap/prepare_row.hpp"
+#include "heap/row_access.hpp"
+#include "heap/rows.hpp"
+#include "wal/emit.hpp"
+
+namespace glassheap::heap {
+
+HeapTuple prepare_row(Relation rel, HeapTuple tuple, TransactionId xid, CommandId cid, int options) {
+    if (IsParallelWorker())
+        ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
+                        errmsg("cannot insert tuples in a parallel worker")));
+    HeapTupleHeader row = tuple->t_data;
+    row->t_infomask &= static_cast<uint16>(~HEAP_XACT_MASK);
+    row->t_infomask2 &= static_cast<uint16>(~HEAP2_XACT_MASK);
+    row->t_infomask |= HEAP_XMAX_INVALID;
+    HeapTupleHeaderSetXmin(row, xid);
+    if ((options & HEAP_INSERT_FROZEN) != 0) HeapTupleHeaderSetXminFrozen(row);
+    HeapTupleHeaderSetCmin(row, cid);
+    HeapTupleHeaderSetXmax(row, InvalidTransactionId);
+    tuple->t_tableOid = RelationGetRelid(rel);
+
+    if (!can_have_toast(rel)) return tuple;
+    if (!HeapTupleHasExternal(tuple) && tuple->t_len <= TOAST_TUPLE_THRESHOLD) [[likely]]
+        return tuple;
+    return ::heap_toast_insert_or_update(rel, tuple, nullptr, options);
+}
+
+namespace {
+
+// The change itself: page, map and log.
+void apply_insert(Relation rel, const buffer::PinnedPage &page, HeapTuple stored, int options, Buffer vmbuf) {
+    const Buffer cleared = page.view().all_visible() ? vmbuf : InvalidBuffer;
+    vm::VmLock vm_lock(cleared);
+    buffer::PageChange change;
+    change.add(page);
+    put_row(page, stored, (options & HEAP_INSERT_SPECULATIVE) != 0);
+    if (cleared != InvalidBuffer) clear_all_visible(page, vmbuf);
+    if (RelationNeedsWAL(rel)) {
+        log_command_ids(rel, *stored);
+        const SlotNo slot = ItemPointerGetOffsetNumberNoCheck(&stored->t_self);
+        const bool only_row = slot == FirstOffsetNumber && page.view().max_slot() == FirstOffsetNumber;
+        wal::emit_insert({rel, &page, stored, slot, only_row, cleared, options});
+    }
+    change.finish();
+}
+
+}  // namespace
+
+void insert(Relation rel, HeapTuple tuple, CommandId cid, int options, BulkInsertState bistate) {
+    const TransactionId xid = ::GetCurrentTransactionId();
+    HeapTuple stored = prepare_row(rel, tuple, xid, cid, options);
+    Buffer vmbuf = InvalidBuffer;
+    {
+        buffer::PinnedPage page =
+            choose_page({rel, stored->t_len, options, bistate != nullptr, nullptr, &vmbuf, nullptr});
+        // A new row conflicts with locks on the whole table only: existing row and page locks cannot be about
+        // it.  Under the latch, so that no reader comes between the check and the row.
+        ::CheckForSerializableConflictIn(rel, nullptr, InvalidBlockNumber);
+        apply_insert(rel, page, stored, options, vmbuf);
+        page.unlatch();
+    }
+    release_vm_pin(vmbuf);
+
+    ::CacheInvalidateHeapTuple(rel, stored, nullptr);
+    ::pgstat_count_heap_insert(rel, 1);  // a speculative row counts even if it is taken back
+    if (stored != tuple) {
+        tuple->t_self = stored->t_self;
+        ::heap_freetuple(stored);
+    }
+}
+
+}  // namespace glassheap::heap

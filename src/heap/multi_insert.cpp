@@ -1,0 +1,120 @@
+// heap/multi_insert.cpp — many new rows (COPY, CREATE TABLE AS): page after page, one record per page.
+//
+// Locking: one page latch at a time.
+// Errors: may longjmp before each page's critical section; answers interrupts between pages.
+// WAL:    RecordType::multi_insert; with FREEZE it sets the map's bits as well.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "heap/new_cid.hpp"
+#include "heap/placement.hpp"
+#include "heap/prepare_row.hpp"
+#include "heap/row_access.hpp"
+#include "heap/rows.hpp"
+#include "wal/emit.hpp"
+
+namespace glassheap::heap {
+namespace {
+
+// Command-wide state; rows[0, total) are prepared, rows[0, done) are stored.
+struct Batch {
+    Relation rel;
+    HeapTuple *rows;
+    int total;
+    int done;
+    int options;
+    bool bulk;
+    bool needs_wal;
+    Size reserved;  // fillfactor
+    Buffer vmbuf;
+    char *scratch;  // for the record, kPageSize bytes
+};
+
+HeapTuple *prepare_rows(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int options) {
+    const TransactionId xid = ::GetCurrentTransactionId();
+    auto **rows = static_cast<HeapTuple *>(::palloc(static_cast<Size>(count) * sizeof(HeapTuple)));
+    for (int i = 0; i < count; ++i) {
+        HeapTuple tuple = ::ExecFetchSlotHeapTuple(slots[i], true, nullptr);
+        slots[i]->tts_tableOid = RelationGetRelid(rel);
+        tuple->t_tableOid = slots[i]->tts_tableOid;
+        rows[i] = prepare_row(rel, tuple, xid, cid, options);
+    }
+    return rows;
+}
+
+// Puts rows on the page as long as they fit; the first is known to.  Returns how many.
+int fill_page(const Batch &batch, const buffer::PinnedPage &page, SlotNo *slots) noexcept {
+    int count = 0;
+    for (int i = batch.done; i < batch.total; ++i) {
+        HeapTuple row = batch.rows[i];
+        if (count > 0 && page.view().free_space_for_tuple() < MAXALIGN(row->t_len) + batch.reserved) break;
+        put_row(page, row, false);
+        slots[count++] = ItemPointerGetOffsetNumberNoCheck(&row->t_self);
+        if (batch.needs_wal) log_command_ids(batch.rel, *row);
+    }
+    return count;
+}
+
+void store_page(Batch *batch) {
+    buffer::PinnedPage page = choose_page({batch->rel, batch->rows[batch->done]->t_len, batch->options,
+                                           batch->bulk, nullptr, &batch->vmbuf, nullptr});
+    const bool was_empty = page.view().max_slot() == 0;
+    const bool freeze = (batch->options & HEAP_INSERT_FROZEN) != 0;
+    // Frozen rows do not take visibility away from a page; alone on it they make it all-frozen.
+    const bool set_frozen = was_empty && freeze;
+    const bool clear = page.view().all_visible() && !freeze;
+    const Buffer vmbuf = set_frozen || clear ? batch->vmbuf : InvalidBuffer;
+    SlotNo slots[page::kMaxTuplesPerPage];
+
+    vm::VmLock vm_lock(vmbuf);
+    buffer::PageChange change;
+    change.add(page);
+    const int count = fill_page(*batch, page, slots);
+    if (clear) {
+        clear_all_visible(page, vmbuf);
+    } else if (set_frozen) {
+        page.edit().set_all_visible(true);
+        if (!vm::set_bits_locked(vmbuf, page.block(), vm::kBothBits)) ::MarkBufferDirty(vmbuf);
+    }
+    if (batch->needs_wal)
+        wal::emit_multi_insert({batch->rel, &page, batch->rows + batch->done, slots, count, was_empty,
+                                batch->done + count == batch->total, vmbuf, set_frozen, batch->options,
+                                batch->scratch});
+    change.finish();
+    vm_lock.unlock();
+    page.unlatch();
+    batch->done += count;
+}
+
+}  // namespace
+
+void multi_insert(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int options,
+                  BulkInsertState bistate) {
+    Batch batch{rel,
+                prepare_rows(rel, slots, count, cid, options),
+                count,
+                0,
+                options,
+                bistate != nullptr,
+                static_cast<bool>(RelationNeedsWAL(rel)),
+                static_cast<Size>(RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR)),
+                InvalidBuffer,
+                nullptr};
+    PGAlignedBlock scratch;
+    batch.scratch = scratch.data;
+
+    // Checked early to spare work that would have to be rolled back, and again at the end: between both, a
+    // serializable reader may have locked the table and read pages that were not filled yet.
+    ::CheckForSerializableConflictIn(rel, nullptr, InvalidBlockNumber);
+    while (batch.done < batch.total) {
+        CHECK_FOR_INTERRUPTS();
+        store_page(&batch);
+    }
+    release_vm_pin(batch.vmbuf);
+    ::CheckForSerializableConflictIn(rel, nullptr, InvalidBlockNumber);
+
+    for (int i = 0; i < count; ++i) slots[i]->tts_tid = batch.rows[i]->t_self;
+    ::pgstat_count_heap_insert(rel, count);
+}
+
+}  // namespace glassheap::heap

@@ -1,0 +1,247 @@
+// heap/placement.cpp — the search for a page: the last one used, the free space map, the end of the file.
+//
+// Invariants: P1 to P3 of heap/placement.hpp.
+// Locking: page latches in block order; the extension lock is never requested under a page latch.
+// Errors: may longjmp.
+// WAL:    none (a new page is logged with its first row).
+// See:    heap/README.md; PG: access/heap/hio.c.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "fsm/free_space_map.hpp"
+#include "heap/heap_errors.hpp"
+#include "heap/placement.hpp"
+#include "heap/row_access.hpp"
+
+namespace glassheap::heap {
+namespace {
+
+// A page that lost only this much to line pointers still counts as empty when a large row meets a low
+// fillfactor; otherwise such a table would grow by a page per row.
+constexpr Size kNearlyEmpty = page::kMaxTupleSize - page::kMaxTuplesPerPage / 8 * page::kLinePointerSize;
+
+// Waiters of the extension lock are served in advance, several pages each, up to a limit.
+constexpr int kPagesPerWaiter = 20;
+constexpr int kExtraPagesMax = 512;
+
+// The frame that took this backend's last row: saves the look-up of the page table, nothing depends on it.
+FrameNo last_frame = kNoFrame;
+
+class PageSearch {
+public:
+    explicit PageSearch(const PlaceRequest &request);
+    buffer::PinnedPage run();
+
+private:
+    enum class Try : std::uint8_t { chosen, no_room };
+
+    BlockNo first_candidate() const;
+    BlockNo next_candidate(BlockNo tried) const;
+    Try try_block(BlockNo block);
+    void read_candidate(BlockNo block);
+    void latch_candidate() const;
+    void unlatch_candidate() const;
+    void ensure_vm_pins();
+    bool pin_missing_vm_pages();
+    bool extend();
+    BlockNumber lock_extension(int *extra) const;
+    bool latch_other_of_new_page();
+
+    const PlaceRequest &request_;
+    const bool use_fsm_;
+    Size length_;        // aligned
+    Size wanted_space_;  // including what the fillfactor reserves
+    bool at_other_ = false;
+    Size found_space_ = 0;
+    BlockNo retry_ = kInvalidBlock;
+    buffer::PinnedPage page_;  // the candidate, unless it is `other`
+};
+
+PageSearch::PageSearch(const PlaceRequest &request)
+    : request_(request), use_fsm_((request.options & HEAP_INSERT_SKIP_FSM) == 0) {
+    length_ = MAXALIGN(request.length);
+    if (length_ > page::kMaxTupleSize) report_row_too_big(length_);
+    const Size reserved = RelationGetTargetPageFreeSpace(request.rel, HEAP_DEFAULT_FILLFACTOR);
+    wanted_space_ = length_ + reserved;
+    if (wanted_space_ > kNearlyEmpty) wanted_space_ = std::max(length_, kNearlyEmpty);
+}
+
+buffer::PinnedPage PageSearch::run() {
+    BlockNo block = first_candidate();
+    for (;;) {
+        while (block != kInvalidBlock) {
+            if (try_block(block) == Try::chosen) return std::move(page_);
+            block = next_candidate(block);
+        }
+        if (extend()) return std::move(page_);
+        block = retry_;
+    }
+}
+
+BlockNo PageSearch::first_candidate() const {
+    BlockNo block = RelationGetTargetBlock(request_.rel);
+    if (block == InvalidBlockNumber && use_fsm_) block = fsm::find(request_.rel, wanted_space_);
+    if (block != InvalidBlockNumber) return block;
+    // The map knows nothing, as after a start with an old file: the last page is worth a look.
+    const BlockNumber blocks = RelationGetNumberOfBlocks(request_.rel);
+    return blocks > 0 ? blocks - 1 : kInvalidBlock;
+}
+
+BlockNo PageSearch::next_candidate(BlockNo tried) const {
+    if (!use_fsm_) return kInvalidBlock;
+    return fsm::record_and_find(request_.rel, tried, found_space_, wanted_space_);
+}
+
+PageSearch::Try PageSearch::try_block(BlockNo block) {
+    read_candidate(block);
+    latch_candidate();
+    ensure_vm_pins();
+    const buffer::PinnedPage &page = at_other_ ? *request_.other : page_;
+    // Not marked dirty: an empty page and a page of zeroes mean the same, and the row will mark it.
+    if (page.view().is_new()) page.edit().init();
+    found_space_ = page.view().free_space_for_tuple();
+    if (wanted_space_ <= found_space_) {
+        RelationSetTargetBlock(request_.rel, block);
+        if (!at_other_) last_frame = page_.frame();
+        return Try::chosen;
+    }
+    unlatch_candidate();
+    page_.release();
+    return Try::no_room;
+}
+
+// Pins the candidate and, by guess, the map pages: no I/O is wanted once latches are held.
+void PageSearch::read_candidate(BlockNo block) {
+    at_other_ = request_.other != nullptr && request_.other->block() == block;
+    if (at_other_) {
+        pin_vm_if_visible(request_.rel, *request_.other, request_.vmbuf_other);
+        return;
+    }
+    page_ = buffer::read_recent(request_.rel, MAIN_FORKNUM, block, last_frame);
+    if (!page_)
+        page_ = buffer::read_page(request_.rel, MAIN_FORKNUM, block,
+                                  request_.bulk ? buffer::bulk_write_ring() : nullptr);
+    pin_vm_if_visible(request_.rel, page_, request_.vmbuf);
+    if ((request_.options & HEAP_INSERT_FROZEN) != 0 && page_.view().max_slot() == 0)
+        vm::pin(request_.rel, block, request_.vmbuf);  // an empty page will be set all-frozen
+}
+
+void PageSearch::latch_candidate() const {
+    const buffer::PinnedPage *other = request_.other;
+    if (at_other_ || (other != nullptr && other->block() < page_.block())) other->latch_exclusive();
+    if (at_other_) return;
+    page_.latch_exclusive();
+    if (other != nullptr && other->block() > page_.block()) other->latch_exclusive();
+}
+
+void PageSearch::unlatch_candidate() const {
+    if (!at_other_) page_.unlatch();
+    if (request_.other != nullptr) request_.other->unlatch();
+}
+
+// P2: pages may have become all-visible before they were latched.
+void PageSearch::ensure_vm_pins() {
+    while (pin_missing_vm_pages()) latch_candidate();
+}
+
+// Returns true when the latches had to be given up to pin map pages.
+bool PageSearch::pin_missing_vm_pages() {
+    const buffer::PinnedPage *other = request_.other;
+    const bool need =
+        !at_other_ && page_.view().all_visible() && !vm::pin_covers(page_.block(), *request_.vmbuf);
+    const bool need_other = other != nullptr && other->view().all_visible() &&
+                            !vm::pin_covers(other->block(), *request_.vmbuf_other);
+    if (!need && !need_other) [[likely]]
+        return false;
+    unlatch_candidate();
+    if (need) vm::pin(request_.rel, page_.block(), request_.vmbuf);
+    if (need_other) vm::pin(request_.rel, other->block(), request_.vmbuf_other);
+    return true;
+}
+
+// Adds pages to the file.  False: somebody else's page should be tried first (retry_).
+bool PageSearch::extend() {
+    int extra = 0;
+    retry_ = lock_extension(&extra);
+    if (retry_ != kInvalidBlock) return false;
+    const BlockNo count = static_cast<BlockNo>(extra) + 1;
+    page_ = buffer::extend(request_.rel, MAIN_FORKNUM, count,
+                           request_.bulk ? buffer::bulk_write_ring() : nullptr);
+    const BlockNo block = page_.block();
+    if (!page_.view().is_new()) report_page_not_empty(request_.rel, block);
+    page_.edit().init();
+    at_other_ = false;
+    if (!RELATION_IS_LOCAL(request_.rel)) ::UnlockRelationForExtension(request_.rel, ExclusiveLock);
+    if (extra > 0 || (request_.options & HEAP_INSERT_FROZEN) != 0) {
+        page_.unlatch();
+        if (extra > 0)
+            fsm::record_range(request_.rel, block + 1, block + count, page::kPageSize - page::kHeaderSize);
+        if ((request_.options & HEAP_INSERT_FROZEN) != 0) vm::pin(request_.rel, block, request_.vmbuf);
+        page_.latch_exclusive();
+    }
+    if (!latch_other_of_new_page()) {
+        retry_ = block;
+        return false;
+    }
+    RelationSetTargetBlock(request_.rel, block);
+    last_frame = page_.frame();
+    return true;
+}
+
+// Takes the extension lock; while others wait for it too, *extra tells how many pages to add for them.
+// Returns a page that somebody else added meanwhile, without the lock; else kInvalidBlock, with it.
+BlockNumber PageSearch::lock_extension(int *extra) const {
+    Relation rel = request_.rel;
+    if (RELATION_IS_LOCAL(rel)) return kInvalidBlock;  // nobody else can see it
+    if (!use_fsm_) {
+        ::LockRelationForExtension(rel, ExclusiveLock);
+        return kInvalidBlock;
+    }
+    if (::ConditionalLockRelationForExtension(rel, ExclusiveLock)) return kInvalidBlock;
+    ::LockRelationForExtension(rel, ExclusiveLock);
+    const BlockNumber block = fsm::find(rel, wanted_space_);
+    if (block != InvalidBlockNumber) {
+        ::UnlockRelationForExtension(rel, ExclusiveLock);
+        return block;
+    }
+    const int waiters = std::max(0, ::RelationExtensionLockWaiterCount(rel));
+    *extra = std::min(kExtraPagesMax, waiters * kPagesPerWaiter);
+    return kInvalidBlock;
+}
+
+// The new page is latched, the other has a lower number: against P1 it is only tried, which nearly always
+// works and keeps others off the new page.  False, without latches, when the new page was filled meanwhile.
+bool PageSearch::latch_other_of_new_page() {
+    const buffer::PinnedPage *other = request_.other;
+    if (other != nullptr && !other->try_latch_exclusive()) {
+        page_.unlatch();
+        latch_candidate();
+    }
+    ensure_vm_pins();
+    if (length_ <= page_.view().free_space_for_tuple()) [[likely]]
+        return true;
+    unlatch_candidate();
+    page_.release();
+    return false;
+}
+
+}  // namespace
+
+buffer::PinnedPage choose_page(const PlaceRequest &request) {
+    return PageSearch(request).run();
+}
+
+void put_row(const buffer::PinnedPage &page, HeapTuple tuple, bool speculative) noexcept {
+    const page::PageEdit edit = page.edit();
+    const SlotNo slot = edit.choose_slot();
+    if (!edit.put_tuple(slot, reinterpret_cast<const char *>(tuple->t_data), tuple->t_len)) [[unlikely]]
+        elog(PANIC, "no room for a row of %u bytes on block %u", tuple->t_len, page.block());
+    ItemPointerSet(&tuple->t_self, page.block(), slot);
+    if (!speculative) edit.set_ctid(slot, page::RowAddress::make(page.block(), slot));
+}
+
+void pin_vm_if_visible(Relation rel, const buffer::PinnedPage &page, Buffer *vmbuf) {
+    if (page.view().all_visible()) vm::pin(rel, page.block(), vmbuf);
+}
+
+}  // namespace glassheap::heap

@@ -1,0 +1,53 @@
+// heap/row_access.hpp — from a slot of a pinned page to a HeapTuple, and the visibility bits that go with it.
+//
+// Why:    the row operations share these few steps; kept inline because they stand on every hot path.
+// Locking: point_at wants the page latched; a tuple found that way may be read later under the pin alone.
+// Errors: point_at_normal and require_* may longjmp; the rest never.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+#include "vm/visibility_map.hpp"
+
+namespace glassheap::heap {
+
+inline bool is_normal_slot(page::PageView view, SlotNo slot) noexcept {
+    return slot >= 1 && slot <= view.max_slot() && view.line(slot).is_normal();
+}
+
+inline HeapTupleHeader header_at(const buffer::PinnedPage &page, SlotNo slot) noexcept {
+    return reinterpret_cast<HeapTupleHeader>(page.data() + page.view().line(slot).offset());
+}
+
+// Precondition: the line pointer is normal.  t_self is set from the page's block and `slot`.
+inline void point_at(HeapTuple tuple, Relation rel, const buffer::PinnedPage &page, SlotNo slot) noexcept {
+    const page::LinePointer line = page.view().line(slot);
+    tuple->t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
+    tuple->t_len = line.length();
+    tuple->t_tableOid = RelationGetRelid(rel);
+    ItemPointerSet(&tuple->t_self, page.block(), slot);
+}
+
+// Rows of these relations may have out-of-line values.
+inline bool can_have_toast(Relation rel) noexcept {
+    return rel->rd_rel->relkind == RELKIND_RELATION || rel->rd_rel->relkind == RELKIND_MATVIEW;
+}
+
+inline page::RowAddress address_of(const ItemPointerData &tid) noexcept {
+    return page::RowAddress::make(ItemPointerGetBlockNumberNoCheck(&tid),
+                                  ItemPointerGetOffsetNumberNoCheck(&tid));
+}
+
+// The page loses all-visible in this critical section: flag and map bits together (V2).
+// Precondition: vmbuf covers the page and is locked exclusively.
+inline void clear_all_visible(const buffer::PinnedPage &page, Buffer vmbuf) noexcept {
+    page.edit().set_all_visible(false);
+    // The record registers the map page in any case, so it has to be dirty even when its bits were lost.
+    if (!vm::clear_bits_locked(vmbuf, page.block(), vm::kBothBits)) ::MarkBufferDirty(vmbuf);
+}
+
+inline void release_vm_pin(Buffer vmbuf) {
+    if (vmbuf != InvalidBuffer) ::ReleaseBuffer(vmbuf);
+}
+
+}  // namespace glassheap::heap

@@ -1,0 +1,61 @@
+// heap/update_state.hpp — what the phases of an update hand to each other.
+//
+//     find and decide      update_find.cpp    row latched, ours to change, or a failure
+//     prepare headers      update.cpp         new xmax of both versions, before anything changes
+//     toast and place      update_place.cpp   the old row is locked while the latch is given up
+//     apply                update.cpp         both pages, maps, log: one critical section
+//     finish               update.cpp         invalidation, pins, statistics
+//
+// Invariants: U1 from the last decision to the apply phase the row is protected without a gap: by the page
+//                latch, or by the lock that place wrote on it.
+// Errors: every phase but apply may longjmp.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "heap/changed_columns.hpp"
+#include "heap/row_access.hpp"
+#include "heap/xmax.hpp"
+
+namespace glassheap::heap {
+
+struct Update {
+    Relation rel;
+    HeapTuple new_tuple;  // the caller's
+    HeapTuple stored;     // new_tuple, or its toasted copy
+    CommandId cid;        // of this command; becomes a combo cid for the old version
+    ColumnSets columns;
+    RowQueue queue;
+
+    buffer::PinnedPage page;      // of the old version
+    buffer::PinnedPage new_page;  // empty when the new version goes to the same page
+    Buffer vmbuf;                 // map page of `page`
+    Buffer new_vmbuf;             // map page of `new_page`
+    HeapTupleData old_tuple;      // points into `page`
+
+    ColumnChanges changes;
+    LockTupleMode mode;
+    // What the wait found out about the holders of the old version.
+    bool asked_holders;
+    bool holders_remain;
+
+    NewXmax old_xmax;
+    bool combo;
+
+    SlotNo old_slot() const noexcept { return ItemPointerGetOffsetNumberNoCheck(&old_tuple.t_self); }
+    bool lacks_vm_pin() const noexcept { return vmbuf == InvalidBuffer && page.view().all_visible(); }
+    void pin_vm_unlatched() {
+        page.unlatch();
+        vm::pin(rel, page.block(), &vmbuf);
+        page.latch_exclusive();
+    }
+};
+
+// Pins and latches the page of the old version, compares columns, chooses the lock strength.  False: the
+// line pointer is not in use any more.
+bool open_for_update(Update *update, ItemPointer otid);
+// Latched on entry and exit.  TM_Ok: the row is ours to change, and the map page is pinned if needed.
+TM_Result decide_update(Update *update, Snapshot crosscheck, bool wait);
+// Toasts the new version and finds a page for it; on return that page and the old one are latched.
+void place_new_version(Update *update);
+
+}  // namespace glassheap::heap
