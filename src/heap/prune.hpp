@@ -15,19 +15,21 @@ namespace glassheap::heap {
 void prune_on_access(Relation rel, const buffer::PinnedPage &page);
 
 struct PruneRequest {
-    GlobalVisState *vistest;      // used unless oldest_xmin is valid
-    TransactionId oldest_xmin;    // vacuum's fixed horizon (InvalidTransactionId: use vistest)
+    GlobalVisState *vistest;      // a version is removable if this says so (nullptr: not asked) ...
+    TransactionId oldest_xmin;    // ... or its deleter is older than vacuum's fixed horizon (may be Invalid)
     TransactionId old_snap_xmin;  // old_snapshot_threshold, InvalidTransactionId if unused
     TimestampTz old_snap_ts;
     const mvcc::FreezeCutoffs *freeze;  // nullptr: do not freeze
     Buffer vmbuf;          // pinned VM page covering the block, or InvalidBuffer: leave the VM alone
     bool mark_unused_now;  // table without indexes: dead items become unused at once
+    SlotNo *slot_in_work = nullptr;  // kept up to date for the caller's error context
 };
 struct PruneOutcome {
     int removed;  // tuples whose storage was reclaimed
     int live;     // tuples that count as live for reltuples
     int recently_dead;
-    int lp_dead;  // dead line pointers on the page after pruning
+    int lp_dead;         // dead line pointers on the page after pruning
+    int dead_reclaimed;  // dead items, old and new, that became unused at once (mark_unused_now)
     SlotNo dead_slots[page::kMaxTuplesPerPage];
     int frozen;              // tuples frozen
     bool has_storage_items;  // some line pointer still has storage or redirects (page cannot be truncated

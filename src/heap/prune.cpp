@@ -1,0 +1,316 @@
+// heap/prune.cpp — pruning a page: plan, survey what remains, apply everything at once.
+//
+// Why:    dead versions, freezing and the visibility map are one decision about one page: one critical
+//         section and one record, instead of up to three.
+//
+//     plan (prune_plan) -> survey: count, freeze plans, all-visible? -> apply: lines, tuples, VM, record
+//
+// Invariants: X1 nothing is written when nothing changes; hints alone are a hint change.
+//         X2 the VM is set only from prune_page (vacuum): pruning during a scan must not change plans of
+//            concurrent queries in ways heap does not.
+//         X3 new_relfrozenxid of the caller is right only if the plans are applied: so they are.
+// Locking: cleanup latch of the page; the VM buffer after it.
+// Errors: may longjmp before the critical section: ERRCODE_DATA_CORRUPTED for damaged chains and tuples.
+// WAL:    RecordType::prune, or RecordType::visible when only VM bits change.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "heap/prune.hpp"
+
+#include "base/xid_order.hpp"
+#include "heap/prune_plan.hpp"
+#include "mvcc/freeze.hpp"
+#include "vm/visibility_map.hpp"
+#include "wal/emit.hpp"
+
+namespace glassheap::heap {
+
+namespace {
+
+using After = PrunePlan::After;
+
+// Freeze plans of a page; kept apart from the plan, because pruning during a scan has none.
+struct FreezeList {
+    page::FreezePlan plans[page::kMaxTuplesPerPage];
+    int count = 0;
+    std::span<const page::FreezePlan> span() const noexcept {
+        return {plans, static_cast<std::size_t>(count)};
+    }
+};
+
+// ---- survey: what the page will hold after the plan is applied
+class Survey {
+public:
+    Survey(Relation rel, const buffer::PinnedPage &page, const PruneRequest &request, const PrunePlan &plan,
+           FreezeList *freezes, PruneOutcome *out) noexcept
+        : rel_(rel), page_(page), request_(request), plan_(plan), freezes_(freezes), out_(out) {}
+
+    void run() {
+        const page::PageView view = page_.view();
+        const SlotNo last = view.max_slot();
+        for (SlotNo slot = 1; slot <= last; ++slot) {
+            if (request_.slot_in_work != nullptr) *request_.slot_in_work = slot;
+            const After after = plan_.after(slot);
+            const page::LinePointer line = view.line(slot);
+            if (after == After::unused || !line.is_used()) continue;
+            if (after == After::dead || (line.is_dead() && after == After::untouched)) {
+                out_->dead_slots[out_->lp_dead++] = slot;
+            } else if (after == After::redirected || line.is_redirect()) {
+                out_->has_storage_items = true;
+            } else {
+                take_tuple(slot);
+            }
+        }
+        if (request_.slot_in_work != nullptr) *request_.slot_in_work = kInvalidSlot;
+        out_->frozen = freezes_->count;
+    }
+
+private:
+    void take_tuple(SlotNo slot) {
+        auto *tuple = reinterpret_cast<HeapTupleHeader>(page_.data() + page_.view().line(slot).offset());
+        count(slot, tuple);
+        out_->has_storage_items = true;
+        if (request_.freeze == nullptr) return;
+        const mvcc::FreezeOutcome freeze =
+            mvcc::plan_freeze(tuple, slot, *request_.freeze, &freezes_->plans[freezes_->count],
+                              &out_->new_relfrozenxid, &out_->new_relminmxid);
+        if (freeze.must_freeze) ++freezes_->count;
+        if (!freeze.totally_frozen) out_->all_frozen = false;
+    }
+
+    // Counts as ANALYZE does: who is at work on a row will correct the numbers when it commits.
+    void count(SlotNo slot, HeapTupleHeader tuple) {
+        switch (plan_.fate(slot)) {
+            case HEAPTUPLE_LIVE:
+                ++out_->live;
+                if (out_->all_visible && !is_visible_to_all(tuple)) out_->all_visible = false;
+                return;
+            case HEAPTUPLE_RECENTLY_DEAD:
+                ++out_->recently_dead;
+                break;
+            case HEAPTUPLE_INSERT_IN_PROGRESS:
+                break;
+            case HEAPTUPLE_DELETE_IN_PROGRESS:
+                ++out_->live;
+                break;
+            case HEAPTUPLE_DEAD:
+                report_unlinked(slot);
+        }
+        out_->all_visible = false;
+    }
+
+    // The hint must be there: an asynchronous commit may still be lost, and then the map would lie.
+    bool is_visible_to_all(HeapTupleHeader tuple) {
+        if (!HeapTupleHeaderXminCommitted(tuple)) return false;
+        const TransactionId xmin = HeapTupleHeaderGetXmin(tuple);
+        if (!xid_precedes(xmin, request_.oldest_xmin)) return false;
+        if (xid_precedes(out_->visibility_cutoff_xid, xmin)) out_->visibility_cutoff_xid = xmin;
+        return true;
+    }
+
+    // A dead tuple that no chain leads to, though it leads on itself, cannot come about.
+    [[noreturn]] void report_unlinked(SlotNo slot) const {
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("dead heap-only tuple (%u,%u) of relation \"%s\" is not part of any HOT chain",
+                               page_.block(), static_cast<unsigned>(slot), RelationGetRelationName(rel_)),
+                        errhint("The page is damaged; amcheck can tell more.")));
+        pg_unreachable();
+    }
+
+    Relation rel_;
+    const buffer::PinnedPage &page_;
+    const PruneRequest &request_;
+    const PrunePlan &plan_;
+    FreezeList *freezes_;
+    PruneOutcome *out_;
+};
+
+// ---- visibility map
+struct MapChange {
+    Buffer vmbuf = InvalidBuffer;  // InvalidBuffer: nothing to set
+    std::uint8_t bits = 0;
+    TransactionId cutoff = InvalidTransactionId;  // conflict horizon of the new bits
+};
+
+MapChange decide_map(const buffer::PinnedPage &page, const PruneRequest &request, const PruneOutcome &out) {
+    if (!BufferIsValid(request.vmbuf) || !out.all_visible || out.lp_dead > 0) return {};
+    const std::uint8_t want = out.all_frozen ? vm::kBothBits : vm::kAllVisibleBit;
+    const std::uint8_t have = vm::get_bits(request.vmbuf, page.block());
+    if ((want & ~have) == 0 && page.view().all_visible()) return {};
+    // Going from all-visible to all-frozen takes nothing from any reader.
+    const bool newly_visible = (have & vm::kAllVisibleBit) == 0;
+    return {request.vmbuf, want, newly_visible ? out.visibility_cutoff_xid : InvalidTransactionId};
+}
+
+// ---- applying
+struct Work {
+    Relation rel;
+    const buffer::PinnedPage &page;
+    const PrunePlan &plan;
+    std::span<const page::FreezePlan> freezes;
+    TransactionId freeze_limit;  // meaningful when there are freezes
+    MapChange map;
+
+    bool changes_tuples() const noexcept { return plan.changes_lines() || !freezes.empty(); }
+};
+
+TransactionId conflict_horizon(const Work &work) {
+    TransactionId horizon = work.plan.latest_removed_xid();
+    const auto advance = [&horizon](TransactionId xid) noexcept {
+        if (xid_precedes(horizon, xid)) horizon = xid;
+    };
+    if (!work.freezes.empty()) {
+        TransactionId newest_frozen = work.freeze_limit;
+        TransactionIdRetreat(newest_frozen);
+        advance(newest_frozen);
+    }
+    advance(work.map.cutoff);
+    return horizon;
+}
+
+void emit(const Work &work, TransactionId horizon) {
+    if (!work.changes_tuples()) {
+        wal::emit_visible(work.rel, work.page, work.map.vmbuf, work.map.bits, work.map.cutoff);
+        return;
+    }
+    wal::PruneLog log = {};
+    log.rel = work.rel;
+    log.page = &work.page;
+    log.redirected = work.plan.redirected();
+    log.now_dead = work.plan.dead();
+    log.now_unused = work.plan.unused();
+    log.frozen = work.freezes;
+    log.latest_removed_xid = horizon;
+    log.vm = work.map.vmbuf;
+    log.vm_bits = work.map.bits;
+    wal::emit_prune(log);
+}
+
+// The page was looked at: a failed search for space need not be repeated until something happens to it.
+bool hints_differ(const Work &work) noexcept {
+    const page::PageView view = work.page.view();
+    return view.prune_xid() != work.plan.next_prune_xid() || view.full();
+}
+void set_hints(const Work &work) noexcept {
+    work.page.edit().set_prune_xid(work.plan.next_prune_xid());
+    work.page.edit().set_full(false);
+}
+
+void apply(const Work &work) {
+    const bool sets_map = BufferIsValid(work.map.vmbuf);
+    if (!work.changes_tuples() && !sets_map) {
+        if (!hints_differ(work)) return;
+        set_hints(work);
+        work.page.mark_dirty_hint();
+        return;
+    }
+    const TransactionId horizon = conflict_horizon(work);
+    vm::VmLock map_lock(work.map.vmbuf);
+    buffer::PageChange change;
+    change.add(work.page);
+    const page::PageEdit edit = work.page.edit();
+    edit.apply_prune(work.plan.redirected(), work.plan.dead(), work.plan.unused());
+    edit.apply_freeze(work.freezes);
+    set_hints(work);
+    if (sets_map) {
+        edit.set_all_visible(true);
+        vm::set_bits_locked(work.map.vmbuf, work.page.block(), work.map.bits);
+    }
+    if (RelationNeedsWAL(work.rel)) emit(work, horizon);
+    change.finish();
+}
+
+void start_outcome(PruneOutcome *out, const PruneRequest &request) noexcept {
+    const TransactionId relfrozenxid = out->new_relfrozenxid;
+    const MultiXactId relminmxid = out->new_relminmxid;
+    *out = {};
+    out->new_relfrozenxid = relfrozenxid;
+    out->new_relminmxid = relminmxid;
+    out->all_visible = TransactionIdIsValid(request.oldest_xmin);
+    out->all_frozen = request.freeze != nullptr;
+}
+
+// ---- pruning in passing
+
+bool is_short_of_space(page::PageView view, std::size_t min_free) noexcept {
+    return view.full() || view.free_space_for_tuple() < min_free;
+}
+
+struct OldSnapshotLimit {
+    TransactionId xmin = InvalidTransactionId;
+    TimestampTz ts = 0;
+};
+
+// May the oldest deletion that the page's hint speaks of be forgotten?
+bool has_removable(Relation rel, TransactionId prune_xid, GlobalVisState *vistest, OldSnapshotLimit *limit) {
+    if (::GlobalVisTestIsRemovableXid(vistest, prune_xid)) return true;
+    if (!OldSnapshotThresholdActive()) return false;
+    const TransactionId horizon = ::GlobalVisTestNonRemovableHorizon(vistest);
+    if (!::TransactionIdLimitedForOldSnapshots(horizon, rel, &limit->xmin, &limit->ts)) return false;
+    return xid_precedes(prune_xid, limit->xmin);
+}
+
+// Cleanup latch held.
+void prune_in_passing(Relation rel, const buffer::PinnedPage &page, GlobalVisState *vistest,
+                      const OldSnapshotLimit &limit) {
+    PruneRequest request = {};
+    request.vistest = vistest;
+    request.old_snap_xmin = limit.xmin;
+    request.old_snap_ts = limit.ts;
+    PrunePlan plan(rel, page, request);
+    plan.judge();
+    plan.walk();
+    apply({rel, page, plan, {}, InvalidTransactionId, {}});
+
+    // Dead line pointers still wait for vacuum: only what is gone for good leaves its count.
+    const int gone = plan.removed() - static_cast<int>(plan.dead().size());
+    if (gone > 0) ::pgstat_update_heap_dead_tuples(rel, gone);
+}
+
+}  // namespace
+
+void prune_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest &request,
+                PruneOutcome *out) {
+    GH_ASSERT(page.latched_exclusive_by_me() && page.is_cleanup_ok());
+    start_outcome(out, request);
+    PrunePlan plan(rel, page, request);
+    plan.judge();
+    plan.walk();
+    if (request.mark_unused_now) plan.reclaim_dead();
+
+    FreezeList freezes;
+    Survey(rel, page, request, plan, &freezes, out).run();
+    out->removed = plan.removed();
+    out->dead_reclaimed = plan.reclaimed();
+
+    const MapChange map = decide_map(page, request, *out);
+    const TransactionId limit =
+        request.freeze != nullptr ? request.freeze->freeze_limit : InvalidTransactionId;
+    apply({rel, page, plan, freezes.span(), limit, map});
+    out->vm_set = BufferIsValid(map.vmbuf);
+    out->vm_bits = map.bits;
+}
+
+void prune_on_access(Relation rel, const buffer::PinnedPage &page) {
+    // Called for every page that a scan reads: the usual answer must cost next to nothing.
+    const TransactionId prune_xid = page.view().prune_xid();
+    if (!TransactionIdIsValid(prune_xid) && old_snapshot_threshold != 0) [[likely]]
+        return;
+    if (::RecoveryInProgress()) return;
+    if (old_snapshot_threshold == 0) ::SnapshotTooOldMagicForTest();
+    if (!TransactionIdIsValid(prune_xid)) return;
+
+    GlobalVisState *vistest = ::GlobalVisTestFor(rel);
+    OldSnapshotLimit limit;
+    if (!has_removable(rel, prune_xid, vistest, &limit)) return;
+
+    // Unlatched, so only a guess; it is repeated under the latch.
+    const std::size_t target = RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
+    const std::size_t min_free = std::max<std::size_t>(target, BLCKSZ / 10);
+    if (!is_short_of_space(page.view(), min_free)) return;
+    if (!page.try_latch_cleanup()) return;
+    if (is_short_of_space(page.view(), min_free)) prune_in_passing(rel, page, vistest, limit);
+    page.unlatch();
+}
+
+}  // namespace glassheap::heap

@@ -1,0 +1,216 @@
+// heap/prune_plan.cpp — judging the tuples of a page and walking its HOT chains.
+//
+// Errors: may longjmp in transaction look-ups.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "heap/prune_plan.hpp"
+
+#include "base/xid_order.hpp"
+#include "mvcc/visibility.hpp"
+
+namespace glassheap::heap {
+
+PrunePlan::PrunePlan(Relation rel, const buffer::PinnedPage &page, const PruneRequest &request) noexcept
+    : rel_(rel),
+      page_(page),
+      view_(page.view()),
+      request_(request),
+      last_slot_(view_.max_slot()),
+      old_snap_xmin_(request.old_snap_xmin),
+      old_snap_ts_(request.old_snap_ts) {
+    GH_ASSERT(last_slot_ <= page::kMaxTuplesPerPage);
+    std::memset(after_, 0, sizeof after_);
+}
+
+void PrunePlan::at_slot(SlotNo slot) const noexcept {
+    if (request_.slot_in_work != nullptr) *request_.slot_in_work = slot;
+}
+
+HeapTupleHeader PrunePlan::header(SlotNo slot) const noexcept {
+    return reinterpret_cast<HeapTupleHeader>(page_.data() + view_.line(slot).offset());
+}
+
+// ---- judging
+
+void PrunePlan::judge() {
+    // Backwards: later slots usually lie at lower addresses, and memory likes to be read upwards.
+    for (SlotNo slot = last_slot_; slot >= 1; --slot) {
+        if (!view_.line(slot).is_normal()) continue;
+        at_slot(slot);
+        fate_[slot] = static_cast<std::int8_t>(judge_tuple(slot));
+    }
+    at_slot(kInvalidSlot);
+}
+
+HTSV_Result PrunePlan::judge_tuple(SlotNo slot) {
+    HeapTupleData tuple;
+    tuple.t_len = view_.line(slot).length();
+    ItemPointerSet(&tuple.t_self, page_.block(), slot);
+    tuple.t_tableOid = RelationGetRelid(rel_);
+    tuple.t_data = header(slot);
+
+    TransactionId dead_after;
+    const HTSV_Result result = mvcc::satisfies_vacuum_horizon(&tuple, &page_, &dead_after);
+    if (result != HEAPTUPLE_RECENTLY_DEAD) return result;
+    return is_removable(dead_after) ? HEAPTUPLE_DEAD : HEAPTUPLE_RECENTLY_DEAD;
+}
+
+bool PrunePlan::is_removable(TransactionId dead_after) {
+    // Once the old-snapshot limit was used for one tuple, it decides about all that follow.
+    if (old_snap_used_) return xid_precedes(dead_after, old_snap_xmin_);
+    // Vacuum freezes by its fixed horizon, so it must remove by that horizon at least.
+    if (TransactionIdIsValid(request_.oldest_xmin) && xid_precedes(dead_after, request_.oldest_xmin))
+        return true;
+    if (request_.vistest != nullptr && ::GlobalVisTestIsRemovableXid(request_.vistest, dead_after))
+        return true;
+    return OldSnapshotThresholdActive() && is_removable_by_old_snapshot(dead_after);
+}
+
+// old_snapshot_threshold: readers with older snapshots will get an error instead of these rows.
+bool PrunePlan::is_removable_by_old_snapshot(TransactionId dead_after) {
+    if (!TransactionIdIsValid(old_snap_xmin_)) {
+        if (request_.vistest == nullptr) return false;
+        const TransactionId horizon = ::GlobalVisTestNonRemovableHorizon(request_.vistest);
+        ::TransactionIdLimitedForOldSnapshots(horizon, rel_, &old_snap_xmin_, &old_snap_ts_);
+        if (!TransactionIdIsValid(old_snap_xmin_)) return false;
+    }
+    if (!xid_precedes(dead_after, old_snap_xmin_)) return false;
+    ::SetOldSnapshotThresholdTimestamp(old_snap_ts_, old_snap_xmin_);
+    old_snap_used_ = true;
+    return true;
+}
+
+// ---- walking
+
+void PrunePlan::walk() {
+    for (SlotNo slot = 1; slot <= last_slot_; ++slot) {
+        if (after_[slot] != After::untouched) continue;  // part of an earlier chain
+        const page::LinePointer line = view_.line(slot);
+        if (!line.is_normal() && !line.is_redirect()) continue;
+        at_slot(slot);
+        walk_from(slot);
+    }
+    at_slot(kInvalidSlot);
+}
+
+void PrunePlan::walk_from(SlotNo root) {
+    if (view_.line(root).is_normal() && HeapTupleHeaderIsHeapOnly(header(root))) {
+        take_lone_heap_only(root);
+        return;
+    }
+    Chain chain;
+    collect(root, &chain);
+    if (chain.last_dead >= 0) {
+        cut(root, chain);
+    } else if (chain.count < 2 && view_.line(root).is_redirect()) {
+        // Its only member was removed before, as a dead tuple without a chain.
+        set_dead(root);
+    }
+}
+
+// A dead heap-only tuple that leads nowhere needs no chain to be found: an aborted HOT update may have been
+// cut off when its parent was updated again.
+bool PrunePlan::take_lone_heap_only(SlotNo slot) {
+    if (fate(slot) != HEAPTUPLE_DEAD || HeapTupleHeaderIsHotUpdated(header(slot))) return false;
+    set_unused(slot);
+    mvcc::advance_latest_removed_xid(header(slot), &latest_removed_xid_);
+    ++removed_;
+    return true;
+}
+
+// A line pointer where a chain may go on: on the page, not claimed by another chain, and holding a tuple.
+bool PrunePlan::continues_at(SlotNo slot) const noexcept {
+    // A slot past the end was cut off when it was unused.
+    if (slot == kInvalidSlot || slot > last_slot_ || after_[slot] != After::untouched) return false;
+    return view_.line(slot).is_normal();
+}
+
+void PrunePlan::collect(SlotNo root, Chain *chain) {
+    SlotNo slot = root;
+    if (view_.line(root).is_redirect()) {
+        chain->members[chain->count++] = root;
+        slot = view_.line(root).redirect_to();
+    }
+    TransactionId prior_xmax = InvalidTransactionId;
+    while (continues_at(slot) && chain->count < page::kMaxTuplesPerPage) {
+        HeapTupleHeader tuple = header(slot);
+        // The successor was inserted by who updated the version before; else the slot was used anew.
+        if (TransactionIdIsValid(prior_xmax) && HeapTupleHeaderGetXmin(tuple) != prior_xmax) return;
+        if (!enter_member(slot, chain) || !HeapTupleHeaderIsHotUpdated(tuple)) return;
+        prior_xmax = HeapTupleHeaderGetUpdateXid(tuple);
+        slot = ItemPointerGetOffsetNumberNoCheck(&tuple->t_ctid);
+    }
+}
+
+// False: nothing behind this member can be dead.
+bool PrunePlan::enter_member(SlotNo slot, Chain *chain) {
+    HeapTupleHeader tuple = header(slot);
+    chain->members[chain->count++] = slot;
+    switch (fate(slot)) {
+        case HEAPTUPLE_DEAD:
+            chain->last_dead = chain->count - 1;
+            mvcc::advance_latest_removed_xid(tuple, &latest_removed_xid_);
+            return true;
+        case HEAPTUPLE_RECENTLY_DEAD:
+            note_prunable(HeapTupleHeaderGetUpdateXid(tuple));
+            return true;
+        case HEAPTUPLE_DELETE_IN_PROGRESS:
+            note_prunable(HeapTupleHeaderGetUpdateXid(tuple));
+            return false;
+        case HEAPTUPLE_LIVE:
+        case HEAPTUPLE_INSERT_IN_PROGRESS:
+            return false;
+    }
+    return false;
+}
+
+void PrunePlan::cut(SlotNo root, const Chain &chain) {
+    for (int i = 1; i <= chain.last_dead; ++i) {
+        set_unused(chain.members[i]);
+        ++removed_;
+    }
+    if (view_.line(root).is_normal()) ++removed_;  // changing a redirect removes nothing
+    const int survivor = chain.last_dead + 1;
+    if (survivor < chain.count) {
+        set_redirect(root, chain.members[survivor]);
+    } else {
+        set_dead(root);
+    }
+}
+
+void PrunePlan::reclaim_dead() noexcept {
+    reclaimed_ += dead_count_;
+    for (int i = 0; i < dead_count_; ++i) set_unused(dead_[i]);
+    dead_count_ = 0;
+    for (SlotNo slot = 1; slot <= last_slot_; ++slot) {
+        if (after_[slot] != After::untouched || !view_.line(slot).is_dead()) continue;
+        set_unused(slot);
+        ++reclaimed_;
+    }
+}
+
+// ---- the lists
+
+void PrunePlan::note_prunable(TransactionId xid) noexcept {
+    if (!is_normal_xid(xid)) return;
+    if (!TransactionIdIsValid(next_prune_xid_) || xid_precedes(xid, next_prune_xid_)) next_prune_xid_ = xid;
+}
+
+void PrunePlan::set_redirect(SlotNo from, SlotNo to) noexcept {
+    redirected_[redirected_count_++] = {from, to};
+    after_[from] = After::redirected;
+    after_[to] = After::redirect_target;
+}
+
+void PrunePlan::set_dead(SlotNo slot) noexcept {
+    dead_[dead_count_++] = slot;
+    after_[slot] = After::dead;
+}
+
+void PrunePlan::set_unused(SlotNo slot) noexcept {
+    unused_[unused_count_++] = slot;
+    after_[slot] = After::unused;
+}
+
+}  // namespace glassheap::heap

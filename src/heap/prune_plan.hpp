@@ -1,0 +1,97 @@
+// heap/prune_plan.hpp — which line pointers of a page pruning would change, and to what.
+//
+// Why:    deciding comes first and changes nothing, so that the critical section only applies.
+//
+//     root -> v1 (dead) -> v2 (recently dead) -> v3 (dead) -> v4 (live)
+//     becomes: root = redirect to v4; v2, v3 unused (v1's storage was root's own)
+//
+// Invariants: P1 the fate of every tuple is asked once, before any chain is walked: a second answer could
+//            differ, and a version reached on two ways must look the same on both.
+//         P2 every dead version loses its storage, also recently dead ones in front of a dead one.
+//         P3 heap-only tuples become unused at once, others leave a dead line pointer for index entries.
+// Locking: cleanup latch held.
+// Errors: judge may longjmp (transaction look-ups); so may walk (multixacts).
+// See:    PG: access/heap/pruneheap.c (facts).
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "heap/prune.hpp"
+#include "page/page_edit.hpp"
+
+namespace glassheap::heap {
+
+class PrunePlan {
+public:
+    // What becomes of a line pointer.
+    enum class After : std::uint8_t { untouched, redirected, redirect_target, dead, unused };
+
+    PrunePlan(Relation rel, const buffer::PinnedPage &page, const PruneRequest &request) noexcept;
+
+    void judge();  // asks the fate of all tuples
+    void walk();   // plans the changes
+
+    // With no index to clean first: dead line pointers, planned and old ones, become unused at once.
+    void reclaim_dead() noexcept;
+
+    bool changes_lines() const noexcept { return redirected_count_ + dead_count_ + unused_count_ > 0; }
+    std::span<const page::Redirect> redirected() const noexcept {
+        return {redirected_, static_cast<std::size_t>(redirected_count_)};
+    }
+    std::span<const SlotNo> dead() const noexcept { return {dead_, static_cast<std::size_t>(dead_count_)}; }
+    std::span<const SlotNo> unused() const noexcept {
+        return {unused_, static_cast<std::size_t>(unused_count_)};
+    }
+    After after(SlotNo slot) const noexcept { return after_[slot]; }
+    HTSV_Result fate(SlotNo slot) const noexcept { return static_cast<HTSV_Result>(fate_[slot]); }
+    int removed() const noexcept { return removed_; }  // tuples that lose their storage
+    int reclaimed() const noexcept { return reclaimed_; }
+    TransactionId next_prune_xid() const noexcept { return next_prune_xid_; }
+    TransactionId latest_removed_xid() const noexcept { return latest_removed_xid_; }
+
+private:
+    struct Chain {
+        SlotNo members[page::kMaxTuplesPerPage];
+        int count = 0;
+        int last_dead = -1;  // index of the last dead member
+    };
+
+    HTSV_Result judge_tuple(SlotNo slot);
+    bool is_removable(TransactionId dead_after);
+    bool is_removable_by_old_snapshot(TransactionId dead_after);
+    void walk_from(SlotNo root);
+    bool take_lone_heap_only(SlotNo slot);
+    void collect(SlotNo root, Chain *chain);
+    bool continues_at(SlotNo slot) const noexcept;
+    bool enter_member(SlotNo slot, Chain *chain);
+    void cut(SlotNo root, const Chain &chain);
+    void note_prunable(TransactionId xid) noexcept;
+    void set_redirect(SlotNo from, SlotNo to) noexcept;
+    void set_dead(SlotNo slot) noexcept;
+    void set_unused(SlotNo slot) noexcept;
+    void at_slot(SlotNo slot) const noexcept;
+    HeapTupleHeader header(SlotNo slot) const noexcept;
+
+    Relation rel_;
+    const buffer::PinnedPage &page_;
+    page::PageView view_;
+    const PruneRequest &request_;
+    SlotNo last_slot_;
+    TransactionId old_snap_xmin_;
+    TimestampTz old_snap_ts_;
+    bool old_snap_used_ = false;
+
+    TransactionId next_prune_xid_ = InvalidTransactionId;
+    TransactionId latest_removed_xid_ = InvalidTransactionId;
+    int removed_ = 0;
+    int reclaimed_ = 0;
+    int redirected_count_ = 0;
+    int dead_count_ = 0;
+    int unused_count_ = 0;
+    page::Redirect redirected_[page::kMaxTuplesPerPage];
+    SlotNo dead_[page::kMaxTuplesPerPage];
+    SlotNo unused_[page::kMaxTuplesPerPage];
+    After after_[page::kMaxTuplesPerPage + 1];
+    std::int8_t fate_[page::kMaxTuplesPerPage + 1];  // HTSV_Result; valid for normal line pointers
+};
+
+}  // namespace glassheap::heap
