@@ -26,7 +26,7 @@ check:
 check-gates check-unit check-valgrind check-regress check-isolation check-tap check-browser:
 	@$(GH_ROOT)tools/check $(@:check-%=%)
 check-upstream:
-	@$(GH_ROOT)test/upstream/run
+	@python3 $(GH_ROOT)test/upstream/run.py
 deps:
 	@$(GH_ROOT)tools/deps all
 format:

@@ -19,18 +19,25 @@ die() {
     exit 2
 }
 
-# quiet LOG WHAT COMMAND...: runs with output to LOG, a progress line, and the log's end on failure.
+# quiet LOG WHAT COMMAND...: runs with output to LOG, a line that grows by a dot every other second, and the
+# log's end on failure.
 quiet() {
-    local log=$1 what=$2 t=$SECONDS
+    local log=$1 what=$2 t=$SECONDS rc ticker
     shift 2
-    printf '   %s ... ' "$what"
-    if "$@" >"$log" 2>&1 </dev/null; then
-        echo "$((SECONDS - t)) s"
+    printf '   %s ' "$what"
+    (while sleep 2; do printf .; done) &
+    ticker=$!
+    "$@" >"$log" 2>&1 </dev/null
+    rc=$?
+    kill "$ticker" 2>/dev/null
+    wait "$ticker" 2>/dev/null
+    if [ $rc = 0 ]; then
+        echo " $((SECONDS - t)) s"
     else
-        echo "${red}failed$plain after $((SECONDS - t)) s ($log)"
+        echo " ${red}failed$plain after $((SECONDS - t)) s ($log)"
         tail -n 40 "$log" | sed 's/^/     /'
-        return 1
     fi
+    return $rc
 }
 
 # ------------------------------------------------------------------------------------- who runs what
