@@ -10,6 +10,7 @@ extern "C" {
 #include "access/clog.h"
 #include "access/detoast.h"
 #include "access/toast_internals.h"
+#include "access/xlogrecovery.h"
 #include "catalog/namespace.h"
 #include "catalog/pg_am.h"
 #include "catalog/pg_authid.h"
