@@ -1,32 +1,40 @@
 # glassheap: the module is built with PGXS; CMakeLists.txt builds the unit tests and benchmarks.
 #
-#   make demo            install what is missing, build, and watch a real workload run (KEEP=1: leave it running)
-#   make check           the same set-up, then every test; ends with "N passed, N failed"
-#   make                 build the module;   make install   put it into the server of PG_CONFIG
-#   make help            everything else
+#   make demo              install what is missing, build, watch a real workload run (KEEP=1 leaves it running)
+#   make check             the same set-up, then every test; ends with "N passed, N failed"
+#   make                   build the module;   make install   put it into the server of PG_CONFIG
+#   make installcheck      regression and isolation tests on a running server that preloads the module
+#   make check-gates       layers, headers, symbols, function length, format: under a minute
+#   make check-unit        GoogleTest, outside the server;   check-sanitized   the same with ASan and UBSan
+#   make check-valgrind    unit tests under memcheck
+#   make check-regress     also check-isolation, check-tap; GH_TESTS='a b' names single tests
+#   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation ...')
+#   make bench             micro benchmarks of pure code
+#   make format, tidy      clang-format in place; clang-tidy
+#   make deps              every Debian package any of these needs
 #
 # SPDX-License-Identifier: PostgreSQL
 
 # Goals of our own need no PGXS: on a fresh machine they install it first.
-GH_GOALS := help demo check check-gates check-unit check-valgrind check-regress check-isolation check-tap \
-	check-upstream check-browser deps format tidy bench
+GH_GOALS := help demo check check-gates check-unit check-sanitized check-valgrind check-regress check-isolation \
+	check-tap check-upstream check-browser deps format tidy bench
 ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
 
 GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
-export GH_ROOT PG_CONFIG KEEP
+export GH_ROOT KEEP
 
 .PHONY: $(GH_GOALS)
 
 help:
-	@sed -n 's/^##//p' $(GH_ROOT)tools/README.md
+	@sed -n 's/^#   make/  make/p' $(GH_ROOT)Makefile
 demo:
 	@$(GH_ROOT)tools/demo/demo
 check:
 	@$(GH_ROOT)tools/check
-check-gates check-unit check-valgrind check-regress check-isolation check-tap check-browser:
+check-gates check-unit check-sanitized check-valgrind check-regress check-isolation check-tap check-browser:
 	@$(GH_ROOT)tools/check $(@:check-%=%)
 check-upstream:
-	@python3 $(GH_ROOT)test/upstream/run.py
+	@$(GH_ROOT)tools/upstream $(SUITES)
 deps:
 	@$(GH_ROOT)tools/deps all
 format:
