@@ -1,17 +1,42 @@
-// wal/records.hpp — the payload of every WAL record of ours.  Pure: structs only.
+// wal/records.hpp — what every WAL record of ours says, and how it is written down.  Pure.
 //
-// Why:    one definition for emit, redo, describe, decode and unit tests.
+// Why:    one definition for emit, redo, describe, decode and unit tests.  WAL is the dearest thing a short
+//         transaction pays for, so what follows from the record's own xid, from the old row on the same page
+//         or from the block reference is left out, and the rest is packed (wal/pack.hpp).
+//
 // Block references: 0 the (new) heap page; 1 the old heap page of an update when it differs; 2 the VM page
-//         of block 0's page; 3 the VM page of block 1's page when it is another VM page.  VM pages live
-//         in shared_buffers and are replayed there (vm::redo_clear / redo_set).
+//         of block 0's page; 3 the VM page of block 1's page when that is another VM page.  VM pages live
+//         in shared_buffers and are replayed there (vm::redo_clear, vm::redo_set).  hint_image: 0 the page;
+//         new_pages: 0.. the pages.
+//
+//   record        main data                                          data of block 0
+//   insert        slot2 flags1                                       head5 body
+//   multi_insert  flags1 count2 [first2 | slot2 x count]             rows, see MultiInsertRecord
+//   remove        slot2 mark1 flags1 [xmax4] [head5 body]            -
+//   update        old2 new2 mark1 flags1 more1 [xmax4] [newxmax4]    [head5] [prefix suffix] bytes
+//                 [head5 body of the old key or row]
+//   lock          slot2 mark1 flags1 [xmax4]                         -
+//   confirm       slot2                                              -
+//   prune         xid4 bits1 redirected dead unused frozen           redirects, dead, unused, freeze groups
+//   vacuum        xid4 bits1 unused                                  unused
+//   visible       xid4 bits1                                         -
+//   fsm_truncate  spc4 db4 rel4 blocks4                              (no block)
+//   (digits: bytes; no digit: varint or coded as in pack.hpp; [x]: present if a flag says so)
+//
+// A row is written as head (infomask2, infomask, hoff) and body.  The body starts at byte 23 of the tuple, or,
+// when there is no null bitmap, at hoff: what lies between is zero.
 // Invariants: R1 every page change carries a block reference (pg_rewind, incremental backup).
 //         R2 no record uses XLR_SPECIAL_REL_UPDATE.
-//         R3 structs have no padding that is not named.
+//         R3 parse_* accept only what write_* can have written, and return false for anything else.
+// Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include <span>
+
 #include "page/layout.hpp"
 #include "page/page_edit.hpp"
+#include "wal/pack.hpp"
 
 namespace glassheap::wal {
 
@@ -23,114 +48,201 @@ enum class RecordType : std::uint8_t {  // the high four bits of xl_info
     remove = 0x20,
     update = 0x30,
     hot_update = 0x40,
-    lock = 0x50,          // row lock, also on later versions of an update chain
-    confirm = 0x60,       // speculative insertion succeeded
-    prune = 0x70,         // prune and/or freeze and/or set VM bits of one page
-    vacuum = 0x80,        // dead line pointers become unused; may set VM bits
-    visible = 0x90,       // VM bits only
-    hint_image = 0xA0,    // full image of a page whose hint bits (or FSM bytes) changed
-    new_pages = 0xB0,     // full images of new pages (rewrite, copy)
-    fsm_truncate = 0xC0,  // FSM part of a truncation (the rest is core's XLOG_SMGR_TRUNCATE)
+    lock = 0x50,     // row lock, also on later versions of an update chain
+    confirm = 0x60,  // speculative insertion succeeded
+    prune = 0x70,    // prune and/or freeze and/or set VM bits of one page
+    vacuum = 0x80,   // dead line pointers become unused; may set VM bits
+    visible = 0x90,  // VM bits only
+    hint_image = 0xA0,         // full image of a page whose hint bits (or FSM bytes) changed
+    new_pages = 0xB0,          // full images of new pages (rewrite, copy)
+    fsm_truncate = 0xC0,       // FSM part of a truncation (the rest is core's XLOG_SMGR_TRUNCATE)
+    insert_init = 0xD0,        // insert into a page that starts empty
+    multi_insert_init = 0xE0,  // multi_insert into a page that starts empty: slots 1, 2, 3 ...
 };
 
-// RowHead: what cannot be derived of an inserted tuple's header.
+// Block reference numbers.
+inline constexpr std::uint8_t kPageRef = 0;
+inline constexpr std::uint8_t kOldPageRef = 1;
+inline constexpr std::uint8_t kVmRef = 2;
+inline constexpr std::uint8_t kOldVmRef = 3;
+
+// RowHead: what cannot be derived of a tuple's header.
 struct RowHead {
     std::uint16_t infomask2;
     std::uint16_t infomask;
     std::uint8_t hoff;
+
+    bool has_nulls() const noexcept { return (infomask & page::kHasNull) != 0; }
+    std::size_t body_start() const noexcept { return has_nulls() ? page::kTupleHeadFixed : hoff; }
+    friend bool operator==(const RowHead &, const RowHead &) = default;
 };
 inline constexpr std::size_t kRowHeadSize = 5;
+RowHead head_of(const char *tuple) noexcept;
+// The head an updated row gets when nothing special happens to it: the old row's layout bits, no xmax.
+RowHead expected_head(RowHead old_head, bool hot) noexcept;
+void write_head(ByteWriter &out, const RowHead &head) noexcept;
+bool read_head(ByteReader &in, RowHead *head) noexcept;
+// The tuple of `head` and body, its own ctid `self`, cid 0.  `out`: kPageSize bytes.  Returns its length, 0
+// when it could not be a tuple.
+std::size_t build_tuple(char *out, const RowHead &head, std::span<const char> body, Xid xmin, Xid xmax,
+                        page::RowAddress self) noexcept;
+
+// An XmaxMark's bits in one byte.
+std::uint8_t pack_mark(std::uint16_t infomask_bits, std::uint16_t infomask2_bits) noexcept;
+page::XmaxMark unpack_mark(std::uint8_t packed, Xid xmax) noexcept;  // cid 0, set
 
 // flags shared by several records
-inline constexpr std::uint8_t kInitPage = 0x01;    // block 0 is to be initialised
-inline constexpr std::uint8_t kClearVm = 0x02;     // block 0's page loses all-visible; ref 2
-inline constexpr std::uint8_t kClearVmOld = 0x04;  // block 1's page too; ref 3 (or 2 if the same VM page)
-inline constexpr std::uint8_t kContainsNewTuple = 0x08;  // decodable at wal_level=logical
-inline constexpr std::uint8_t kContainsOldKey = 0x10;
-inline constexpr std::uint8_t kContainsOldTuple = 0x20;
-inline constexpr std::uint8_t kIsSpeculative = 0x40;  // insert; or delete of a failed speculation
-inline constexpr std::uint8_t kLastInMulti = 0x80;    // multi_insert: last of its command
-// second byte of flags
-inline constexpr std::uint8_t kOnToastRelation = 0x01;
-inline constexpr std::uint8_t kPartitionMove = 0x02;    // delete that is half of a row movement
-inline constexpr std::uint8_t kSameVmPage = 0x04;       // both pages' VM bits are on ref 2
-inline constexpr std::uint8_t kAllFrozenSet = 0x08;     // multi_insert with FREEZE: set VM bits (ref 2)
-inline constexpr std::uint8_t kClearFrozenOnly = 0x10;  // clear only the all-frozen bit (row locks)
-inline constexpr std::uint8_t kPrefixFromOld = 0x20;    // update: prefix length stored
-inline constexpr std::uint8_t kSuffixFromOld = 0x40;
+inline constexpr std::uint8_t kClearVm = 0x01;           // block 0's page loses all-visible; kVmRef
+inline constexpr std::uint8_t kContainsNewTuple = 0x02;  // decodable at wal_level=logical
+inline constexpr std::uint8_t kContainsOldKey = 0x04;
+inline constexpr std::uint8_t kContainsOldTuple = 0x08;
+inline constexpr std::uint8_t kXmaxStored = 0x10;  // xmax is not the record's xid
+// insert
+inline constexpr std::uint8_t kIsSpeculative = 0x20;
+inline constexpr std::uint8_t kOnToastRelation = 0x40;
+// multi_insert
+inline constexpr std::uint8_t kLastInMulti = 0x10;   // last of its command
+inline constexpr std::uint8_t kAllFrozenSet = 0x20;  // COPY FREEZE: sets both VM bits (kVmRef)
+inline constexpr std::uint8_t kSameHead = 0x40;      // one head for all rows
+inline constexpr std::uint8_t kSameLength = 0x80;    // one body length for all rows
+inline constexpr std::uint8_t kSlotsInRow = 0x04;    // first slot only
+// remove
+inline constexpr std::uint8_t kPartitionMove = 0x20;
+inline constexpr std::uint8_t kSpeculativeAbort = 0x40;
+// update
+inline constexpr std::uint8_t kNewXmaxStored = 0x20;  // the new version is locked already
+inline constexpr std::uint8_t kClearVmOld = 0x40;     // block 1's page loses all-visible; kOldVmRef, or kVmRef
+// update, second byte
+inline constexpr std::uint8_t kHeadFromOld = 0x01;   // head is expected_head(old row)
+inline constexpr std::uint8_t kDeltaFromOld = 0x02;  // prefix and suffix of the body are the old row's
+// lock
+inline constexpr std::uint8_t kClearFrozen = 0x02;   // clear the all-frozen bit (kVmRef)
+inline constexpr std::uint8_t kChainCleared = 0x04;  // ctid points to itself, not HOT updated
 
-struct InsertRecord {  // block 0 data: RowHead + tuple bytes after the 23-byte header
+struct InsertRecord {
     SlotNo slot;
     std::uint8_t flags;
-    std::uint8_t flags2;
 };
-struct MultiInsertRecord {  // + slots[] unless kInitPage; block 0 data: MultiRow + bytes, 2-aligned, each
+// Rows: [head if kSameHead] [varint length if kSameLength], then per row [varint length] [head] body.
+struct MultiInsertRecord {
     std::uint8_t flags;
-    std::uint8_t flags2;
     std::uint16_t count;
+    SlotNo first;         // with kSlotsInRow, or on an initialised page
+    const SlotNo *slots;  // else; unaligned bytes of the record
+    SlotNo slot(int i) const noexcept {
+        if (slots == nullptr) return static_cast<SlotNo>(first + i);
+        SlotNo s;
+        std::memcpy(&s, reinterpret_cast<const char *>(slots) + static_cast<std::size_t>(i) * sizeof s, sizeof s);
+        return s;
+    }
 };
-struct MultiRow {
-    std::uint16_t length;  // bytes that follow
-    std::uint16_t infomask2;
-    std::uint16_t infomask;
-    std::uint8_t hoff;
-    std::uint8_t pad;
-};
-struct RemoveRecord {  // main data may go on with RowHead + old key or tuple
-    Xid xmax;
+struct RemoveRecord {
     SlotNo slot;
-    std::uint16_t infomask_bits;  // of XmaxMark
-    std::uint16_t infomask2_bits;
+    std::uint8_t mark;
     std::uint8_t flags;
-    std::uint8_t flags2;
+    Xid xmax;  // kInvalidXid unless kXmaxStored
 };
-struct UpdateRecord {  // main data may go on with RowHead + old key or tuple; block 0: see emit_update
-    Xid old_xmax;
-    Xid new_xmax;
+struct UpdateRecord {
     SlotNo old_slot;
     SlotNo new_slot;
-    std::uint16_t old_infomask_bits;
-    std::uint16_t old_infomask2_bits;
+    std::uint8_t mark;
     std::uint8_t flags;
     std::uint8_t flags2;
-    std::uint16_t pad;
+    Xid old_xmax;  // kInvalidXid unless kXmaxStored
+    Xid new_xmax;  // kInvalidXid unless kNewXmaxStored
 };
 struct LockRecord {
-    Xid xmax;
     SlotNo slot;
-    std::uint16_t infomask_bits;
-    std::uint16_t infomask2_bits;
-    std::uint8_t flags;  // kClearVm with kClearFrozenOnly
-    std::uint8_t flags2;
+    std::uint8_t mark;
+    std::uint8_t flags;
+    Xid xmax;
 };
 struct ConfirmRecord {
     SlotNo slot;
 };
-struct PruneRecord {  // block 0 data: Redirect[], dead SlotNo[], unused SlotNo[], pad to 4, FreezePlan[]
+struct PruneRecord {
     Xid latest_removed_xid;  // conflict horizon; kInvalidXid if none
+    std::uint8_t vm_bits;    // bits set on kVmRef (also sets PD_ALL_VISIBLE); 0: VM untouched
     std::uint16_t redirected;
     std::uint16_t dead;
     std::uint16_t unused;
-    std::uint16_t frozen;  // number of FreezePlans
-    std::uint8_t vm_bits;  // bits set on ref 2 (also sets PD_ALL_VISIBLE); 0: VM untouched
-    std::uint8_t pad[3];
+    std::uint16_t frozen;
+    // Freezing and VM bits move no tuple.
+    bool needs_cleanup() const noexcept { return redirected + dead + unused > 0; }
 };
-struct VacuumRecord {        // block 0 data: unused SlotNo[]
+struct VacuumRecord {
     Xid latest_removed_xid;  // conflict horizon of the VM bits
-    std::uint16_t unused;
     std::uint8_t vm_bits;
-    std::uint8_t pad;
+    std::uint16_t unused;
 };
-struct VisibleRecord {  // block 0 the heap page, block 2 the VM page
+struct VisibleRecord {
     Xid cutoff_xid;
     std::uint8_t vm_bits;
-    std::uint8_t pad[3];
 };
 struct FsmTruncateRecord {
-    BlockNo heap_blocks;
     std::uint32_t spc;
     std::uint32_t db;
     std::uint32_t rel;
+    BlockNo heap_blocks;
 };
+
+inline constexpr std::size_t kMainDataMax = 32;  // of all records but multi_insert and old keys
+
+void write(ByteWriter &out, const InsertRecord &r) noexcept;
+void write(ByteWriter &out, const RemoveRecord &r) noexcept;
+void write(ByteWriter &out, const UpdateRecord &r) noexcept;
+void write(ByteWriter &out, const LockRecord &r) noexcept;
+void write(ByteWriter &out, const ConfirmRecord &r) noexcept;
+void write(ByteWriter &out, const PruneRecord &r) noexcept;
+void write(ByteWriter &out, const VacuumRecord &r) noexcept;
+void write(ByteWriter &out, const VisibleRecord &r) noexcept;
+void write(ByteWriter &out, const FsmTruncateRecord &r) noexcept;
+// multi_insert: the fixed part; the slots, if needed, are registered behind it.
+void write_fixed(ByteWriter &out, const MultiInsertRecord &r, bool init) noexcept;
+
+// What is left in `in` after remove and update is the old key or row (head, body).
+bool parse(ByteReader &in, InsertRecord *r) noexcept;
+bool parse(ByteReader &in, RemoveRecord *r) noexcept;
+bool parse(ByteReader &in, UpdateRecord *r) noexcept;
+bool parse(ByteReader &in, LockRecord *r) noexcept;
+bool parse(ByteReader &in, ConfirmRecord *r) noexcept;
+bool parse(ByteReader &in, PruneRecord *r) noexcept;
+bool parse(ByteReader &in, VacuumRecord *r) noexcept;
+bool parse(ByteReader &in, VisibleRecord *r) noexcept;
+bool parse(ByteReader &in, FsmTruncateRecord *r) noexcept;
+bool parse(ByteReader &in, MultiInsertRecord *r, bool init) noexcept;
+
+// Rows of a multi_insert.
+std::size_t write_rows(char *out, std::size_t capacity, const char *const *tuples, const std::size_t *lengths,
+                       int count, std::uint8_t *flags) noexcept;
+struct LoggedRow {
+    RowHead head;
+    std::span<const char> body;
+};
+class RowReader {
+public:
+    RowReader(ByteReader in, std::uint8_t flags) noexcept;
+    bool next(LoggedRow *row) noexcept;  // false: damaged
+    bool at_end() const noexcept { return in_.ok() && in_.left() == 0; }
+
+private:
+    ByteReader in_;
+    std::uint8_t flags_;
+    RowHead head_{};
+    std::uint32_t length_ = 0;
+};
+
+// The rows of an update: what block 0's data of an update says, given the old row when it is at hand.
+struct LoggedUpdate {
+    RowHead head;
+    std::size_t prefix;
+    std::size_t suffix;
+    std::span<const char> middle;
+};
+// `old_head` and `old_body_length` are used only where the flags ask for the old row.
+bool parse_update_data(ByteReader in, const UpdateRecord &r, const RowHead &old_head, bool hot,
+                       LoggedUpdate *out) noexcept;
+// Puts the body together; returns its length, 0 when the old row is too short for it.  `out`: kPageSize bytes.
+std::size_t build_update_body(char *out, const LoggedUpdate &u, std::span<const char> old_body) noexcept;
 
 }  // namespace glassheap::wal

@@ -1,0 +1,140 @@
+// wal/pack.cpp — see pack.hpp.  Pure.
+// SPDX-License-Identifier: PostgreSQL
+#include "base/pure.hpp"
+//
+#include "wal/pack.hpp"
+
+#include <algorithm>
+
+#include "base/check.hpp"
+
+namespace glassheap::wal {
+
+namespace {
+
+struct Run {
+    SlotNo first;
+    SlotNo length;
+};
+
+// The next run of set at or behind `from`; length 0 when there is none.
+Run next_run(const SlotSet &set, int from) noexcept {
+    while (from < SlotSet::kLimit && !set.has(static_cast<SlotNo>(from))) ++from;
+    int end = from;
+    while (end < SlotSet::kLimit && set.has(static_cast<SlotNo>(end))) ++end;
+    return {static_cast<SlotNo>(from), static_cast<SlotNo>(end - from)};
+}
+
+bool same_header(const page::FreezePlan &a, const page::FreezePlan &b) noexcept {
+    return a.xmax == b.xmax && a.infomask == b.infomask && a.infomask2 == b.infomask2 && a.flags == b.flags;
+}
+
+}  // namespace
+
+void write_slots(ByteWriter &out, const SlotSet &set) noexcept {
+    std::uint32_t runs = 0;
+    for (Run r = next_run(set, 0); r.length != 0; r = next_run(set, r.first + r.length)) ++runs;
+    out.varint(runs);
+    int before = 0;
+    for (Run r = next_run(set, 0); r.length != 0; r = next_run(set, r.first + r.length)) {
+        out.varint(static_cast<std::uint32_t>(r.first - before));
+        out.varint(r.length - 1U);
+        before = r.first + r.length;
+    }
+}
+
+void write_slots(ByteWriter &out, std::span<const SlotNo> slots) noexcept {
+    SlotSet set;
+    for (const SlotNo slot : slots) set.add(slot);
+    write_slots(out, set);
+}
+
+int read_slots(ByteReader &in, SlotNo *slots, int capacity) noexcept {
+    const std::uint32_t runs = in.varint();
+    std::uint64_t at = 0;
+    int count = 0;
+    for (std::uint32_t i = 0; i < runs && in.ok(); ++i) {
+        at += in.varint();
+        const std::uint64_t length = std::uint64_t{in.varint()} + 1;
+        if (!in.ok() || at + length > SlotSet::kLimit || length > static_cast<std::uint64_t>(capacity - count)) {
+            in.fail();
+            break;
+        }
+        for (std::uint64_t k = 0; k < length; ++k) slots[count++] = static_cast<SlotNo>(at + k);
+        at += length;
+    }
+    return in.ok() ? count : -1;
+}
+
+void write_redirects(ByteWriter &out, std::span<const page::Redirect> redirects) noexcept {
+    for (const page::Redirect &r : redirects) {
+        out.varint(r.from);
+        out.varint(r.to);
+    }
+}
+
+bool read_redirects(ByteReader &in, page::Redirect *redirects, int count) noexcept {
+    for (int i = 0; i < count && in.ok(); ++i) {
+        redirects[i].from = static_cast<SlotNo>(in.varint());
+        redirects[i].to = static_cast<SlotNo>(in.varint());
+    }
+    return in.ok();
+}
+
+void write_freeze(ByteWriter &out, std::span<const page::FreezePlan> plans) noexcept {
+    SlotSet done;
+    for (std::size_t i = 0; i < plans.size(); ++i) {
+        if (done.has(plans[i].slot)) continue;
+        SlotSet group;
+        for (std::size_t k = i; k < plans.size(); ++k) {
+            if (!same_header(plans[i], plans[k])) continue;
+            group.add(plans[k].slot);
+            done.add(plans[k].slot);
+        }
+        out.varint(plans[i].xmax);
+        out.u16(plans[i].infomask2);
+        out.u16(plans[i].infomask);
+        out.u8(plans[i].flags);
+        write_slots(out, group);
+    }
+}
+
+int read_freeze(ByteReader &in, page::FreezePlan *plans, int capacity) noexcept {
+    int count = 0;
+    SlotNo slots[SlotSet::kLimit];
+    while (in.left() > 0 && in.ok()) {
+        page::FreezePlan plan{};
+        plan.xmax = in.varint();
+        plan.infomask2 = in.u16();
+        plan.infomask = in.u16();
+        plan.flags = in.u8();
+        const int n = read_slots(in, slots, std::min<int>(SlotSet::kLimit, capacity - count));
+        for (int i = 0; i < n; ++i) {
+            plan.slot = slots[i];
+            plans[count++] = plan;
+        }
+    }
+    return in.ok() ? count : -1;
+}
+
+CommonEnds common_ends(std::span<const char> a, std::span<const char> b) noexcept {
+    const std::size_t limit = std::min(a.size(), b.size());
+    std::size_t prefix = 0;
+    while (prefix + sizeof(std::uint64_t) <= limit &&
+           std::memcmp(a.data() + prefix, b.data() + prefix, sizeof(std::uint64_t)) == 0)
+        prefix += sizeof(std::uint64_t);
+    while (prefix < limit && a[prefix] == b[prefix]) ++prefix;
+
+    const char *a_end = a.data() + a.size();
+    const char *b_end = b.data() + b.size();
+    const std::size_t rest = limit - prefix;
+    std::size_t suffix = 0;
+    while (suffix + sizeof(std::uint64_t) <= rest &&
+           std::memcmp(a_end - suffix - sizeof(std::uint64_t), b_end - suffix - sizeof(std::uint64_t),
+                       sizeof(std::uint64_t)) == 0)
+        suffix += sizeof(std::uint64_t);
+    while (suffix < rest && *(a_end - suffix - 1) == *(b_end - suffix - 1)) ++suffix;
+    return {prefix, suffix};
+}
+
+}  // namespace glassheap::wal

@@ -1,0 +1,314 @@
+// wal/records.cpp — writing and reading the main data and rows of our records.  Pure.
+// SPDX-License-Identifier: PostgreSQL
+#include "base/pure.hpp"
+//
+#include "wal/records.hpp"
+
+#include "base/check.hpp"
+
+namespace glassheap::wal {
+
+// ---- rows
+
+RowHead head_of(const char *tuple) noexcept {
+    const auto *t = reinterpret_cast<const page::TupleHead *>(tuple);
+    return {t->infomask2, t->infomask, t->hoff};
+}
+
+RowHead expected_head(RowHead old_head, bool hot) noexcept {
+    constexpr std::uint16_t kLayout = page::kHasNull | page::kHasVarWidth | page::kHasExternal;
+    RowHead head;
+    head.infomask = static_cast<std::uint16_t>((old_head.infomask & kLayout) | page::kUpdated | page::kXmaxInvalid);
+    head.infomask2 = static_cast<std::uint16_t>((old_head.infomask2 & page::kAttributeCountMask) |
+                                                (hot ? page::kHeapOnly : 0));
+    head.hoff = old_head.hoff;
+    return head;
+}
+
+void write_head(ByteWriter &out, const RowHead &head) noexcept {
+    out.u16(head.infomask2);
+    out.u16(head.infomask);
+    out.u8(head.hoff);
+}
+
+bool read_head(ByteReader &in, RowHead *head) noexcept {
+    head->infomask2 = in.u16();
+    head->infomask = in.u16();
+    head->hoff = in.u8();
+    if (head->hoff < page::align_up(page::kTupleHeaderSize)) in.fail();
+    return in.ok();
+}
+
+std::size_t build_tuple(char *out, const RowHead &head, std::span<const char> body, Xid xmin, Xid xmax,
+                        page::RowAddress self) noexcept {
+    const std::size_t start = head.body_start();
+    const std::size_t length = start + body.size();
+    if (length > page::kMaxTupleSize || length < head.hoff) return 0;
+    page::TupleHead fixed{};
+    fixed.xmin = xmin;
+    fixed.xmax = xmax;
+    fixed.cid = 0;
+    fixed.ctid = self;
+    fixed.infomask2 = head.infomask2;
+    fixed.infomask = head.infomask;
+    fixed.hoff = head.hoff;
+    std::memcpy(out, &fixed, page::kTupleHeadFixed);
+    std::memset(out + page::kTupleHeadFixed, 0, start - page::kTupleHeadFixed);
+    if (!body.empty()) std::memcpy(out + start, body.data(), body.size());
+    return length;
+}
+
+// ---- xmax marks
+
+namespace {
+
+struct MarkBit {
+    std::uint8_t packed;
+    std::uint16_t infomask;
+};
+constexpr MarkBit kMarkBits[] = {
+    {0x01, page::kXmaxIsMulti},      {0x02, page::kXmaxLockOnly},  {0x04, page::kXmaxExclLock},
+    {0x08, page::kXmaxKeyShareLock}, {0x10, page::kXmaxCommitted}, {0x20, page::kXmaxInvalid},
+};
+constexpr std::uint8_t kMarkKeysUpdated = 0x40;
+
+}  // namespace
+
+std::uint8_t pack_mark(std::uint16_t infomask_bits, std::uint16_t infomask2_bits) noexcept {
+    unsigned packed = (infomask2_bits & page::kKeysUpdated) != 0 ? kMarkKeysUpdated : 0U;
+    for (const MarkBit &bit : kMarkBits)
+        if ((infomask_bits & bit.infomask) != 0) packed |= bit.packed;
+    return static_cast<std::uint8_t>(packed);
+}
+
+page::XmaxMark unpack_mark(std::uint8_t packed, Xid xmax) noexcept {
+    page::XmaxMark mark{};
+    mark.xmax = xmax;
+    mark.set_cid = true;
+    mark.infomask2_bits = (packed & kMarkKeysUpdated) != 0 ? page::kKeysUpdated : std::uint16_t{0};
+    unsigned bits = 0;
+    for (const MarkBit &bit : kMarkBits)
+        if ((packed & bit.packed) != 0) bits |= bit.infomask;
+    mark.infomask_bits = static_cast<std::uint16_t>(bits);
+    return mark;
+}
+
+// ---- main data
+
+void write(ByteWriter &out, const InsertRecord &r) noexcept {
+    out.u16(r.slot);
+    out.u8(r.flags);
+}
+bool parse(ByteReader &in, InsertRecord *r) noexcept {
+    r->slot = in.u16();
+    r->flags = in.u8();
+    return in.ok();
+}
+
+void write_fixed(ByteWriter &out, const MultiInsertRecord &r, bool init) noexcept {
+    out.u8(r.flags);
+    out.u16(r.count);
+    if (!init && (r.flags & kSlotsInRow) != 0) out.u16(r.first);
+}
+bool parse(ByteReader &in, MultiInsertRecord *r, bool init) noexcept {
+    r->flags = in.u8();
+    r->count = in.u16();
+    r->first = 1;
+    r->slots = nullptr;
+    if (init) return in.ok();
+    if ((r->flags & kSlotsInRow) != 0)
+        r->first = in.u16();
+    else
+        r->slots = reinterpret_cast<const SlotNo *>(in.bytes(r->count * sizeof(SlotNo)));
+    return in.ok();
+}
+
+void write(ByteWriter &out, const RemoveRecord &r) noexcept {
+    out.u16(r.slot);
+    out.u8(r.mark);
+    out.u8(r.flags);
+    if ((r.flags & kXmaxStored) != 0) out.u32(r.xmax);
+}
+bool parse(ByteReader &in, RemoveRecord *r) noexcept {
+    r->slot = in.u16();
+    r->mark = in.u8();
+    r->flags = in.u8();
+    r->xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
+    return in.ok();
+}
+
+void write(ByteWriter &out, const UpdateRecord &r) noexcept {
+    out.u16(r.old_slot);
+    out.u16(r.new_slot);
+    out.u8(r.mark);
+    out.u8(r.flags);
+    out.u8(r.flags2);
+    if ((r.flags & kXmaxStored) != 0) out.u32(r.old_xmax);
+    if ((r.flags & kNewXmaxStored) != 0) out.u32(r.new_xmax);
+}
+bool parse(ByteReader &in, UpdateRecord *r) noexcept {
+    r->old_slot = in.u16();
+    r->new_slot = in.u16();
+    r->mark = in.u8();
+    r->flags = in.u8();
+    r->flags2 = in.u8();
+    r->old_xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
+    r->new_xmax = (r->flags & kNewXmaxStored) != 0 ? in.u32() : kInvalidXid;
+    return in.ok();
+}
+
+void write(ByteWriter &out, const LockRecord &r) noexcept {
+    out.u16(r.slot);
+    out.u8(r.mark);
+    out.u8(r.flags);
+    if ((r.flags & kXmaxStored) != 0) out.u32(r.xmax);
+}
+bool parse(ByteReader &in, LockRecord *r) noexcept {
+    r->slot = in.u16();
+    r->mark = in.u8();
+    r->flags = in.u8();
+    r->xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
+    return in.ok();
+}
+
+void write(ByteWriter &out, const ConfirmRecord &r) noexcept {
+    out.u16(r.slot);
+}
+bool parse(ByteReader &in, ConfirmRecord *r) noexcept {
+    r->slot = in.u16();
+    return in.ok();
+}
+
+void write(ByteWriter &out, const PruneRecord &r) noexcept {
+    out.u32(r.latest_removed_xid);
+    out.u8(r.vm_bits);
+    out.varint(r.redirected);
+    out.varint(r.dead);
+    out.varint(r.unused);
+    out.varint(r.frozen);
+}
+bool parse(ByteReader &in, PruneRecord *r) noexcept {
+    r->latest_removed_xid = in.u32();
+    r->vm_bits = in.u8();
+    std::uint32_t counts[4];
+    for (std::uint32_t &count : counts) {
+        count = in.varint();
+        if (count > static_cast<std::uint32_t>(page::kMaxTuplesPerPage)) in.fail();
+    }
+    r->redirected = static_cast<std::uint16_t>(counts[0]);
+    r->dead = static_cast<std::uint16_t>(counts[1]);
+    r->unused = static_cast<std::uint16_t>(counts[2]);
+    r->frozen = static_cast<std::uint16_t>(counts[3]);
+    return in.ok();
+}
+
+void write(ByteWriter &out, const VacuumRecord &r) noexcept {
+    out.u32(r.latest_removed_xid);
+    out.u8(r.vm_bits);
+    out.varint(r.unused);
+}
+bool parse(ByteReader &in, VacuumRecord *r) noexcept {
+    r->latest_removed_xid = in.u32();
+    r->vm_bits = in.u8();
+    const std::uint32_t unused = in.varint();
+    if (unused > static_cast<std::uint32_t>(page::kMaxTuplesPerPage)) in.fail();
+    r->unused = static_cast<std::uint16_t>(unused);
+    return in.ok();
+}
+
+void write(ByteWriter &out, const VisibleRecord &r) noexcept {
+    out.u32(r.cutoff_xid);
+    out.u8(r.vm_bits);
+}
+bool parse(ByteReader &in, VisibleRecord *r) noexcept {
+    r->cutoff_xid = in.u32();
+    r->vm_bits = in.u8();
+    return in.ok();
+}
+
+void write(ByteWriter &out, const FsmTruncateRecord &r) noexcept {
+    out.u32(r.spc);
+    out.u32(r.db);
+    out.u32(r.rel);
+    out.u32(r.heap_blocks);
+}
+bool parse(ByteReader &in, FsmTruncateRecord *r) noexcept {
+    r->spc = in.u32();
+    r->db = in.u32();
+    r->rel = in.u32();
+    r->heap_blocks = in.u32();
+    return in.ok();
+}
+
+// ---- rows of a multi_insert
+
+std::size_t write_rows(char *out, std::size_t capacity, const char *const *tuples, const std::size_t *lengths,
+                       int count, std::uint8_t *flags) noexcept {
+    GH_ASSERT(count > 0);
+    const RowHead head = head_of(tuples[0]);
+    const std::size_t length = lengths[0] - head.body_start();
+    bool same_head = true;
+    bool same_length = true;
+    for (int i = 1; i < count; ++i) {
+        const RowHead other = head_of(tuples[i]);
+        same_head = same_head && other == head;
+        same_length = same_length && lengths[i] - other.body_start() == length;
+    }
+    ByteWriter w(out, capacity);
+    if (same_head) write_head(w, head);
+    if (same_length) w.varint(static_cast<std::uint32_t>(length));
+    for (int i = 0; i < count; ++i) {
+        const RowHead own = head_of(tuples[i]);
+        const std::size_t body = lengths[i] - own.body_start();
+        if (!same_length) w.varint(static_cast<std::uint32_t>(body));
+        if (!same_head) write_head(w, own);
+        w.bytes(tuples[i] + own.body_start(), body);
+    }
+    *flags = static_cast<std::uint8_t>(*flags | (same_head ? kSameHead : 0) | (same_length ? kSameLength : 0));
+    return w.size();
+}
+
+RowReader::RowReader(ByteReader in, std::uint8_t flags) noexcept : in_(in), flags_(flags) {
+    if ((flags_ & kSameHead) != 0) read_head(in_, &head_);
+    if ((flags_ & kSameLength) != 0) length_ = in_.varint();
+}
+
+bool RowReader::next(LoggedRow *row) noexcept {
+    if ((flags_ & kSameLength) == 0) length_ = in_.varint();
+    if ((flags_ & kSameHead) == 0) read_head(in_, &head_);
+    row->head = head_;
+    const char *body = in_.bytes(length_);
+    if (body == nullptr) return false;
+    row->body = {body, length_};
+    return in_.ok();
+}
+
+// ---- the new row of an update
+
+bool parse_update_data(ByteReader in, const UpdateRecord &r, const RowHead &old_head, bool hot,
+                       LoggedUpdate *out) noexcept {
+    if ((r.flags2 & kHeadFromOld) != 0)
+        out->head = expected_head(old_head, hot);
+    else
+        read_head(in, &out->head);
+    out->prefix = out->suffix = 0;
+    if ((r.flags2 & kDeltaFromOld) != 0) {
+        out->prefix = in.varint();
+        out->suffix = in.varint();
+    }
+    out->middle = {in.rest(), in.left()};
+    return in.ok();
+}
+
+std::size_t build_update_body(char *out, const LoggedUpdate &u, std::span<const char> old_body) noexcept {
+    if (u.prefix + u.suffix > old_body.size()) return 0;
+    const std::size_t length = u.prefix + u.middle.size() + u.suffix;
+    if (length > page::kMaxTupleSize) return 0;
+    if (u.prefix != 0) std::memcpy(out, old_body.data(), u.prefix);
+    if (!u.middle.empty()) std::memcpy(out + u.prefix, u.middle.data(), u.middle.size());
+    if (u.suffix != 0)
+        std::memcpy(out + u.prefix + u.middle.size(), old_body.data() + old_body.size() - u.suffix, u.suffix);
+    return length;
+}
+
+}  // namespace glassheap::wal
