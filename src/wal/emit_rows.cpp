@@ -19,8 +19,9 @@ XLogRecPtr emit_insert(const InsertLog &log) {
 
     ::XLogBeginInsert();
     main.register_it();
-    register_page(kPageRef, log.rel, *log.page,
-                  static_cast<std::uint8_t>((log.init_page ? REGBUF_WILL_INIT : 0) | (logical ? REGBUF_KEEP_DATA : 0)));
+    register_page(
+        kPageRef, log.rel, *log.page,
+        static_cast<std::uint8_t>((log.init_page ? REGBUF_WILL_INIT : 0) | (logical ? REGBUF_KEEP_DATA : 0)));
     tuple.register_with_block(kPageRef);
     register_vm(kVmRef, log.cleared_vm);
     ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
@@ -72,19 +73,22 @@ XLogRecPtr emit_multi_insert(const MultiInsertLog &log) {
     if (!in_row && !log.init_page)
         ::XLogRegisterData(reinterpret_cast<char *>(const_cast<SlotNo *>(log.slots)),
                            static_cast<int>(static_cast<std::size_t>(log.count) * sizeof(SlotNo)));
-    register_page(kPageRef, log.rel, *log.page,
-                  static_cast<std::uint8_t>((log.init_page ? REGBUF_WILL_INIT : 0) | (logical ? REGBUF_KEEP_DATA : 0)));
+    register_page(
+        kPageRef, log.rel, *log.page,
+        static_cast<std::uint8_t>((log.init_page ? REGBUF_WILL_INIT : 0) | (logical ? REGBUF_KEEP_DATA : 0)));
     ::XLogRegisterBufData(kPageRef, log.scratch, static_cast<int>(packed));
     register_vm(kVmRef, log.vm);
     ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-    const XLogRecPtr lsn = insert_record(log.init_page ? RecordType::multi_insert_init : RecordType::multi_insert);
+    const XLogRecPtr lsn =
+        insert_record(log.init_page ? RecordType::multi_insert_init : RecordType::multi_insert);
     stamp(*log.page, lsn);
     stamp_vm(log.vm, lsn);
     return lsn;
 }
 
 XLogRecPtr emit_remove(const RemoveLog &log) {
-    RemoveRecord record{log.slot, pack_mark(log.mark.infomask_bits, log.mark.infomask2_bits), 0, log.mark.xmax};
+    RemoveRecord record{log.slot, pack_mark(log.mark.infomask_bits, log.mark.infomask2_bits), 0,
+                        log.mark.xmax};
     if (BufferIsValid(log.cleared_vm)) record.flags |= kClearVm;
     if (log.partition_move) record.flags |= kPartitionMove;
     if (log.speculative_abort)
@@ -115,7 +119,8 @@ XLogRecPtr emit_lock(const LockLog &log) {
     if (log.mark.xmax != ::GetCurrentTransactionIdIfAny()) record.flags |= kXmaxStored;
     // Whether the locker also cut the (dead) forward link is read off the page, not decided twice.
     const page::TupleHead &tuple = log.page->view().tuple(log.slot);
-    if (tuple.ctid == page::RowAddress::make(log.page->block(), log.slot) && (tuple.infomask2 & page::kHotUpdated) == 0)
+    if (tuple.ctid == page::RowAddress::make(log.page->block(), log.slot) &&
+        (tuple.infomask2 & page::kHotUpdated) == 0)
         record.flags |= kChainCleared;
     MainData main;
     main.set(record);

@@ -54,7 +54,8 @@ private:
     HeapTuple tuple_;
 };
 
-inline void register_page(std::uint8_t ref, Relation rel, const buffer::PinnedPage &page, std::uint8_t flags) {
+inline void register_page(std::uint8_t ref, Relation rel, const buffer::PinnedPage &page,
+                          std::uint8_t flags) {
     ::XLogRegisterBlock(ref, &rel->rd_node, MAIN_FORKNUM, page.block(), page.data(), flags | REGBUF_STANDARD);
 }
 // The VM page has no hole: everything behind its header is map.

@@ -29,7 +29,8 @@ struct NewRow {
     std::span<const char> middle;
 };
 
-NewRow plan_new_row(const UpdateLog &log, const LoggedTuple &old_tuple, const LoggedTuple &new_tuple, bool logical) {
+NewRow plan_new_row(const UpdateLog &log, const LoggedTuple &old_tuple, const LoggedTuple &new_tuple,
+                    bool logical) {
     NewRow row;
     row.middle = new_tuple.body();
     const bool same_page = log.old_page->frame() == log.new_page->frame();
@@ -75,7 +76,8 @@ struct VmRefs {
     Buffer old_page = InvalidBuffer;
 };
 VmRefs choose_vm_refs(const UpdateLog &log, bool same_page) noexcept {
-    if (same_page) return {BufferIsValid(log.cleared_vm_old) ? log.cleared_vm_old : log.cleared_vm_new, InvalidBuffer};
+    if (same_page)
+        return {BufferIsValid(log.cleared_vm_old) ? log.cleared_vm_old : log.cleared_vm_new, InvalidBuffer};
     if (log.cleared_vm_old == log.cleared_vm_new) return {log.cleared_vm_new, InvalidBuffer};
     return {log.cleared_vm_new, log.cleared_vm_old};
 }
@@ -85,7 +87,8 @@ void register_new_row(const NewRow &row, LoggedTuple *tuple) {
     if (row.ends_size != 0)
         ::XLogRegisterBufData(kPageRef, const_cast<char *>(row.ends), static_cast<int>(row.ends_size));
     if (!row.middle.empty())
-        ::XLogRegisterBufData(kPageRef, const_cast<char *>(row.middle.data()), static_cast<int>(row.middle.size()));
+        ::XLogRegisterBufData(kPageRef, const_cast<char *>(row.middle.data()),
+                              static_cast<int>(row.middle.size()));
 }
 
 }  // namespace
@@ -103,14 +106,16 @@ XLogRecPtr emit_update(const UpdateLog &log) {
 
     ::XLogBeginInsert();
     main.register_it();
-    register_page(kPageRef, log.rel, *log.new_page,
-                  static_cast<std::uint8_t>((log.init_page ? REGBUF_WILL_INIT : 0) | (logical ? REGBUF_KEEP_DATA : 0)));
+    register_page(
+        kPageRef, log.rel, *log.new_page,
+        static_cast<std::uint8_t>((log.init_page ? REGBUF_WILL_INIT : 0) | (logical ? REGBUF_KEEP_DATA : 0)));
     if (!same_page) register_page(kOldPageRef, log.rel, *log.old_page, 0);
     register_new_row(row, &new_tuple);
     register_vm(kVmRef, vm.page);
     register_vm(kOldVmRef, vm.old_page);
     alignas(LoggedTuple) char key_space[sizeof(LoggedTuple)];
-    if (logical && log.old_key != nullptr) (new (key_space) LoggedTuple(log.old_key))->register_as_main_data();
+    if (logical && log.old_key != nullptr)
+        (new (key_space) LoggedTuple(log.old_key))->register_as_main_data();
     ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
     const XLogRecPtr lsn = insert_record(log.hot ? RecordType::hot_update : RecordType::update);
     stamp(*log.new_page, lsn);

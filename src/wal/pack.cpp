@@ -56,7 +56,8 @@ int read_slots(ByteReader &in, SlotNo *slots, int capacity) noexcept {
     for (std::uint32_t i = 0; i < runs && in.ok(); ++i) {
         at += in.varint();
         const std::uint64_t length = std::uint64_t{in.varint()} + 1;
-        if (!in.ok() || at + length > SlotSet::kLimit || length > static_cast<std::uint64_t>(capacity - count)) {
+        if (!in.ok() || at + length > SlotSet::kLimit ||
+            length > static_cast<std::uint64_t>(capacity - count)) {
             in.fail();
             break;
         }

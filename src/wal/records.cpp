@@ -18,7 +18,8 @@ RowHead head_of(const char *tuple) noexcept {
 RowHead expected_head(RowHead old_head, bool hot) noexcept {
     constexpr std::uint16_t kLayout = page::kHasNull | page::kHasVarWidth | page::kHasExternal;
     RowHead head;
-    head.infomask = static_cast<std::uint16_t>((old_head.infomask & kLayout) | page::kUpdated | page::kXmaxInvalid);
+    head.infomask =
+        static_cast<std::uint16_t>((old_head.infomask & kLayout) | page::kUpdated | page::kXmaxInvalid);
     head.infomask2 = static_cast<std::uint16_t>((old_head.infomask2 & page::kAttributeCountMask) |
                                                 (hot ? page::kHeapOnly : 0));
     head.hoff = old_head.hoff;
@@ -264,7 +265,8 @@ std::size_t write_rows(char *out, std::size_t capacity, const char *const *tuple
         if (!same_head) write_head(w, own);
         w.bytes(tuples[i] + own.body_start(), body);
     }
-    *flags = static_cast<std::uint8_t>(*flags | (same_head ? kSameHead : 0) | (same_length ? kSameLength : 0));
+    *flags =
+        static_cast<std::uint8_t>(*flags | (same_head ? kSameHead : 0) | (same_length ? kSameLength : 0));
     return w.size();
 }
 

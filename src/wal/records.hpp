@@ -23,9 +23,9 @@
 //   fsm_truncate  spc4 db4 rel4 blocks4                              (no block)
 //   (digits: bytes; no digit: varint or coded as in pack.hpp; [x]: present if a flag says so)
 //
-// A row is written as head (infomask2, infomask, hoff) and body.  The body starts at byte 23 of the tuple, or,
-// when there is no null bitmap, at hoff: what lies between is zero.
-// Invariants: R1 every page change carries a block reference (pg_rewind, incremental backup).
+// A row is written as head (infomask2, infomask, hoff) and body.  The body starts at byte 23 of the tuple,
+// or, when there is no null bitmap, at hoff: what lies between is zero. Invariants: R1 every page change
+// carries a block reference (pg_rewind, incremental backup).
 //         R2 no record uses XLR_SPECIAL_REL_UPDATE.
 //         R3 parse_* accept only what write_* can have written, and return false for anything else.
 // Errors: never longjmps.
@@ -48,11 +48,11 @@ enum class RecordType : std::uint8_t {  // the high four bits of xl_info
     remove = 0x20,
     update = 0x30,
     hot_update = 0x40,
-    lock = 0x50,     // row lock, also on later versions of an update chain
-    confirm = 0x60,  // speculative insertion succeeded
-    prune = 0x70,    // prune and/or freeze and/or set VM bits of one page
-    vacuum = 0x80,   // dead line pointers become unused; may set VM bits
-    visible = 0x90,  // VM bits only
+    lock = 0x50,               // row lock, also on later versions of an update chain
+    confirm = 0x60,            // speculative insertion succeeded
+    prune = 0x70,              // prune and/or freeze and/or set VM bits of one page
+    vacuum = 0x80,             // dead line pointers become unused; may set VM bits
+    visible = 0x90,            // VM bits only
     hint_image = 0xA0,         // full image of a page whose hint bits (or FSM bytes) changed
     new_pages = 0xB0,          // full images of new pages (rewrite, copy)
     fsm_truncate = 0xC0,       // FSM part of a truncation (the rest is core's XLOG_SMGR_TRUNCATE)
@@ -111,7 +111,7 @@ inline constexpr std::uint8_t kPartitionMove = 0x20;
 inline constexpr std::uint8_t kSpeculativeAbort = 0x40;
 // update
 inline constexpr std::uint8_t kNewXmaxStored = 0x20;  // the new version is locked already
-inline constexpr std::uint8_t kClearVmOld = 0x40;     // block 1's page loses all-visible; kOldVmRef, or kVmRef
+inline constexpr std::uint8_t kClearVmOld = 0x40;  // block 1's page loses all-visible; kOldVmRef, or kVmRef
 // update, second byte
 inline constexpr std::uint8_t kHeadFromOld = 0x01;   // head is expected_head(old row)
 inline constexpr std::uint8_t kDeltaFromOld = 0x02;  // prefix and suffix of the body are the old row's
@@ -132,7 +132,8 @@ struct MultiInsertRecord {
     SlotNo slot(int i) const noexcept {
         if (slots == nullptr) return static_cast<SlotNo>(first + i);
         SlotNo s;
-        std::memcpy(&s, reinterpret_cast<const char *>(slots) + static_cast<std::size_t>(i) * sizeof s, sizeof s);
+        std::memcpy(&s, reinterpret_cast<const char *>(slots) + static_cast<std::size_t>(i) * sizeof s,
+                    sizeof s);
         return s;
     }
 };
@@ -242,7 +243,8 @@ struct LoggedUpdate {
 // `old_head` and `old_body_length` are used only where the flags ask for the old row.
 bool parse_update_data(ByteReader in, const UpdateRecord &r, const RowHead &old_head, bool hot,
                        LoggedUpdate *out) noexcept;
-// Puts the body together; returns its length, 0 when the old row is too short for it.  `out`: kPageSize bytes.
+// Puts the body together; returns its length, 0 when the old row is too short for it.  `out`: kPageSize
+// bytes.
 std::size_t build_update_body(char *out, const LoggedUpdate &u, std::span<const char> old_body) noexcept;
 
 }  // namespace glassheap::wal

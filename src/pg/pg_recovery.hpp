@@ -1,0 +1,15 @@
+// pg/pg_recovery.hpp — PostgreSQL's headers for replay: recovery state, and the records of core we listen to.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+extern "C" {
+#include "access/rmgr.h"
+#include "access/xlogrecovery.h"
+#include "catalog/pg_control.h"
+#include "commands/dbcommands_xlog.h"
+
+// A setting of xlogutils.c that has no header.
+extern PGDLLIMPORT bool ignore_invalid_pages;
+}

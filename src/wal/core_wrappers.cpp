@@ -1,0 +1,147 @@
+// wal/core_wrappers.cpp — what core's own records mean for our pool, on the replay side (D4).
+//
+// Why:    replay of a checkpoint may become a restartpoint, so the pool must be on disk first; replay of a
+//         drop, truncation or file copy touches files behind the pool's back.  rm_redo of five managers is
+//         replaced by a function that does our part and then calls the original (POOL.md 2.1).
+// Invariants: our part comes first: pages are forgotten before their file goes, flushed before it is copied.
+// Errors: fatal to the startup process.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "buffer/pool.hpp"
+#include "pg/pg_recovery.hpp"
+#include "wal/missing_pages.hpp"
+#include "wal/rmgr.hpp"
+
+namespace glassheap::wal {
+
+namespace {
+
+using Redo = void (*)(XLogReaderState *);
+
+std::uint8_t info_of(XLogReaderState *record) noexcept {
+    return static_cast<std::uint8_t>(XLogRecGetInfo(record) & ~XLR_INFO_MASK);
+}
+
+void forget(const RelFileNode &node) {
+    buffer::forget_relation({node, InvalidBackendId});
+    explain_missing_pages(node, 0, true);
+}
+
+void forget_all(const RelFileNode *nodes, int count) {
+    for (int i = 0; i < count; ++i) forget(nodes[i]);
+}
+
+// ---- RM_XLOG: a restartpoint may begin here
+Redo core_xlog_redo = nullptr;
+
+void before_xlog(XLogReaderState *record) {
+    const std::uint8_t info = info_of(record);
+    if (info != XLOG_CHECKPOINT_ONLINE && info != XLOG_CHECKPOINT_SHUTDOWN) return;
+    if (reachedConsistency) check_missing_pages();
+    buffer::flush_all();
+}
+
+extern "C" void gh_xlog_redo(XLogReaderState *record) {
+    before_xlog(record);
+    core_xlog_redo(record);
+}
+
+// ---- RM_XACT: files of dropped relations go
+Redo core_xact_redo = nullptr;
+
+void before_commit(XLogReaderState *record) {
+    xl_xact_parsed_commit parsed;
+    ::ParseCommitRecord(XLogRecGetInfo(record), reinterpret_cast<xl_xact_commit *>(XLogRecGetData(record)),
+                        &parsed);
+    forget_all(parsed.xnodes, parsed.nrels);
+}
+
+void before_abort(XLogReaderState *record) {
+    xl_xact_parsed_abort parsed;
+    ::ParseAbortRecord(XLogRecGetInfo(record), reinterpret_cast<xl_xact_abort *>(XLogRecGetData(record)),
+                       &parsed);
+    forget_all(parsed.xnodes, parsed.nrels);
+}
+
+extern "C" void gh_xact_redo(XLogReaderState *record) {
+    switch (XLogRecGetInfo(record) & XLOG_XACT_OPMASK) {
+        case XLOG_XACT_COMMIT:
+        case XLOG_XACT_COMMIT_PREPARED:
+            before_commit(record);
+            break;
+        case XLOG_XACT_ABORT:
+        case XLOG_XACT_ABORT_PREPARED:
+            before_abort(record);
+            break;
+        default:
+            break;
+    }
+    core_xact_redo(record);
+}
+
+// ---- RM_SMGR: files are born and cut
+Redo core_smgr_redo = nullptr;
+
+void before_smgr(XLogReaderState *record) {
+    const std::uint8_t info = info_of(record);
+    if (info == XLOG_SMGR_CREATE) {
+        const auto *created = reinterpret_cast<const xl_smgr_create *>(XLogRecGetData(record));
+        // A reused relfilenode: whatever the pool holds under this number is of a dead relation.  But when
+        // replay passes here a second time, the file may be the living one, whose pages are simply read again
+        // (they are on disk, or will be restored by the records that follow).
+        if (created->forkNum == MAIN_FORKNUM) buffer::forget_relation({created->rnode, InvalidBackendId});
+    } else if (info == XLOG_SMGR_TRUNCATE) {
+        const auto *cut = reinterpret_cast<const xl_smgr_truncate *>(XLogRecGetData(record));
+        if ((cut->flags & SMGR_TRUNCATE_HEAP) == 0) return;
+        buffer::forget_from({cut->rnode, InvalidBackendId}, MAIN_FORKNUM, cut->blkno);
+        explain_missing_pages(cut->rnode, cut->blkno, false);
+    }
+}
+
+extern "C" void gh_smgr_redo(XLogReaderState *record) {
+    before_smgr(record);
+    core_smgr_redo(record);
+}
+
+// ---- RM_DBASE: whole directories are copied and removed
+Redo core_dbase_redo = nullptr;
+
+void before_database_drop(const xl_dbase_drop_rec *dropped) {
+    for (int i = 0; i < dropped->ntablespaces; ++i)
+        buffer::forget_database(dropped->db_id, dropped->tablespace_ids[i]);
+    explain_missing_pages_of_database(dropped->db_id);
+}
+
+void before_dbase(XLogReaderState *record) {
+    const std::uint8_t info = info_of(record);
+    if (info == XLOG_DBASE_CREATE_FILE_COPY) {
+        const auto *copy = reinterpret_cast<const xl_dbase_create_file_copy_rec *>(XLogRecGetData(record));
+        buffer::flush_database(copy->src_db_id);
+        // The copy replaces the directory: nothing cached of it may survive (ALTER DATABASE SET TABLESPACE).
+        buffer::forget_database(copy->db_id, copy->tablespace_id);
+    } else if (info == XLOG_DBASE_DROP) {
+        before_database_drop(reinterpret_cast<const xl_dbase_drop_rec *>(XLogRecGetData(record)));
+    }
+}
+
+extern "C" void gh_dbase_redo(XLogReaderState *record) {
+    before_dbase(record);
+    core_dbase_redo(record);
+}
+
+void wrap(RmgrId id, Redo ours, Redo *original) {
+    *original = RmgrTable[id].rm_redo;
+    RmgrTable[id].rm_redo = ours;
+}
+
+}  // namespace
+
+void wrap_core_redo() {
+    wrap(RM_XLOG_ID, gh_xlog_redo, &core_xlog_redo);
+    wrap(RM_XACT_ID, gh_xact_redo, &core_xact_redo);
+    wrap(RM_SMGR_ID, gh_smgr_redo, &core_smgr_redo);
+    wrap(RM_DBASE_ID, gh_dbase_redo, &core_dbase_redo);
+}
+
+}  // namespace glassheap::wal
