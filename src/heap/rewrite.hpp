@@ -1,7 +1,15 @@
 // heap/rewrite.hpp — copying a table with its versions into new files (CLUSTER, VACUUM FULL).
 //
 // Why:    PostgreSQL's rewriteheap.c logs with core records that would replay into shared_buffers.
-// Errors: may longjmp.  WAL: RecordType::new_pages.
+//         Which rows to copy, and in which order, is the caller's business (scan/cluster.cpp).
+// Invariants: W1 a version keeps its xmin, xmax and their status bits, but old ones are frozen.
+//         W2 an old version that somebody may still see points to its successor's new place; since rows come
+//            in any order, the first of the two to come waits for the other.
+//         W3 pages are built in private memory, logged whole, and written past the pool, which has never
+//            heard of the new file.
+// Locking: the caller has AccessExclusiveLock on both tables.
+// Errors: may longjmp; the new files go with the transaction.
+// WAL:    RecordType::new_pages; core's heap2 rewrite record for logical mappings.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -9,9 +17,21 @@
 
 namespace glassheap::heap {
 
-// Table AM relation_copy_for_cluster: all of it (scan by index, by sort, or sequential; progress reporting).
-void copy_for_cluster(Relation old_heap, Relation new_heap, Relation old_index, bool use_sort,
-                      TransactionId oldest_xmin, TransactionId *freeze_xid, MultiXactId *multi_cutoff,
-                      double *num_tuples, double *tups_vacuumed, double *tups_recently_dead);
+struct RewriteCutoffs {
+    TransactionId oldest_xmin;  // versions deleted before it are dead
+    TransactionId freeze_xid;
+    MultiXactId multi_cutoff;
+};
+
+class Rewrite;
+
+Rewrite *begin_rewrite(Relation old_table, Relation new_table, const RewriteCutoffs &cutoffs);
+// Copies one version.  `copy` is the row re-formed for the new table; its header is filled in from `version`.
+void rewrite_version(Rewrite *rewrite, HeapTuple version, HeapTuple copy);
+// Tells of a dead version, which is not copied.  True: an older version that was thought to be needed turns
+// out to be dead as well.
+bool rewrite_dead_version(Rewrite *rewrite, HeapTuple version);
+// Writes what is left, syncs, frees everything.
+void end_rewrite(Rewrite *rewrite);
 
 }  // namespace glassheap::heap

@@ -44,5 +44,9 @@ double index_build_range(Relation table, Relation index, IndexInfo *info, bool a
                          void *callback_state, TableScanDesc scan);
 void index_validate(Relation table, Relation index, IndexInfo *info, Snapshot snapshot,
                     ValidateIndexState *state);
+// CLUSTER and VACUUM FULL (scan/cluster.cpp): all of relation_copy_for_cluster
+void copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, bool use_sort,
+                      TransactionId oldest_xmin, TransactionId *freeze_xid, MultiXactId *multi_cutoff,
+                      double *num_tuples, double *tups_vacuumed, double *tups_recently_dead);
 
 }  // namespace glassheap::scan
