@@ -30,27 +30,34 @@ bool visible_to_all(const VacuumState &state, const buffer::PinnedPage &page, He
     return ::TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), state.cutoffs.oldest_xmin);
 }
 
+// False when the slot spoils the page.
+bool judge_slot(const VacuumState &state, const buffer::PinnedPage &page, SlotNo slot,
+                PageJudgement *judgement) {
+    const page::LinePointer line = page.view().line(slot);
+    if (!line.is_used() || line.is_redirect()) return true;
+    if (line.is_dead()) return false;  // an index entry may lead here
+    HeapTupleData tuple = tuple_at(state, page, slot);
+    if (!visible_to_all(state, page, &tuple)) return false;
+    const TransactionId xmin = HeapTupleHeaderGetXmin(tuple.t_data);
+    if (::TransactionIdFollows(xmin, judgement->newest_xmin)) judgement->newest_xmin = xmin;
+    if (::heap_tuple_needs_eventual_freeze(tuple.t_data)) judgement->all_frozen = false;
+    return true;
+}
+
 }  // namespace
 
-PageJudgement judge_page(const VacuumState &state, const buffer::PinnedPage &page,
-                         std::span<const SlotNo> gone) {
+PageJudgement judge_page(VacuumState &state, const buffer::PinnedPage &page, std::span<const SlotNo> gone) {
     PageJudgement judgement = {true, true, InvalidTransactionId};
-    const page::PageView view = page.view();
+    const SlotNo last = page.view().max_slot();
     std::size_t next_gone = 0;
-    for (SlotNo slot = 1; slot <= view.max_slot(); slot++) {
-        if (next_gone < gone.size() && gone[next_gone] == slot) {
+    for (SlotNo slot = 1; slot <= last && judgement.all_visible; slot++) {
+        state.place.slot = slot;
+        if (next_gone < gone.size() && gone[next_gone] == slot)
             next_gone++;
-            continue;
-        }
-        const page::LinePointer line = view.line(slot);
-        if (!line.is_used() || line.is_redirect()) continue;
-        if (line.is_dead()) return {false, false, InvalidTransactionId};  // an index entry may lead here
-        HeapTupleData tuple = tuple_at(state, page, slot);
-        if (!visible_to_all(state, page, &tuple)) return {false, false, InvalidTransactionId};
-        const TransactionId xmin = HeapTupleHeaderGetXmin(tuple.t_data);
-        if (::TransactionIdFollows(xmin, judgement.newest_xmin)) judgement.newest_xmin = xmin;
-        if (::heap_tuple_needs_eventual_freeze(tuple.t_data)) judgement.all_frozen = false;
+        else if (!judge_slot(state, page, slot, &judgement))
+            judgement = {false, false, InvalidTransactionId};
     }
+    state.place.slot = kInvalidSlot;
     return judgement;
 }
 

@@ -108,11 +108,12 @@ void tally_tuple(const VacuumState &state, const PinnedPage &page, SlotNo slot, 
 }
 
 // False when a tuple must be frozen and this vacuum may not leave it.
-bool tally_page(const VacuumState &state, const PinnedPage &page, Tally *tally) {
+bool tally_page(VacuumState &state, const PinnedPage &page, Tally *tally) {
     const page::PageView view = page.view();
     const mvcc::FreezeCutoffs &freeze = state.cutoffs.freeze;
     for (SlotNo slot = 1; slot <= view.max_slot(); slot++) {
         const page::LinePointer line = view.line(slot);
+        state.place.slot = slot;
         if (!line.is_used()) continue;
         if (line.is_dead()) {
             tally->dead_slots[tally->dead_items++] = slot;
@@ -155,7 +156,9 @@ Visit visit_pinned_page(VacuumState &state, const PinnedPage &page) {
     Tally tally;
     tally.new_relfrozenxid = state.new_relfrozenxid;
     tally.new_relminmxid = state.new_relminmxid;
-    if (!tally_page(state, page, &tally)) return {.done = false};
+    const bool may_stay = tally_page(state, page, &tally);
+    state.place.slot = kInvalidSlot;
+    if (!may_stay) return {.done = false};
     if (state.index_count == 0) count_dead_items_as_missed(&tally);
     add_tally(state, page.block(), tally);
     if (tally.dead_items > 0) return {};  // the second pass will record the space
@@ -212,6 +215,8 @@ void add_outcome(VacuumState &state, const heap::PruneOutcome &outcome) {
     state.counts.tuples_deleted += outcome.removed;
     state.counts.live_tuples += outcome.live;
     state.counts.recently_dead += outcome.recently_dead;
+    state.counts.dead_items += outcome.dead_reclaimed;
+    if (outcome.dead_reclaimed > 0) state.counts.pages_with_dead_items++;
 }
 
 Visit visit_cleanable_page(VacuumState &state, const PinnedPage &page, Buffer vmbuf) {
@@ -222,6 +227,7 @@ Visit visit_cleanable_page(VacuumState &state, const PinnedPage &page, Buffer vm
     request.freeze = &state.cutoffs.freeze;
     request.vmbuf = vmbuf;
     request.mark_unused_now = state.index_count == 0;
+    request.slot_in_work = &state.place.slot;
     heap::PruneOutcome outcome;
     outcome.new_relfrozenxid = state.new_relfrozenxid;
     outcome.new_relminmxid = state.new_relminmxid;

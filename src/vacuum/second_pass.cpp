@@ -32,7 +32,7 @@ std::span<const SlotNo> still_dead(page::PageView view, std::span<SlotNo> slots)
     return slots.first(static_cast<std::size_t>(end - slots.begin()));
 }
 
-void reclaim_items(const VacuumState &state, const buffer::PinnedPage &page, std::span<const SlotNo> dead,
+void reclaim_items(VacuumState &state, const buffer::PinnedPage &page, std::span<const SlotNo> dead,
                    Buffer vmbuf) {
     const PageJudgement judgement = judge_page(state, page, dead);
     const std::uint8_t bits = map_bits_for(judgement);
@@ -52,7 +52,7 @@ void reclaim_items(const VacuumState &state, const buffer::PinnedPage &page, std
 }
 
 // Returns the page's free space afterwards.
-Size vacuum_page(const VacuumState &state, BlockNo block, Buffer vmbuf) {
+Size vacuum_page(VacuumState &state, BlockNo block, Buffer vmbuf) {
     SlotNo slots[page::kMaxTuplesPerPage];
     const int count = state.dead->slots_of(block, slots);
     const buffer::PinnedPage page = buffer::read_page(state.rel, MAIN_FORKNUM, block, state.ring);

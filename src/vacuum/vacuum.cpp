@@ -106,7 +106,7 @@ VacuumState *make_state(Relation rel, const VacuumParams &params, BufferAccessSt
     state->ring = buffer::make_ring(buffer::RingKind::vacuum);
     state->old_live_tuples = rel->rd_rel->reltuples;
     state->plan = plan_of(params);
-    state->place = {Phase::none, kInvalidBlock, nullptr};
+    state->place = {Phase::none, kInvalidBlock, nullptr, kInvalidSlot};
     return state;
 }
 
@@ -119,7 +119,10 @@ void process_table(VacuumState &state, const VacuumParams &params) {
 }
 
 void errcontext_for_block(const VacuumState &state, const char *doing) {
-    if (BlockNumberIsValid(state.place.block))
+    if (BlockNumberIsValid(state.place.block) && state.place.slot != kInvalidSlot)
+        errcontext("while %s block %u offset %u of relation \"%s.%s\"", doing, state.place.block,
+                   static_cast<unsigned>(state.place.slot), state.schema_name, state.table_name);
+    else if (BlockNumberIsValid(state.place.block))
         errcontext("while %s block %u of relation \"%s.%s\"", doing, state.place.block, state.schema_name,
                    state.table_name);
     else

@@ -26,6 +26,7 @@ struct Place {
     Phase phase;
     BlockNo block;
     const char *index_name;
+    SlotNo slot;  // kInvalidSlot: the page as a whole
 };
 
 struct Plan {  // what was asked for, as far as it still holds: the failsafe takes things back
@@ -95,7 +96,7 @@ public:
     PlaceGuard(VacuumState &state, Phase phase, BlockNo block = kInvalidBlock,
                const char *index_name = nullptr) noexcept
         : state_(state), saved_(state.place) {
-        state.place = {phase, block, index_name};
+        state.place = {phase, block, index_name, kInvalidSlot};
     }
     ~PlaceGuard() { state_.place = saved_; }
     PlaceGuard(const PlaceGuard &) = delete;
@@ -128,7 +129,6 @@ struct PageJudgement {
     bool all_frozen;  // meaningful only with all_visible
     TransactionId newest_xmin;
 };
-PageJudgement judge_page(const VacuumState &state, const buffer::PinnedPage &page,
-                         std::span<const SlotNo> gone);
+PageJudgement judge_page(VacuumState &state, const buffer::PinnedPage &page, std::span<const SlotNo> gone);
 
 }  // namespace glassheap::vacuum
