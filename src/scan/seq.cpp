@@ -10,6 +10,7 @@
 // See:    PG: access/heap/heapam.c (facts), access/table/tableam.c, access/common/syncscan.c
 // SPDX-License-Identifier: PostgreSQL
 #include "buffer/setup.hpp"
+#include "buffer/stats.hpp"
 #include "debug/stop_points.hpp"
 #include "heap/prune.hpp"
 #include "mvcc/visibility.hpp"
@@ -27,12 +28,14 @@ ParallelBlockTableScanDesc shared_position(const RowScan &scan) noexcept {
 
 // ---- begin and rescan
 
-// Large tables: recycle few frames, and join others that read the same table.
+// Large tables: recycle few frames, and join others that read the same table.  Large for a ring means
+// compared with our pool; for joining others, what core's parallel scans take for large.
 void choose_ring_and_start(RowScan &scan, bool keep_start) {
-    const bool large =
-        !RelationUsesLocalBuffers(scan.rel()) && scan.block_count > static_cast<BlockNo>(NBuffers / 4);
-    const bool wants_ring = large && (scan.base.rs_flags & SO_ALLOW_STRAT) != 0;
-    bool synchronized = large && (scan.base.rs_flags & SO_ALLOW_SYNC) != 0 && synchronize_seqscans;
+    const bool shared = !RelationUsesLocalBuffers(scan.rel());
+    const bool wants_ring = shared && (scan.base.rs_flags & SO_ALLOW_STRAT) != 0 &&
+                            scan.block_count > static_cast<BlockNo>(buffer::frame_count() / 4);
+    bool synchronized = shared && (scan.base.rs_flags & SO_ALLOW_SYNC) != 0 && synchronize_seqscans &&
+                        scan.block_count > static_cast<BlockNo>(NBuffers / 4);
 
     if (wants_ring && scan.ring == nullptr) scan.ring = buffer::make_ring(buffer::RingKind::bulk_read);
     if (!wants_ring && scan.ring != nullptr) {
