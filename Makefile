@@ -91,6 +91,10 @@ EXTRA_CLEAN = $(SOURCES:.cpp=.d) $(GH_STAMP) build
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 
+# Only sources are looked for elsewhere: objects of a build in the source folder are not ours.
+VPATH =
+vpath %.cpp $(GH_SRC)
+
 $(OBJS): $(GH_STAMP)
 -include $(SOURCES:.cpp=.d)
 
