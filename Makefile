@@ -94,6 +94,8 @@ include $(PGXS)
 # Only sources are looked for elsewhere: objects of a build in the source folder are not ours.
 VPATH =
 vpath %.cpp $(GH_SRC)
+vpath %.control $(GH_SRC)
+vpath %.sql $(GH_SRC)
 
 $(OBJS): $(GH_STAMP)
 -include $(SOURCES:.cpp=.d)
