@@ -1,0 +1,32 @@
+-- TABLESAMPLE and ANALYZE.
+CREATE TABLE s (id int, filler text) USING glassheap WITH (autovacuum_enabled = off);
+INSERT INTO s SELECT g, repeat('z', 200) FROM generate_series(1, 1000) g;
+SELECT count(*) FROM s TABLESAMPLE SYSTEM (100);
+SELECT count(*) FROM s TABLESAMPLE BERNOULLI (100);
+SELECT count(*) FROM s TABLESAMPLE SYSTEM (0);
+SELECT count(*), sum(id) FROM s TABLESAMPLE SYSTEM (30) REPEATABLE (17);
+SELECT count(*), sum(id) FROM s TABLESAMPLE BERNOULLI (30) REPEATABLE (17);
+DELETE FROM s WHERE id % 5 = 0;
+SELECT count(*), sum(id) FROM s TABLESAMPLE BERNOULLI (30) REPEATABLE (17);
+VACUUM s;
+SELECT count(*), sum(id) FROM s TABLESAMPLE BERNOULLI (30) REPEATABLE (17);
+SELECT count(*), sum(id) FROM s TABLESAMPLE SYSTEM (30) REPEATABLE (17);
+BEGIN ISOLATION LEVEL SERIALIZABLE;
+SELECT count(*), sum(id) FROM s TABLESAMPLE BERNOULLI (30) REPEATABLE (17);
+COMMIT;
+BEGIN;
+DECLARE c CURSOR FOR SELECT id FROM s TABLESAMPLE SYSTEM (50) REPEATABLE (3);
+FETCH 3 FROM c;
+FETCH 2 FROM c;
+COMMIT;
+
+ANALYZE s;
+SELECT reltuples, relpages FROM pg_class WHERE relname = 's';
+SELECT null_frac, n_distinct FROM pg_stats WHERE tablename = 's' AND attname = 'id';
+BEGIN;
+INSERT INTO s SELECT g, 'own' FROM generate_series(1, 100) g;
+DELETE FROM s WHERE id > 900;
+ANALYZE s;
+SELECT reltuples FROM pg_class WHERE relname = 's';
+ROLLBACK;
+DROP TABLE s;
