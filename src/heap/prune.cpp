@@ -112,8 +112,7 @@ private:
     [[noreturn]] void report_unlinked(SlotNo slot) const {
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                         errmsg("dead heap-only tuple (%u,%u) of relation \"%s\" is not part of any HOT chain",
-                               page_.block(), static_cast<unsigned>(slot), RelationGetRelationName(rel_)),
-                        errhint("The page is damaged; amcheck can tell more.")));
+                               page_.block(), static_cast<unsigned>(slot), RelationGetRelationName(rel_))));
         pg_unreachable();
     }
 
