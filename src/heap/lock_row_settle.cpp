@@ -149,7 +149,7 @@ bool wait_for_holder(RowLock *lock, const Holder &holder) {
 
 Wait queue_and_wait(RowLock *lock, const Seen &seen, TM_Result *result) {
     const bool queued = lock->skip_queue || lock->queue.join(lock->mode, lock->policy);
-    if (queued) GH_STOP_POINT("lock_row_before_wait");
+    if (queued) GH_STOP_POINT("heap.before_lock_wait");
     if (!queued || !wait_for_holder(lock, seen.holder)) {
         *result = TM_WouldBlock;
         lock->page.latch_exclusive();

@@ -60,13 +60,13 @@ bool wait_for_holder(Removal *removal, const Holder &holder) {
         removal->page.unlatch();
         // Who already holds a lock must not queue behind those who wait for him.
         if (!i_am_member) removal->queue.join(LockTupleExclusive, LockWaitBlock);
-        GH_STOP_POINT("delete_before_wait");
+        GH_STOP_POINT("heap.before_delete_wait");
         wait_for_multixact(holder, MultiXactStatusUpdate, reason);
     } else {
         if (holder.is_me()) return true;
         removal->page.unlatch();
         removal->queue.join(LockTupleExclusive, LockWaitBlock);
-        GH_STOP_POINT("delete_before_wait");
+        GH_STOP_POINT("heap.before_delete_wait");
         ::XactLockTableWait(holder.xmax, reason.rel, reason.tid, reason.oper);
     }
     removal->page.latch_exclusive();

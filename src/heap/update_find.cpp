@@ -27,7 +27,7 @@ Verdict settle_multixact(Update *update, const Holder &holder) {
     if (multixact_conflicts(holder, update->mode, &i_am_member)) {
         update->page.unlatch();
         if (!i_am_member) update->queue.join(update->mode, LockWaitBlock);
-        GH_STOP_POINT("update_before_wait");
+        GH_STOP_POINT("heap.before_update_wait");
         const int remaining = wait_for_multixact(holder, update_status(update->mode),
                                                  {update->rel, &update->old_tuple.t_self, XLTW_Update});
         update->asked_holders = true;
@@ -52,7 +52,7 @@ Verdict settle_plain_xmax(Update *update, const Holder &holder) {
     }
     update->page.unlatch();
     update->queue.join(update->mode, LockWaitBlock);
-    GH_STOP_POINT("update_before_wait");
+    GH_STOP_POINT("heap.before_update_wait");
     ::XactLockTableWait(holder.xmax, update->rel, &update->old_tuple.t_self, XLTW_Update);
     update->asked_holders = true;
     if (!latch_and_recheck(update, holder)) return Verdict::look_again;

@@ -51,7 +51,7 @@ void place_new_version(Update *update) {
 
     lock_old_version(update);
     update->page.unlatch();
-    GH_STOP_POINT("update_old_version_locked");
+    GH_STOP_POINT("heap.old_version_locked");
     if (toast) {
         update->stored = ::heap_toast_insert_or_update(update->rel, update->new_tuple, &update->old_tuple, 0);
         needed = MAXALIGN(update->stored->t_len);
