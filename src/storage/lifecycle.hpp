@@ -1,4 +1,12 @@
 // storage/lifecycle.hpp — birth, move and death of relation files, seen from the pool (D5, POOL.md 3).
+//
+// Why:    core creates, copies and unlinks files without knowing our pool: pages of a file that goes must be
+//         forgotten before it goes (a late write would resurrect its sync request and PANIC the
+//         checkpointer), and a number that is used again must not meet pages of its former owner.
+// Invariants: L1 no frame of a file survives the moment core unlinks it.
+//         L2 a new file starts with no frame (forget at create): closes COMMIT/ROLLBACK PREPARED, which has
+//            no callback, and every other reuse of a relfilenode.
+//         L3 wal_level = minimal: whatever core will fsync instead of logging has left the pool by then.
 // Errors: transaction callbacks never longjmp at commit; the rest may.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -7,7 +15,7 @@
 
 namespace glassheap::storage {
 
-void install_callbacks();  // transaction callbacks, ProcessUtility and object access hooks
+void install_callbacks();  // transaction callbacks
 
 // Table AM: relation_set_new_filenode, relation_nontransactional_truncate, relation_copy_data.
 void create_files(Relation rel, const RelFileNode *newrnode, char persistence, TransactionId *freeze_xid,
@@ -16,5 +24,9 @@ void truncate_in_place(Relation rel);
 void copy_files(Relation rel, const RelFileNode *newrnode);
 // Shortens main, FSM and VM forks to `blocks` (vacuum; the caller holds AccessExclusiveLock).
 void truncate_tail(Relation rel, BlockNo blocks);
+
+// Files of temporary tables are missing in core's list of pending deletes, so we keep our own.
+void note_temp_drop(const RelFileNodeBackend &node);    // goes if this (sub)transaction commits
+void note_new_files(Relation rel, SMgrRelation files);  // goes if it aborts; applies L2 and L3
 
 }  // namespace glassheap::storage

@@ -1,0 +1,194 @@
+// am/ddl_hooks.cpp — see ddl_hooks.hpp; POOL.md 3 has the reasons, row by row.
+//
+//   CREATE DATABASE          strategy wal_log copies pages through shared_buffers: forced to file_copy, whose
+//                            checkpoint makes the guardians write everything first
+//   ALTER DATABASE .. SET    files move under the pages: forgotten while the database is locked against
+//     TABLESPACE             connections and already checkpointed
+//   DROP DATABASE            forgotten when it is gone (before, core's checkpoint must still write)
+//   DROP of a temporary      core says nothing at commit about files of temporary tables: noted here, for
+//     table                  storage/lifecycle
+//   pg_check_visible/_frozen refused on our tables
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "am/ddl_hooks.hpp"
+#include "buffer/pool.hpp"
+#include "pg/pg_ddl.hpp"
+#include "storage/lifecycle.hpp"
+
+namespace glassheap::am {
+
+namespace {
+
+ProcessUtility_hook_type next_utility = nullptr;
+object_access_hook_type next_object_access = nullptr;
+needs_fmgr_hook_type next_needs_fmgr = nullptr;
+fmgr_hook_type next_fmgr = nullptr;
+
+// ---- databases
+
+constexpr const char *kStrategy = "strategy";
+constexpr const char *kFileCopy = "file_copy";
+
+DefElem *find_option(List *options, const char *name) {
+    for (auto *option : pg::each<DefElem>(options))
+        if (std::strcmp(option->defname, name) == 0) return option;
+    return nullptr;
+}
+
+Node *file_copy_value() {
+    return reinterpret_cast<Node *>(::makeString(::pstrdup(kFileCopy)));
+}
+
+void force_file_copy(CreatedbStmt *stmt) {
+    DefElem *strategy = find_option(stmt->options, kStrategy);
+    if (strategy == nullptr) {
+        stmt->options = ::lappend(stmt->options, ::makeDefElem(::pstrdup(kStrategy), file_copy_value(), -1));
+        return;
+    }
+    // Core complains about anything that is neither of the two.
+    if (strategy->arg == nullptr || ::pg_strcasecmp(::defGetString(strategy), "wal_log") != 0) return;
+    ereport(NOTICE,
+            (errmsg("CREATE DATABASE uses strategy file_copy because glassheap is loaded"),
+             errdetail("Strategy wal_log would copy glassheap tables as they were at the last checkpoint.")));
+    strategy->arg = file_copy_value();
+}
+
+// The database that an ALTER DATABASE .. SET TABLESPACE of this backend is moving.
+Oid moving_database = InvalidOid;
+
+struct UtilityCall {
+    PlannedStmt *pstmt;
+    const char *query;
+    bool read_only_tree;
+    ProcessUtilityContext context;
+    ParamListInfo params;
+    QueryEnvironment *environment;
+    DestReceiver *dest;
+    QueryCompletion *completion;
+
+    void run() const {
+        const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
+        next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
+    }
+};
+
+void create_database(UtilityCall call) {
+    if (call.read_only_tree) {
+        call.pstmt = static_cast<PlannedStmt *>(::copyObjectImpl(call.pstmt));
+        call.read_only_tree = false;
+    }
+    force_file_copy(reinterpret_cast<CreatedbStmt *>(call.pstmt->utilityStmt));
+    call.run();
+}
+
+void alter_database(const UtilityCall &call) {
+    auto *stmt = reinterpret_cast<AlterDatabaseStmt *>(call.pstmt->utilityStmt);
+    const bool moves = find_option(stmt->options, "tablespace") != nullptr;
+    // Set again by every such command: an error may leave it behind.
+    moving_database = moves ? ::get_database_oid(stmt->dbname, true) : InvalidOid;
+    call.run();
+    moving_database = InvalidOid;
+}
+
+void drop_database(const UtilityCall &call) {
+    const auto *stmt = reinterpret_cast<const DropdbStmt *>(call.pstmt->utilityStmt);
+    const Oid database = ::get_database_oid(stmt->dbname, true);
+    call.run();
+    if (OidIsValid(database)) buffer::forget_database(database, InvalidOid);
+}
+
+extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
+                                   ProcessUtilityContext context, ParamListInfo params,
+                                   QueryEnvironment *environment, DestReceiver *dest,
+                                   QueryCompletion *completion) {
+    const UtilityCall call{pstmt, query, read_only_tree, context, params, environment, dest, completion};
+    switch (nodeTag(pstmt->utilityStmt)) {
+        case T_CreatedbStmt:
+            return create_database(call);
+        case T_AlterDatabaseStmt:
+            return alter_database(call);
+        case T_DropdbStmt:
+            return drop_database(call);
+        default:
+            return call.run();
+    }
+}
+
+// ---- objects
+
+void note_relation_drop(Oid relid) {
+    if (::get_rel_persistence(relid) != RELPERSISTENCE_TEMP) return;
+    const char kind = ::get_rel_relkind(relid);
+    if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW) return;
+    Relation rel = ::RelationIdGetRelation(relid);
+    if (rel == nullptr) return;
+    storage::note_temp_drop({rel->rd_node, rel->rd_backend});
+    ::RelationClose(rel);
+}
+
+extern "C" void gh_object_access(ObjectAccessType access, Oid classid, Oid object, int sub_id, void *arg) {
+    if (next_object_access != nullptr) next_object_access(access, classid, object, sub_id, arg);
+    if (access == OAT_DROP && classid == RelationRelationId && sub_id == 0) note_relation_drop(object);
+    // Under the lock that keeps connections out; what was dirty is written by the checkpoint before it.
+    if (access == OAT_POST_ALTER && classid == DatabaseRelationId && OidIsValid(moving_database) &&
+        object == moving_database)
+        buffer::forget_database(object, InvalidOid);
+}
+
+// ---- pg_visibility's checkers
+
+int checkers_running = 0;
+
+bool is_stock_page_checker(Oid function) {
+    HeapTuple tuple = ::SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
+    if (!HeapTupleIsValid(tuple)) return false;
+    const auto *proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
+    const char *name = NameStr(proc->proname);
+    const bool found = proc->prolang == ClanguageId && (std::strcmp(name, "pg_check_visible") == 0 ||
+                                                        std::strcmp(name, "pg_check_frozen") == 0);
+    ::ReleaseSysCache(tuple);
+    return found;
+}
+
+extern "C" bool gh_needs_fmgr_hook(Oid function) {
+    return (next_needs_fmgr != nullptr && next_needs_fmgr(function)) || is_stock_page_checker(function);
+}
+
+// Called around every function that any hook (or SECURITY DEFINER) made special.
+extern "C" void gh_fmgr_hook(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg) {
+    if (next_fmgr != nullptr) next_fmgr(event, flinfo, arg);
+    if (event == FHET_START) {
+        if (is_stock_page_checker(flinfo->fn_oid)) ++checkers_running;
+    } else if (event == FHET_END) {
+        if (checkers_running > 0 && is_stock_page_checker(flinfo->fn_oid)) --checkers_running;
+    } else {
+        // An error unwinds everything that was running; no catalog look-ups while it does.
+        checkers_running = 0;
+    }
+}
+
+}  // namespace
+
+void refuse_stock_page_checkers(Relation rel) {
+    if (checkers_running == 0) [[likely]]
+        return;
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("pg_check_visible and pg_check_frozen cannot read glassheap table \"%s\"",
+                           RelationGetRelationName(rel)),
+                    errdetail("They would read and change copies of its pages in shared_buffers."),
+                    errhint("Use glassheap_check_visible or glassheap_check_frozen instead.")));
+}
+
+void install_ddl_hooks() {
+    next_utility = ProcessUtility_hook;
+    ProcessUtility_hook = gh_process_utility;
+    next_object_access = object_access_hook;
+    object_access_hook = gh_object_access;
+    next_needs_fmgr = needs_fmgr_hook;
+    needs_fmgr_hook = gh_needs_fmgr_hook;
+    next_fmgr = fmgr_hook;
+    fmgr_hook = gh_fmgr_hook;
+}
+
+}  // namespace glassheap::am

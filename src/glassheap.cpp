@@ -1,0 +1,77 @@
+// glassheap.cpp — the front door: what happens when the library is loaded.
+//
+// Why:    one place that shows in which order the rooms come up.  Nothing is set up unless the library is
+//         preloaded: shared memory, the resource manager and the workers cannot be had later.  Any use then
+//         ends in buffer::require_ready().
+// Errors: a failure here keeps the server from starting, with the reason.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "am/ddl_hooks.hpp"
+#include "buffer/pool.hpp"
+#include "buffer/setup.hpp"
+#include "debug/stop_points.hpp"
+#include "introspect/setup.hpp"
+#include "storage/lifecycle.hpp"
+#include "wal/emit.hpp"
+#include "wal/rmgr.hpp"
+
+namespace glassheap {
+
+namespace {
+
+shmem_request_hook_type next_shmem_request = nullptr;
+shmem_startup_hook_type next_shmem_startup = nullptr;
+
+extern "C" void gh_shmem_request() {
+    if (next_shmem_request != nullptr) next_shmem_request();
+    buffer::request_shared_memory();
+    debug::request_shared_memory();
+}
+
+// Runs at the start of the postmaster, and again after every crash restart.
+extern "C" void gh_shmem_startup() {
+    if (next_shmem_startup != nullptr) next_shmem_startup();
+    buffer::init_shared_memory();
+    debug::init_shared_memory();
+}
+
+void hook_shared_memory() {
+    next_shmem_request = shmem_request_hook;
+    shmem_request_hook = gh_shmem_request;
+    next_shmem_startup = shmem_startup_hook;
+    shmem_startup_hook = gh_shmem_startup;
+}
+
+}  // namespace
+
+extern "C" {
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void _PG_init() {
+    if (!process_shared_preload_libraries_in_progress) return;
+    buffer::define_settings();
+    introspect::define_settings();
+    wal::register_rmgr();
+    wal::wrap_core_redo();
+    storage::install_callbacks();
+    am::install_ddl_hooks();
+    buffer::install_resource_callback();
+    buffer::set_hint_image_logger(wal::emit_hint_image);
+    buffer::register_workers();
+    introspect::register_workers();
+    hook_shared_memory();
+    MarkGUCPrefixReserved("glassheap");
+}
+
+PG_FUNCTION_INFO_V1(glassheap_require_preload);
+
+// Called by the extension's script: CREATE EXTENSION must not succeed on a server that cannot use it.
+PGDLLEXPORT Datum glassheap_require_preload(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    buffer::require_ready();
+    PG_RETURN_VOID();
+}
+}
+
+}  // namespace glassheap

@@ -1,0 +1,19 @@
+// pg/pg_ddl.hpp — PostgreSQL's headers for DDL: utility statements, object access, function call hooks.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+extern "C" {
+#include "catalog/objectaccess.h"
+#include "catalog/pg_class.h"
+#include "catalog/pg_database.h"
+#include "catalog/pg_language.h"
+#include "catalog/pg_proc.h"
+#include "commands/dbcommands.h"
+#include "commands/defrem.h"
+#include "nodes/makefuncs.h"
+#include "nodes/parsenodes.h"
+#include "tcop/utility.h"
+#include "utils/syscache.h"
+}

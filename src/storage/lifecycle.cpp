@@ -1,0 +1,183 @@
+// storage/lifecycle.cpp — transaction callbacks, and the creation of files.
+//
+// See:    lifecycle.hpp; POOL.md 3 (order of core's steps at commit and abort).
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "storage/lifecycle.hpp"
+
+namespace glassheap::storage {
+
+namespace {
+
+enum class Fate : std::uint8_t {
+    temp_created,  // forget at abort
+    temp_dropped,  // forget at commit
+    synced,        // wal_level = minimal: flush before commit
+};
+
+// Lives in TopTransactionContext.
+struct FileEvent {
+    RelFileNodeBackend node;
+    int nest_level;
+    Fate fate;
+    FileEvent *next;
+};
+FileEvent *events = nullptr;
+
+void note(const RelFileNodeBackend &node, Fate fate) {
+    auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
+    *event = {node, ::GetCurrentTransactionNestLevel(), fate, events};
+    events = event;
+}
+
+// ---- core's list of files that the end of this (sub)transaction will unlink
+
+template <typename Body>
+void for_each_pending_delete(bool at_commit, Body body) {
+    RelFileNode *nodes = nullptr;
+    const int count = ::smgrGetPendingDeletes(at_commit, &nodes);
+    for (int i = 0; i < count; ++i) body(RelFileNodeBackend{nodes[i], InvalidBackendId});
+    if (count > 0) ::pfree(nodes);
+}
+
+void forget_pending_deletes(bool at_commit) {
+    for_each_pending_delete(at_commit, [](const RelFileNodeBackend &node) { buffer::forget_relation(node); });
+}
+
+void forget_temp(Fate fate) {
+    for (FileEvent *event = events; event != nullptr; event = event->next)
+        if (event->fate == fate) buffer::forget_relation(event->node);
+}
+
+// L3.  Core syncs or deletes these files right after the PRE_COMMIT callbacks.
+void flush_unlogged_changes() {
+    for (FileEvent *event = events; event != nullptr; event = event->next)
+        if (event->fate == Fate::synced && ::RelFileNodeSkippingWAL(event->node.node))
+            buffer::flush_relation(event->node);
+}
+
+// COMMIT PREPARED and ROLLBACK PREPARED unlink without telling us: let nothing stay that they might unlink.
+// Nobody can read the pages back in between, for the prepared transaction keeps its exclusive locks.
+void part_with_pending_deletes() {
+    const auto part = [](const RelFileNodeBackend &node) {
+        buffer::flush_relation(node);
+        buffer::forget_relation(node);
+    };
+    for_each_pending_delete(true, part);
+    for_each_pending_delete(false, part);
+}
+
+extern "C" void gh_xact_callback(XactEvent event, void *) {
+    switch (event) {
+        case XACT_EVENT_PRE_COMMIT:
+            flush_unlogged_changes();
+            break;
+        case XACT_EVENT_PRE_PREPARE:
+            flush_unlogged_changes();
+            part_with_pending_deletes();
+            break;
+        case XACT_EVENT_COMMIT:
+            forget_pending_deletes(true);
+            forget_temp(Fate::temp_dropped);
+            events = nullptr;
+            break;
+        case XACT_EVENT_ABORT:
+            forget_pending_deletes(false);
+            forget_temp(Fate::temp_created);
+            events = nullptr;
+            break;
+        case XACT_EVENT_PREPARE:
+        case XACT_EVENT_PARALLEL_COMMIT:
+        case XACT_EVENT_PARALLEL_ABORT:
+            events = nullptr;
+            break;
+        default:
+            break;
+    }
+}
+
+// The events of an aborted subtransaction did not happen.
+void drop_events_from(int nest_level) {
+    FileEvent **link = &events;
+    while (*link != nullptr) {
+        FileEvent *event = *link;
+        if (event->nest_level < nest_level) {
+            link = &event->next;
+            continue;
+        }
+        if (event->fate == Fate::temp_created) buffer::forget_relation(event->node);
+        *link = event->next;
+    }
+}
+
+void hand_events_to_parent(int nest_level) {
+    for (FileEvent *event = events; event != nullptr; event = event->next)
+        event->nest_level = std::min(event->nest_level, nest_level - 1);
+}
+
+extern "C" void gh_subxact_callback(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+    const int level = ::GetCurrentTransactionNestLevel();
+    if (event == SUBXACT_EVENT_ABORT_SUB) {
+        forget_pending_deletes(false);
+        drop_events_from(level);
+    } else if (event == SUBXACT_EVENT_COMMIT_SUB) {
+        hand_events_to_parent(level);
+    }
+}
+
+// Makes core choose "sync the file" at commit, never "log its pages": logging reads our forks into
+// shared_buffers and leaves them dirty there (POOL.md 3.1).
+void make_core_sync(const RelFileNode &node) {
+    Relation fake = ::CreateFakeRelcacheEntry(node);
+    ::RelationPreTruncate(fake);
+    ::FreeFakeRelcacheEntry(fake);
+}
+
+// An unlogged table is emptied after a crash by copying its init fork over it.  The init fork never enters
+// the pool: it is written here once, and synced at once because no checkpoint will see it.
+void create_init_fork(SMgrRelation files, const RelFileNode *node) {
+    ::smgrcreate(files, INIT_FORKNUM, false);
+    ::log_smgrcreate(node, INIT_FORKNUM);
+    ::smgrimmedsync(files, INIT_FORKNUM);
+}
+
+}  // namespace
+
+void install_callbacks() {
+    ::RegisterXactCallback(gh_xact_callback, nullptr);
+    ::RegisterSubXactCallback(gh_subxact_callback, nullptr);
+}
+
+void note_temp_drop(const RelFileNodeBackend &node) {
+    note(node, Fate::temp_dropped);
+}
+
+void note_new_files(Relation rel, SMgrRelation files) {
+    const RelFileNodeBackend node = files->smgr_rnode;
+    buffer::forget_relation(node);
+    if (RelFileNodeBackendIsTemp(node)) {
+        note(node, Fate::temp_created);
+        const bool replaces = !RelFileNodeEquals(rel->rd_node, node.node);
+        if (replaces) note_temp_drop({rel->rd_node, rel->rd_backend});
+        return;
+    }
+    if (XLogIsNeeded()) return;
+    note(node, Fate::synced);
+    make_core_sync(node.node);
+}
+
+void create_files(Relation rel, const RelFileNode *newrnode, char persistence, TransactionId *freeze_xid,
+                  MultiXactId *minmulti) {
+    // No row of the new file can be older than the oldest transaction that still runs; for multixacts, than
+    // the oldest one that some transaction may still hold in its cache.
+    *freeze_xid = RecentXmin;
+    *minmulti = ::GetOldestMultiXactId();
+
+    SMgrRelation files = ::RelationCreateStorage(*newrnode, persistence, true);
+    note_new_files(rel, files);
+    if (persistence == RELPERSISTENCE_UNLOGGED) create_init_fork(files, newrnode);
+    ::smgrclose(files);
+}
+
+}  // namespace glassheap::storage
