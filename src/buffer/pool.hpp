@@ -165,7 +165,9 @@ PinnedPage redo_page(const RelFileNode &node, ForkNumber fork, BlockNo block, bo
 // Adds `count` pages to the main fork (or FSM) under the relation extension lock taken inside, all zeroed
 // on disk; returns the first, pinned and exclusively latched.  The others are in the pool's care only when
 // somebody reads them.  The caller initialises the page and tells the FSM about the rest.
-PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, AccessRing *ring = nullptr);
+// With `added` the batch grows when others wait for the extension lock (up to 512), and says how many it was.
+PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, AccessRing *ring = nullptr,
+                  BlockNo *added = nullptr);
 
 // One change of up to four pages: a critical section that marks pages dirty first, lets the caller edit and
 // log, and, while no guardian protects checkpoints, writes the pages through (POOL.md 1.7).
@@ -190,7 +192,8 @@ private:
     static constexpr int kPagesMax = 4;
     FrameNo frames_[kPagesMax];
     int count_ = 0;
-    bool holds_checkpoint_ = false;
+    bool writes_through_ = false;    // no guardian: this change writes its pages itself
+    bool holds_checkpoint_ = false;  // and it raised the flag
     bool finished_ = false;
 };
 // Redo's counterpart: marks dirty (no critical section is needed in the startup process).

@@ -16,7 +16,8 @@ void drop(FrameNo frame) noexcept {
     if (pin_table.remove(frame)) pin_owner.drop_shared_pin(frame);
 }
 
-extern "C" void glassheap_release_pins(ResourceReleasePhase phase, bool is_commit, bool is_top_level, void *arg) {
+extern "C" void glassheap_release_pins(ResourceReleasePhase phase, bool is_commit, bool is_top_level,
+                                       void *arg) {
     (void)is_top_level;
     (void)arg;
     if (phase != RESOURCE_RELEASE_BEFORE_LOCKS) return;

@@ -1,0 +1,174 @@
+// buffer/flush.cpp — see buffer/flush.hpp.
+//
+// Why:    files are written front to back, and neighbours are pushed to the disk together.
+// Invariants: W1 a frame found clean is done: DIRTY goes only after its write was queued for fsync.
+//         W2 a frame found dirty is written by this call or by the one whose I/O it waits for.
+// Locking: one pin and one share latch at a time; the caller holds no page latch.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/flush.hpp"
+
+#include "buffer/io.hpp"
+#include "buffer/local_pool.hpp"
+#include "buffer/pool_internal.hpp"
+#include "buffer/setup.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+// Sorting space; the small one serves when there is no memory for a large one.
+constexpr std::size_t kSmallSpace = 256;
+constinit FrameAndTag small_space[kSmallSpace] = {};
+constinit FrameAndTag *kept_space = nullptr;
+
+struct Space {
+    FrameAndTag *entries;
+    std::size_t capacity;
+    bool allocated;
+};
+
+Space get_space(std::size_t wanted) noexcept {
+    if (kept_space != nullptr) return {kept_space, static_cast<std::size_t>(pool.frame_count), false};
+    if (wanted <= kSmallSpace || CritSectionCount > 0) return {small_space, kSmallSpace, false};
+    auto *entries = static_cast<FrameAndTag *>(
+        ::palloc_extended(wanted * sizeof(FrameAndTag), MCXT_ALLOC_HUGE | MCXT_ALLOC_NO_OOM));
+    if (entries == nullptr) return {small_space, kSmallSpace, false};
+    return {entries, wanted, true};
+}
+
+void free_space(const Space &space) noexcept {
+    if (space.allocated) ::pfree(space.entries);
+}
+
+void sort_by_place(FrameAndTag *entries, std::size_t count) noexcept {
+    std::sort(entries, entries + count,
+              [](const FrameAndTag &a, const FrameAndTag &b) { return a.tag < b.tag; });
+}
+
+// Writes the frame if it still holds the page and is dirty.
+bool flush_one(const FrameAndTag &entry) {
+    reserve_pin();
+    if (!pin_frame(entry.frame, Warmth::none)) return false;
+    Frame &f = frame_at(entry.frame);
+    bool wrote = false;
+    if (f.tag == entry.tag && f.state.load().dirty()) {
+        ::LWLockAcquire(&f.latch, LW_SHARED);
+        wrote = write_out(entry.frame);
+        ::LWLockRelease(&f.latch);
+    }
+    unpin_frame(entry.frame);
+    return wrote;
+}
+
+std::size_t flush_sorted(FrameAndTag *entries, std::size_t count, int flush_after) {
+    WritebackRun run;
+    std::size_t written = 0;
+    sort_by_place(entries, count);
+    for (std::size_t i = 0; i < count; ++i) {
+        if (!flush_one(entries[i])) continue;
+        ++written;
+        run.add(entries[i].tag, flush_after);
+    }
+    run.issue();
+    return written;
+}
+
+// The tag is read without a pin; flush_one compares it again under one.  A frame whose page changed in
+// between needs nothing: the page that was dirty here has been written (V2 of replace.cpp), and the one that
+// came was clean.
+bool is_dirty(FrameNo frame, FrameAndTag *entry) noexcept {
+    const Frame &f = frame_at(frame);
+    const StateBits bits = f.state.load();
+    if (!bits.dirty() || !bits.tagged()) return false;
+    *entry = {f.tag, frame};
+    return f.state.load().tagged();
+}
+
+std::size_t count_dirty() noexcept {
+    std::size_t count = 0;
+    for (FrameNo i = 0; i < pool.frame_count; ++i)
+        if (frame_at(i).state.load().dirty()) ++count;
+    return count;
+}
+
+template <typename Wanted>
+std::size_t flush_matching(int flush_after, Wanted wanted) {
+    const Space space = get_space(count_dirty() + 64);
+    std::size_t written = 0;
+    FrameNo next = 0;
+    while (next < pool.frame_count) {
+        std::size_t filled = 0;
+        for (; next < pool.frame_count && filled < space.capacity; ++next) {
+            FrameAndTag &entry = space.entries[filled];
+            if (is_dirty(next, &entry) && wanted(entry.tag)) ++filled;
+        }
+        written += flush_sorted(space.entries, filled, flush_after);
+    }
+    free_space(space);
+    return written;
+}
+
+// The chain may grow between counting and collecting; what does not fit is walked for.
+void flush_range(const TagRange &range) {
+    constexpr std::size_t slack = 256;
+    const Space space = get_space(collect_relation(range, nullptr, 0) + slack);
+    const std::size_t count = collect_relation(range, space.entries, space.capacity);
+    if (count <= space.capacity) flush_sorted(space.entries, count, 0);
+    free_space(space);
+    if (count > space.capacity)
+        flush_matching(0, [&range](const PageTag &tag) { return range.contains(tag); });
+}
+
+}  // namespace
+
+void prepare_flush_space() {
+    if (kept_space != nullptr) return;
+    kept_space = static_cast<FrameAndTag *>(::MemoryContextAllocHuge(
+        TopMemoryContext, static_cast<std::size_t>(pool.frame_count) * sizeof(FrameAndTag)));
+}
+
+std::size_t flush_every_dirty(int flush_after) {
+    return flush_matching(flush_after, [](const PageTag &) { return true; });
+}
+
+TrickleResult trickle(int ahead, int limit, int flush_after) {
+    TrickleResult result = {0, 0, false};
+    const Space space = get_space(static_cast<std::size_t>(std::max(limit, 1)));
+    const std::size_t most = std::min(space.capacity, static_cast<std::size_t>(std::max(limit, 0)));
+    std::size_t filled = 0;
+    FrameNo at = clock_hand();
+    for (int i = 0; i < std::min(ahead, pool.frame_count); ++i) {
+        const StateBits bits = frame_at(at).state.load();
+        if (bits.pins() == 0 && bits.usage() == 0) {
+            ++result.reusable;
+            if (filled < most && is_dirty(at, &space.entries[filled])) ++filled;
+            result.hit_limit = filled == most;
+        }
+        at = at + 1 < pool.frame_count ? at + 1 : 0;
+    }
+    result.written = flush_sorted(space.entries, filled, flush_after);
+    free_space(space);
+    return result;
+}
+
+void flush_relation(const RelFileNodeBackend &node) {
+    require_ready();
+    if (node.backend != InvalidBackendId)
+        local_flush(node);
+    else
+        flush_range({node.node, -1, 0});
+}
+
+void flush_database(Oid database) {
+    require_ready();
+    flush_matching(0, [database](const PageTag &tag) { return tag.database == database; });
+}
+
+void flush_all() {
+    require_ready();
+    flush_every_dirty(0);
+}
+
+}  // namespace glassheap::buffer

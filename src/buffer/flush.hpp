@@ -1,0 +1,22 @@
+// buffer/flush.hpp — writing many dirty pages in the order of the disk.
+// Errors: may longjmp (I/O).
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/frame.hpp"
+
+namespace glassheap::buffer {
+
+// Room to sort all frames, kept by the process: makes flush_every_dirty allocate nothing.
+void prepare_flush_space();
+// Writes every page that is dirty when its frame is looked at; returns how many this call wrote.
+std::size_t flush_every_dirty(int flush_after);
+// The pool writer's round: up to `limit` dirty cold pages among the next `ahead` frames of the clock hand.
+struct TrickleResult {
+    std::size_t written;
+    int reusable;  // clean or cleaned frames seen
+    bool hit_limit;
+};
+TrickleResult trickle(int ahead, int limit, int flush_after);
+
+}  // namespace glassheap::buffer

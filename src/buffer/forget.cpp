@@ -1,0 +1,93 @@
+// buffer/forget.cpp — pages of files that are going away.
+//
+// Why:    a page of an unlinked file must never be written: it would queue an fsync for a missing file, which
+//         is a PANIC in the checkpointer.
+// Invariants: G1 when a forget returns, no frame holds a forgotten page, and no write of one is in progress.
+//         G2 frames still pinned (an aborting transaction's own pins) are doomed: unreachable, never written,
+//            free at their last unpin.
+// Errors: never longjmps, allocates nothing: it runs in commit and abort callbacks.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/io.hpp"
+#include "buffer/local_pool.hpp"
+#include "buffer/pool_internal.hpp"
+#include "buffer/setup.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+constexpr std::size_t kBatch = 1024;
+constinit FrameAndTag batch[kBatch] = {};
+
+// Takes the page out of the pool, if it is still there.
+void forget_page(const FrameAndTag &entry) noexcept {
+    const std::uint32_t hash = hash_tag(entry.tag);
+    Frame &f = frame_at(entry.frame);
+    for (;;) {
+        ::LWLockAcquire(partition_of(hash), LW_EXCLUSIVE);
+        if (!(f.tag == entry.tag) || !f.state.load().tagged()) {
+            ::LWLockRelease(partition_of(hash));
+            return;
+        }
+        const Doom doom = f.state.doom();
+        if (doom != Doom::busy) remove_frame(entry.frame, hash);
+        ::LWLockRelease(partition_of(hash));
+        if (doom == Doom::busy) {
+            wait_for_io_quietly(entry.frame);
+            continue;
+        }
+        if (doom == Doom::held) {
+            // One pin, ours, but not in the pin table.
+            f.state.reset();
+            push_free(entry.frame);
+        }
+        return;
+    }
+}
+
+void forget_range(const TagRange &range) noexcept {
+    abort_io_claims();  // an error brought us here: our own I/O must not be waited for
+    for (;;) {
+        const std::size_t found = collect_relation(range, batch, kBatch);
+        const std::size_t count = std::min(found, kBatch);
+        for (std::size_t i = 0; i < count; ++i) forget_page(batch[i]);
+        if (found <= kBatch) return;
+    }
+}
+
+}  // namespace
+
+void forget_relation(const RelFileNodeBackend &node) noexcept {
+    if (!is_ready()) return;
+    if (node.backend != InvalidBackendId) {
+        local_forget(node, -1, 0);
+        return;
+    }
+    forget_range({node.node, -1, 0});
+    drop_relation_counters(node.node);
+}
+
+void forget_from(const RelFileNodeBackend &node, ForkNumber fork, BlockNo first) noexcept {
+    if (!is_ready()) return;
+    if (node.backend != InvalidBackendId)
+        local_forget(node, fork, first);
+    else
+        forget_range({node.node, fork, first});
+}
+
+void forget_database(Oid database, Oid tablespace) noexcept {
+    if (!is_ready()) return;
+    abort_io_claims();
+    for (FrameNo i = 0; i < pool.frame_count; ++i) {
+        const Frame &f = frame_at(i);
+        if (!f.state.load().tagged()) continue;
+        const FrameAndTag entry = {f.tag, i};
+        if (entry.tag.database != database) continue;
+        if (OidIsValid(tablespace) && entry.tag.space != tablespace) continue;
+        forget_page(entry);
+    }
+}
+
+}  // namespace glassheap::buffer

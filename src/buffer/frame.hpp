@@ -1,0 +1,159 @@
+// buffer/frame.hpp — the frames and everything else the pool keeps in shared memory.
+//
+//   "Glassheap Pool"       PoolShared: clock hand, free list, guardians' turn, counters
+//   "Glassheap Pages"      the pages, 8 kB each, aligned for I/O
+//   "Glassheap Frames"     one Frame per page (128 bytes)
+//   "Glassheap Page Table" heads of hash chains (4 to 8 bytes per frame) and their partition locks
+//   "Glassheap Relations"  heads of the chains by relation file, and their locks
+//   "Glassheap Relation Counters"  I/O by relation file
+//   "Glassheap Processes"  one ProcessSlot per PGPROC: counters and pins a standby's startup may ask for
+//
+// Locking: order: page table partition, relation partition, spin lock of the free list.  Nobody sleeps or
+//         longjmps while holding one of them.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/frame_state.hpp"
+#include "buffer/page_tag.hpp"
+#include "buffer/pool.hpp"
+#include "buffer/stats.hpp"
+
+namespace glassheap::buffer {
+
+// The first cache line is what a hit touches.
+struct alignas(64) Frame {
+    PageTag tag;  // F2 of frame_state.hpp
+    FrameState state;
+    LWLock latch;                      // of the page's bytes
+    std::atomic<std::uint64_t> known;  // D9: page summary; 0 nothing, else kKnown | newest xid
+    std::atomic<FrameNo> chain_next;   // in the page table bucket
+
+    // second line: misses and maintenance.  The condition variable serves waiters for I/O and for pins.
+    ConditionVariable waiters;
+    FrameNo relation_next;  // under the relation partition
+    FrameNo relation_prev;
+    FrameNo free_next;                       // under the free list's spin lock
+    bool in_free_list;                       // same
+    std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
+
+    static constexpr std::uint64_t kKnown = 1ULL << 32;
+};
+static_assert(sizeof(Frame) == 128);
+
+inline constexpr int kPartitions = 128;
+
+struct PartitionLock {
+    alignas(64) LWLock lock;
+};
+
+// Counters of one kind of access; only the owning process writes them.
+struct CounterSet {
+    std::atomic<std::uint64_t> reads, writes, writebacks, extends, hits, evictions, reuses, read_us, write_us,
+        extend_us;
+};
+struct alignas(64) ProcessSlot {
+    static constexpr int kPinsShown = 32;
+    // Frames this process has pinned, kept during recovery only, so that the startup process can find
+    // whom a cleanup latch waits for; what does not fit is counted in `pins_unlisted`.
+    std::atomic<FrameNo> pins[kPinsShown];  // frame + 1; 0 free
+    std::atomic<std::int32_t> pins_unlisted;
+    CounterSet counts[kIoBackends][kRingKinds];
+};
+
+// One checkpoint holder (checkpoint_turn.hpp).
+struct HolderShared {
+    int pid;
+    int procno;
+    bool present;   // running and willing to take turns
+    bool guarding;  // its flag is up
+};
+
+// I/O of one relation file; `key` is a 64-bit mix of its identity, 0: unused.
+struct RelationCounters {
+    std::atomic<std::uint64_t> key, reads, writes, evictions, extends;
+};
+inline constexpr std::uint32_t kRelationCounters = 4096;  // power of two
+
+struct PoolShared {
+    std::atomic<std::uint64_t> clock;        // ticks of the hand; hand = clock % frames
+    std::atomic<std::uint64_t> allocations;  // frames asked for
+    std::atomic<std::uint64_t> victims;
+    std::atomic<std::uint32_t> never_used;  // frames below this number were handed out at least once
+
+    slock_t free_lock;
+    FrameNo free_head;
+    std::atomic<int> free_count;
+
+    // Checkpoints: everything below `turn` is under it, but `write_back`.
+    std::atomic<bool> write_back;
+    LWLock turn;
+    HolderShared holders[2];
+    int last_turn;       // index of the holder that turned last
+    int turns_together;  // since both are guarding
+    XLogRecPtr flushed_redo;
+
+    // Introspection.  Times are TimestampTz.
+    std::atomic<std::uint64_t> guardian_turns, guardian_flushes, guardian_pages, guardian_write_us;
+    std::atomic<std::uint64_t> guardian_flushed_redo;
+    std::atomic<std::int64_t> guardian_last_turn, guardian_last_flush;
+    std::atomic<std::uint64_t> writer_rounds, writer_pages, writer_stops;
+    std::atomic<std::int64_t> writer_last_round, stats_since;
+    std::atomic<int> writer_ahead;
+
+    int tranche_page, tranche_table, tranche_relations, tranche_turn;
+};
+
+// Where this process sees them (the same in all of them; set by init_shared_memory).
+struct PoolMap {
+    Frame *frames;
+    char *pages;
+    std::atomic<FrameNo> *buckets;
+    std::uint32_t bucket_mask;
+    FrameNo *relation_heads;
+    std::uint32_t relation_mask;
+    PartitionLock *table_locks;
+    PartitionLock *relation_locks;
+    ProcessSlot *processes;
+    int process_count;
+    RelationCounters *relation_counters;
+    PoolShared *shared;
+    int frame_count;
+};
+extern PoolMap pool;
+
+inline Frame &frame_at(FrameNo frame) noexcept {
+    GH_ASSERT(frame >= 0 && frame < pool.frame_count);
+    return pool.frames[frame];
+}
+inline char *page_at(FrameNo frame) noexcept {
+    return pool.pages + static_cast<std::size_t>(frame) * page::kPageSize;
+}
+
+// A tag read while another process may be changing it: believed only after the pin.
+inline bool tag_seems(const Frame &frame, const PageTag &tag) noexcept {
+    return __atomic_load_n(&frame.tag.block, __ATOMIC_RELAXED) == tag.block &&
+           __atomic_load_n(&frame.tag.relation, __ATOMIC_RELAXED) == tag.relation &&
+           __atomic_load_n(&frame.tag.fork, __ATOMIC_RELAXED) == tag.fork &&
+           __atomic_load_n(&frame.tag.database, __ATOMIC_RELAXED) == tag.database &&
+           __atomic_load_n(&frame.tag.space, __ATOMIC_RELAXED) == tag.space;
+}
+
+inline PageTag make_tag(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept {
+    return {node.spcNode, node.dbNode, node.relNode, static_cast<std::uint32_t>(fork), block};
+}
+inline RelFileNode node_of(const PageTag &tag) noexcept {
+    return {tag.space, tag.database, tag.relation};
+}
+inline ForkNumber fork_number(const PageTag &tag) noexcept {
+    return static_cast<ForkNumber>(tag.fork);
+}
+
+// The page LSN as one atomic word: hint images set it under the share latch, beside a flusher reading it.
+inline Lsn load_page_lsn(const char *page) noexcept {
+    std::uint64_t halves;
+    __atomic_load(reinterpret_cast<const std::uint64_t *>(page), &halves, __ATOMIC_ACQUIRE);
+    return (halves << 32) | (halves >> 32);
+}
+void advance_page_lsn(char *page, Lsn lsn) noexcept;  // never backwards
+
+}  // namespace glassheap::buffer

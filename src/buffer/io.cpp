@@ -1,0 +1,125 @@
+// buffer/io.cpp — see buffer/io.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/io.hpp"
+
+#include "buffer/pool_internal.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+struct Claim {
+    FrameNo frame;
+    bool write;
+};
+constexpr int kClaimsMax = 4;
+constinit Claim claims[kClaimsMax] = {};
+constinit int claim_count = 0;
+
+// Where pages are copied to be written: others may set hint bits meanwhile.
+alignas(4096) constinit char write_copy[page::kPageSize] = {};
+
+// The LSN to flush belongs to the bytes copied: it is read again after copying, and put into the copy.
+Lsn copy_page(const char *from) noexcept {
+    std::memcpy(write_copy, from, page::kPageSize);
+    const Lsn lsn = load_page_lsn(from);
+    page::PageEdit(write_copy).set_lsn(lsn);
+    return lsn;
+}
+
+void count_write(const PageTag &tag, RingKind context) noexcept {
+    ++pgBufferUsage.shared_blks_written;
+    count(counters(context).writes);
+    if (RelationCounters *io = relation_counters(node_of(tag), true))
+        io->writes.fetch_add(1, std::memory_order_relaxed);
+}
+
+}  // namespace
+
+void claim_io(FrameNo frame, bool write) noexcept {
+    if (claim_count == kClaimsMax) abort_io_claims();  // an error was swallowed without an abort
+    claims[claim_count++] = {frame, write};
+}
+
+void forget_claim(FrameNo frame) noexcept {
+    for (int i = claim_count - 1; i >= 0; --i) {
+        if (claims[i].frame != frame) continue;
+        claims[i] = claims[--claim_count];
+        return;
+    }
+    GH_ASSERT(false);
+}
+
+void abort_io_claims() noexcept {
+    while (claim_count > 0) {
+        const Claim claim = claims[--claim_count];
+        Frame &f = frame_at(claim.frame);
+        if (claim.write)
+            f.state.end_write(false);
+        else
+            f.state.end_read(false);
+        ::ConditionVariableBroadcast(&f.waiters);
+    }
+}
+
+void wait_for_io(FrameNo frame) {
+    Frame &f = frame_at(frame);
+    if (!f.state.load().io()) return;
+    ::ConditionVariablePrepareToSleep(&f.waiters);
+    while (f.state.load().io()) ::ConditionVariableSleep(&f.waiters, WAIT_EVENT_BUFFER_IO);
+    ::ConditionVariableCancelSleep();
+}
+
+void wait_for_io_quietly(FrameNo frame) noexcept {
+    HOLD_INTERRUPTS();
+    wait_for_io(frame);
+    RESUME_INTERRUPTS();
+}
+
+bool write_out(FrameNo frame, RingKind context) {
+    Frame &f = frame_at(frame);
+    for (;;) {
+        const BeginIo begin = f.state.try_begin_write();
+        if (begin == BeginIo::nothing) return false;
+        if (begin == BeginIo::begun) break;
+        wait_for_io(frame);
+    }
+    claim_io(frame, true);
+    const PageTag tag = f.tag;
+    const Lsn lsn = copy_page(page_at(frame));
+    if (f.state.load().permanent()) ::XLogFlush(lsn);
+    IoTimer timer;
+    storage::write_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, write_copy);
+    timer.stop(pgBufferUsage.blk_write_time, counters(context).write_us);
+    count_write(tag, context);
+    f.state.end_write(true);
+    forget_claim(frame);
+    ::ConditionVariableBroadcast(&f.waiters);
+    return true;
+}
+
+void WritebackRun::add(const PageTag &tag, int flush_after) {
+    if (flush_after <= 0) return;
+    PageTag next = first_;
+    next.block += count_;
+    if (count_ > 0 && next == tag) {
+        ++count_;
+    } else {
+        issue();
+        first_ = tag;
+        count_ = 1;
+    }
+    if (count_ >= static_cast<BlockNo>(flush_after)) issue();
+}
+
+void WritebackRun::issue() {
+    if (count_ == 0) return;
+    const BlockNo blocks = std::exchange(count_, 0);
+    storage::write_back(node_of(first_), fork_number(first_), first_.block, blocks);
+    count(counters(RingKind::none).writebacks, blocks);
+}
+
+}  // namespace glassheap::buffer

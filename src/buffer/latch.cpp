@@ -1,0 +1,153 @@
+// buffer/latch.cpp — what a PinnedPage can do: pins, latches, the cleanup latch, page summaries.
+//
+// Why:    the latch is an LWLock inside the frame: PostgreSQL releases it after an error.
+// Invariants: A1 every exclusive acquisition clears the page summary (D9).
+//         A2 waiters for a cleanup latch set CLEANUP_WAITER while others have pins, after they entered the
+//            frame's condition variable; whoever leaves one pin behind clears the flag and wakes them all.
+// Errors: latching may wait, and for cleanup answers interrupts; everything else never longjmps.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/local_pool.hpp"
+#include "buffer/pool_internal.hpp"
+#include "debug/stop_points.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+bool latch_is_mine(FrameNo frame) noexcept {
+    return ::LWLockHeldByMeInMode(&frame_at(frame).latch, LW_EXCLUSIVE);
+}
+
+void require_one_pin(FrameNo frame) {
+    const std::uint32_t mine = pg::pin_table.count(frame);
+    if (mine != 1) elog(ERROR, "glassheap: cleanup latch wanted with %u pins of one's own", mine);
+}
+
+void wait_for_other_pins(FrameNo frame, TimestampTz since, bool *logged) {
+    if (InHotStandby)
+        wait_while_pinned_in_recovery(frame, since, logged);
+    else
+        ::ConditionVariableSleep(&frame_at(frame).waiters, PG_WAIT_BUFFER_PIN);
+}
+
+}  // namespace
+
+bool pins_are_mine_alone(FrameNo frame) noexcept {
+    return frame_at(frame).state.load().pins() == 1 && pg::pin_table.count(frame) == 1;
+}
+
+void PinnedPage::release() noexcept {
+    if (frame_ == kNoFrame) return;
+    unpin_frame(frame_);
+    forget();
+}
+
+PinnedPage PinnedPage::pin_again() const {
+    reserve_pin();
+    const bool again = pg::pin_table.add_if_pinned(frame_);
+    GH_ASSERT(again);
+    (void)again;
+    return PinnedPage(frame_, data_, block_);
+}
+
+void PinnedPage::latch_share() const {
+    if (!is_local()) ::LWLockAcquire(&frame_at(frame_).latch, LW_SHARED);
+}
+
+void PinnedPage::latch_exclusive() const {
+    if (is_local()) {
+        local_known(frame_) = 0;
+        return;
+    }
+    Frame &f = frame_at(frame_);
+    ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
+    f.known.store(0, std::memory_order_relaxed);
+}
+
+bool PinnedPage::try_latch_exclusive() const {
+    if (is_local()) {
+        local_known(frame_) = 0;
+        return true;
+    }
+    Frame &f = frame_at(frame_);
+    if (!::LWLockConditionalAcquire(&f.latch, LW_EXCLUSIVE)) return false;
+    f.known.store(0, std::memory_order_relaxed);
+    return true;
+}
+
+void PinnedPage::unlatch() const {
+    if (!is_local()) ::LWLockRelease(&frame_at(frame_).latch);
+}
+
+bool PinnedPage::latched_exclusive_by_me() const noexcept {
+    return is_local() || latch_is_mine(frame_);
+}
+
+void PinnedPage::latch_cleanup() const {
+    require_one_pin(frame_);
+    if (is_local()) {
+        local_known(frame_) = 0;
+        return;
+    }
+    Frame &f = frame_at(frame_);
+    const TimestampTz since = InHotStandby ? ::GetCurrentTimestamp() : 0;
+    bool logged = false;
+    for (;;) {
+        ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
+        if (f.state.load().pins() == 1) break;
+        ::ConditionVariablePrepareToSleep(&f.waiters);
+        if (!f.state.try_wait_for_cleanup()) {
+            ::ConditionVariableCancelSleep();
+            break;
+        }
+        ::LWLockRelease(&f.latch);
+        GH_STOP_POINT("cleanup_waits");
+        wait_for_other_pins(frame_, since, &logged);
+        ::ConditionVariableCancelSleep();
+    }
+    f.known.store(0, std::memory_order_relaxed);
+    if (logged)
+        ::LogRecoveryConflict(PROCSIG_RECOVERY_CONFLICT_BUFFERPIN, since, ::GetCurrentTimestamp(), nullptr,
+                              false);
+}
+
+bool PinnedPage::try_latch_cleanup() const {
+    if (pg::pin_table.count(frame_) != 1) return false;
+    if (is_local()) {
+        local_known(frame_) = 0;
+        return true;
+    }
+    Frame &f = frame_at(frame_);
+    if (f.state.load().pins() != 1) return false;
+    if (!::LWLockConditionalAcquire(&f.latch, LW_EXCLUSIVE)) return false;
+    if (f.state.load().pins() != 1) {
+        ::LWLockRelease(&f.latch);
+        return false;
+    }
+    f.known.store(0, std::memory_order_relaxed);
+    return true;
+}
+
+bool PinnedPage::is_cleanup_ok() const noexcept {
+    if (is_local()) return pg::pin_table.count(frame_) == 1;
+    GH_ASSERT(latch_is_mine(frame_));
+    return pins_are_mine_alone(frame_);
+}
+
+Xid PinnedPage::known_all_committed_upto() const noexcept {
+    const std::uint64_t known =
+        is_local() ? local_known(frame_) : frame_at(frame_).known.load(std::memory_order_acquire);
+    return (known & Frame::kKnown) != 0 ? static_cast<Xid>(known) : kInvalidXid;
+}
+
+void PinnedPage::remember_all_committed_upto(Xid newest_xid) const noexcept {
+    const std::uint64_t known = Frame::kKnown | newest_xid;
+    if (is_local())
+        local_known(frame_) = known;
+    else
+        frame_at(frame_).known.store(known, std::memory_order_release);
+}
+
+}  // namespace glassheap::buffer

@@ -1,0 +1,216 @@
+// buffer/load.cpp — from a tag to a pinned, valid page.
+//
+// Why:    the one place where pages enter the pool.
+// Invariants: R1 a frame found in the table without data gets its read from whoever claims it next; so an
+//            error while reading harms nobody.
+// Errors: may longjmp (I/O, damaged page, interrupts); pins and claims are given up by the resource owner.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/access_ring.hpp"
+#include "buffer/io.hpp"
+#include "buffer/local_pool.hpp"
+#include "buffer/pool_internal.hpp"
+#include "buffer/setup.hpp"
+#include "buffer/verify.hpp"
+#include "debug/stop_points.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+// Inserts `held` under the tag unless the page is there already.
+Found insert_or_find(const LoadRequest &request, FrameNo held) {
+    LWLock *partition = partition_of(request.hash);
+    reserve_pin();
+    ::LWLockAcquire(partition, LW_EXCLUSIVE);
+    const FrameNo there = find_and_pin_locked(request.tag, request.hash, request.warmth);
+    if (there != kNoFrame) {
+        ::LWLockRelease(partition);
+        free_held(held);
+        return {there, false};
+    }
+    insert_frame(held, request.tag, request.hash, request.permanent);
+    claim_io(held, false);
+    ::LWLockRelease(partition);
+    return {held, true};
+}
+
+// A pinned frame that was found: waits for a read in progress; takes over one that failed.
+// False: the page was dropped under us, look again.
+bool settle(Found *found) {
+    Frame &f = frame_at(found->frame);
+    for (;;) {
+        const StateBits seen = f.state.load();
+        if (seen.valid()) return true;
+        if (!seen.tagged()) return false;
+        const BeginIo begin = f.state.try_begin_read();
+        if (begin == BeginIo::begun) {
+            claim_io(found->frame, false);
+            found->mine = true;
+            return true;
+        }
+        if (begin == BeginIo::busy) wait_for_io(found->frame);
+    }
+}
+
+FrameNo find_existing(const LoadRequest &request) {
+    reserve_pin();
+    FrameNo frame = find_and_pin(request.tag, request.hash, request.warmth);
+    if (frame != kNoFrame) return frame;
+    ::LWLockAcquire(partition_of(request.hash), LW_SHARED);
+    frame = find_and_pin_locked(request.tag, request.hash, request.warmth);
+    ::LWLockRelease(partition_of(request.hash));
+    return frame;
+}
+
+void count_hit(const LoadRequest &request) noexcept {
+    ++pgBufferUsage.shared_blks_hit;
+    ++VacuumPageHit;
+    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageHit;
+    count(counters(kind_of(request.ring)).hits);
+}
+
+void count_read(const LoadRequest &request) noexcept {
+    ++pgBufferUsage.shared_blks_read;
+    ++VacuumPageMiss;
+    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageMiss;
+    count(counters(kind_of(request.ring)).reads);
+    if (RelationCounters *io = relation_counters(node_of(request.tag), true))
+        io->reads.fetch_add(1, std::memory_order_relaxed);
+}
+
+PinnedPage read_shared(const LoadRequest &request, ReadMode mode, bool *hit) {
+    reserve_pin();
+    const FrameNo frame = find_and_pin(request.tag, request.hash, request.warmth);
+    if (frame != kNoFrame && frame_at(frame).state.load().valid()) [[likely]] {
+        count_hit(request);
+        *hit = true;
+        return PoolAccess::adopt_shared(frame, request.tag.block);
+    }
+    if (frame != kNoFrame) unpin_frame(frame);
+    const Found found = find_or_insert(request);
+    *hit = !found.mine;
+    if (found.mine) {
+        read_into(found.frame, request, mode);
+        finish_read(found.frame, true);
+    } else {
+        count_hit(request);
+    }
+    return PoolAccess::adopt_shared(found.frame, request.tag.block);
+}
+
+}  // namespace
+
+LoadRequest make_request(const ForkRef &fork, BlockNo block, AccessRing *ring) noexcept {
+    const PageTag tag = make_tag(fork.node.node, fork.fork, block);
+    return {tag, hash_tag(tag), fork.is_permanent(), ring == nullptr ? Warmth::normal : Warmth::ring, ring};
+}
+
+Found find_or_insert_with(const LoadRequest &request, FrameNo held) {
+    for (;;) {
+        Found found = {kNoFrame, false};
+        if (held == kNoFrame) {
+            found.frame = find_existing(request);
+            if (found.frame == kNoFrame) held = claim_victim(request.ring);
+        }
+        if (found.frame == kNoFrame) {
+            found = insert_or_find(request, held);
+            held = kNoFrame;
+        }
+        if (found.mine || settle(&found)) return found;
+        unpin_frame(found.frame);
+    }
+}
+
+Found find_or_insert(const LoadRequest &request) {
+    return find_or_insert_with(request, kNoFrame);
+}
+
+void finish_read(FrameNo frame, bool ok) noexcept {
+    Frame &f = frame_at(frame);
+    f.state.end_read(ok);
+    forget_claim(frame);
+    ::ConditionVariableBroadcast(&f.waiters);
+}
+
+void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
+    GH_STOP_POINT("page_read");
+    IoTimer timer;
+    const RelFileNode node = node_of(request.tag);
+    storage::read_block(node, InvalidBackendId, fork_number(request.tag), request.tag.block, page_at(frame));
+    timer.stop(pgBufferUsage.blk_read_time, counters(kind_of(request.ring)).read_us);
+    if (track_io_timing) pgstat_count_buffer_read_time(static_cast<PgStat_Counter>(timer.micros()));
+    count_read(request);
+    verify_page(page_at(frame), node, InvalidBackendId, fork_number(request.tag), request.tag.block, mode);
+}
+
+PinnedPage read_page(Relation rel, ForkNumber fork, BlockNo block, AccessRing *ring, ReadMode mode) {
+    require_ready();
+    if (RELATION_IS_OTHER_TEMP(rel))
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("cannot access temporary tables of other sessions")));
+    pgstat_count_buffer_read(rel);
+    bool hit = false;
+    PinnedPage page = rel->rd_backend != InvalidBackendId
+                          ? local_read(fork_of(rel, fork), block, mode, &hit)
+                          : read_shared(make_request(fork_of(rel, fork), block, ring), mode, &hit);
+    if (hit) pgstat_count_buffer_hit(rel);
+    return page;
+}
+
+PinnedPage read_page(const ForkRef &fork, BlockNo block, AccessRing *ring, ReadMode mode) {
+    require_ready();
+    bool hit = false;
+    if (fork.is_temp()) return local_read(fork, block, mode, &hit);
+    return read_shared(make_request(fork, block, ring), mode, &hit);
+}
+
+PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hint) {
+    if (hint == kNoFrame || !is_ready()) return {};
+    if (rel->rd_backend != InvalidBackendId) return local_repin(fork_of(rel, fork), block, hint);
+    if (hint < 0 || hint >= pool.frame_count) return {};
+    const PageTag tag = make_tag(rel->rd_node, fork, block);
+    Frame &f = frame_at(hint);
+    if (!tag_seems(f, tag)) return {};
+    reserve_pin();
+    if (!pin_frame(hint, Warmth::normal)) return {};
+    if (!(f.tag == tag) || !f.state.load().valid()) {
+        unpin_frame(hint);
+        return {};
+    }
+    pgstat_count_buffer_read(rel);
+    pgstat_count_buffer_hit(rel);
+    ++pgBufferUsage.shared_blks_hit;
+    count(counters(RingKind::none).hits);
+    return PoolAccess::adopt_shared(hint, block);
+}
+
+PinnedPage read_if_cached(const ForkRef &fork, BlockNo block) {
+    require_ready();
+    if (fork.is_temp()) return local_read_if_cached(fork, block);
+    const LoadRequest request = make_request(fork, block, nullptr);
+    reserve_pin();
+    const FrameNo frame = find_and_pin(request.tag, request.hash, Warmth::normal);
+    if (frame == kNoFrame) return {};
+    if (!frame_at(frame).state.load().valid()) {
+        unpin_frame(frame);
+        return {};
+    }
+    count_hit(request);
+    return PoolAccess::adopt_shared(frame, block);
+}
+
+void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count) {
+    require_ready();
+    const ForkRef ref = fork_of(rel, fork);
+    for (int i = 0; i < count; ++i) {
+        const BlockNo block = first + static_cast<BlockNo>(i);
+        const PageTag tag = make_tag(ref.node.node, fork, block);
+        if (ref.is_temp() ? local_is_cached(ref, block) : is_cached(tag, hash_tag(tag))) continue;
+        storage::prefetch_block(ref.node.node, ref.node.backend, fork, block);
+    }
+}
+
+}  // namespace glassheap::buffer

@@ -1,0 +1,27 @@
+// buffer/local_pool.hpp — pages of this backend's temporary tables.
+//
+// Why:    nobody else sees them: no latches, no WAL, no checkpoints; temp_buffers says how many.  Frame
+//         numbers are -2 - index, so the same PinnedPage serves both pools.
+// Invariants: L1 a local frame with pins is never replaced.
+//         L2 a dirty page whose file is gone (table dropped, transaction aborted) is dropped, not written.
+// Errors: reading and extending may longjmp; a frame that was being filled is left without a page.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::buffer {
+
+PinnedPage local_read(const ForkRef &fork, BlockNo block, ReadMode mode, bool *hit);
+PinnedPage local_read_if_cached(const ForkRef &fork, BlockNo block);
+bool local_is_cached(const ForkRef &fork, BlockNo block) noexcept;
+PinnedPage local_repin(const ForkRef &fork, BlockNo block, FrameNo hint);
+PinnedPage local_extend(const ForkRef &fork, BlockNo first, BlockNo count);
+void local_unpin(FrameNo frame) noexcept;
+char *local_data(FrameNo frame) noexcept;
+void local_mark_dirty(FrameNo frame) noexcept;
+std::uint64_t &local_known(FrameNo frame) noexcept;
+void local_forget(const RelFileNodeBackend &node, int fork /* < 0: all */, BlockNo first) noexcept;
+void local_flush(const RelFileNodeBackend &node);
+
+}  // namespace glassheap::buffer

@@ -1,0 +1,141 @@
+// buffer/page_change.cpp — marking pages dirty, and changing them safely while nobody guards checkpoints.
+//
+// Why:    a page changed before a checkpoint's redo pointer must be written before that checkpoint ends.  In
+//         write-back mode the guardians see to it; in write-through mode the writer holds the checkpoint
+//         off by itself until it has written the page.
+// Invariants: D1 dirty is set before the record is inserted, and before the mode is read (full barrier):
+// either
+//            the writer sees write-through, or the holder that leaves sees the dirty page.
+// Errors: a write that fails in write-through mode is a PANIC: nothing else protects the page.
+// WAL:    none of its own, but hint images through the registered logger.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/checkpoint_turn.hpp"
+#include "buffer/io.hpp"
+#include "buffer/local_pool.hpp"
+#include "buffer/pool_internal.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+constinit HintImageLogger hint_logger = nullptr;
+
+void count_dirtied() noexcept {
+    ++pgBufferUsage.shared_blks_dirtied;
+    ++VacuumPageDirty;
+    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageDirty;
+}
+
+ForkRef fork_of_frame(const Frame &f) noexcept {
+    const char persistence = f.state.load().permanent() ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED;
+    return {{node_of(f.tag), InvalidBackendId}, fork_number(f.tag), persistence};
+}
+
+bool hint_needs_image(const Frame &f) {
+    return XLogHintBitIsNeeded() && f.state.load().permanent();
+}
+
+// Logs an image of the page if its last one is older than the redo pointer, and dirties it.  The checkpoint
+// that might come between the record and the mark is held off.
+void dirty_with_image(Frame &f, FrameNo frame) {
+    GH_ASSERT(hint_logger != nullptr);
+    alignas(8) static char copy[page::kPageSize];
+    char *page = page_at(frame);
+    const bool held_before = (MyProc->delayChkptFlags & DELAY_CHKPT_START) != 0;
+    MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+    Lsn lsn = InvalidXLogRecPtr;
+    if (load_page_lsn(page) <= ::GetRedoRecPtr()) {
+        std::memcpy(copy, page, page::kPageSize);
+        lsn = hint_logger(fork_of_frame(f), f.tag.block, copy);
+    }
+    if (lsn != InvalidXLogRecPtr) advance_page_lsn(page, lsn);
+    if (f.state.set_dirty()) count_dirtied();
+    if (!is_write_back()) [[unlikely]] {
+        // The guardians left while we were at it: see PageChange.
+        START_CRIT_SECTION();
+        write_out(frame);
+        END_CRIT_SECTION();
+    }
+    if (!held_before) MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+}
+
+}  // namespace
+
+void advance_page_lsn(char *page, Lsn lsn) noexcept {
+    auto *word = reinterpret_cast<std::uint64_t *>(page);
+    std::uint64_t seen = __atomic_load_n(word, __ATOMIC_RELAXED);
+    const std::uint64_t wanted = (lsn << 32) | (lsn >> 32);
+    while (((seen << 32) | (seen >> 32)) < lsn &&
+           !__atomic_compare_exchange_n(word, &seen, wanted, true, __ATOMIC_ACQ_REL, __ATOMIC_RELAXED)) {
+    }
+}
+
+PageChange::PageChange() noexcept {
+    START_CRIT_SECTION();
+}
+
+void PageChange::add(const PinnedPage &page) noexcept {
+    GH_ASSERT(page.latched_exclusive_by_me());
+    for (int i = 0; i < count_; ++i)
+        if (frames_[i] == page.frame()) return;
+    GH_ASSERT(count_ < kPagesMax);
+    if (page.is_local()) {
+        local_mark_dirty(page.frame());
+        return;
+    }
+    frames_[count_++] = page.frame();
+    if (frame_at(page.frame()).state.set_dirty()) count_dirtied();
+    if (!is_write_back() && !holds_checkpoint_) [[unlikely]] {
+        holds_checkpoint_ = (MyProc->delayChkptFlags & DELAY_CHKPT_START) == 0;
+        MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+        writes_through_ = true;
+    }
+}
+
+void PageChange::finish() noexcept {
+    if (writes_through_) [[unlikely]] {
+        for (int i = 0; i < count_; ++i) write_out(frames_[i]);
+        if (holds_checkpoint_) MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+    }
+    finished_ = true;
+    END_CRIT_SECTION();
+}
+
+PageChange::~PageChange() {
+    GH_ASSERT(finished_);
+    if (!finished_) finish();
+}
+
+void mark_dirty_in_redo(const PinnedPage &page) noexcept {
+    GH_ASSERT(!page.is_local());
+    if (frame_at(page.frame()).state.set_dirty()) count_dirtied();
+}
+
+void PinnedPage::mark_dirty_hint() const {
+    if (is_local()) {
+        local_mark_dirty(frame_);
+        return;
+    }
+    Frame &f = frame_at(frame_);
+    if (f.state.load().has(StateBits::kDirty | StateBits::kJustDirtied)) return;
+    if (!hint_needs_image(f)) {
+        if (f.state.set_dirty()) count_dirtied();
+        return;
+    }
+    // What must not be logged is not dirtied: the hint is lost when the page leaves the pool.  Nor is it
+    // without guardians: an image older than the next redo pointer would not protect a later write.
+    if (::RecoveryInProgress() || ::RelFileNodeSkippingWAL(node_of(f.tag)) || !is_write_back()) return;
+    if (f.state.load().dirty()) {
+        f.state.set_dirty();
+        return;
+    }
+    dirty_with_image(f, frame_);
+}
+
+void set_hint_image_logger(HintImageLogger logger) noexcept {
+    hint_logger = logger;
+}
+
+}  // namespace glassheap::buffer

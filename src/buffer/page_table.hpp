@@ -1,0 +1,52 @@
+// buffer/page_table.hpp — from a page's tag to its frame, and from a relation to its frames.
+//
+// Why:    DROP, TRUNCATE and flushing a relation must cost what the relation has in the pool, not what the
+//         pool holds; so every frame hangs in two chains.
+// Invariants: T1 a tag is in the page table at most once.
+//         T2 a frame is in its relation's chain exactly while it is in the page table.
+// Locking: find_and_pin takes no lock: frames never move, so walking a chain that changes can at worst go
+//         astray (it is bounded); the pin succeeds only on a tagged frame, and the tag is compared under
+//         the pin.  insert and remove need the partition of the tag exclusively.
+// Errors: find_and_pin, insert, remove never longjmp; the caller reserved a pin entry.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/frame.hpp"
+
+namespace glassheap::buffer {
+
+inline LWLock *partition_of(std::uint32_t hash) noexcept {
+    return &pool.table_locks[hash & (kPartitions - 1)].lock;
+}
+
+// The frame of `tag`, pinned, or kNoFrame.  May miss a page that is being inserted or moved in its chain.
+FrameNo find_and_pin(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept;
+// The same with the partition held (share is enough): never misses.
+FrameNo find_and_pin_locked(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept;
+bool is_cached(const PageTag &tag, std::uint32_t hash) noexcept;
+
+// A held frame takes `tag` and enters both chains; its I/O is the caller's.
+void insert_frame(FrameNo frame, const PageTag &tag, std::uint32_t hash, bool permanent) noexcept;
+// The frame, already without TAG_VALID, leaves both chains.
+void remove_frame(FrameNo frame, std::uint32_t hash) noexcept;
+
+// Frames of a relation file, as of now: stores up to `capacity` of those `wanted` says yes to, and returns
+// how many there are.
+struct FrameAndTag {
+    PageTag tag;
+    FrameNo frame;
+};
+struct TagRange {  // all forks when fork < 0
+    RelFileNode node;
+    int fork;
+    BlockNo first;
+
+    bool contains(const PageTag &tag) const noexcept {
+        return tag.relation == node.relNode && tag.database == node.dbNode && tag.space == node.spcNode &&
+               (fork < 0 || (tag.fork == static_cast<std::uint32_t>(fork) && tag.block >= first));
+    }
+};
+std::size_t collect_relation(const TagRange &range, FrameAndTag *found, std::size_t capacity) noexcept;
+int collect_frames(const TagRange &range, FrameNo *found, int capacity) noexcept;
+
+}  // namespace glassheap::buffer

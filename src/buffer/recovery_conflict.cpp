@@ -1,0 +1,78 @@
+// buffer/recovery_conflict.cpp — the startup process of a hot standby waits for a cleanup latch.
+//
+// Why:    core's machinery asks backends about pins in shared_buffers; ours are shown in ProcessSlot::pins
+//         while the server is in recovery.
+// Invariants: K1 after max_standby_*_delay everybody who has the frame pinned is cancelled, again and again
+//            until the pins are gone.
+//         K2 after deadlock_timeout those among them who wait for a lock are: replay may be what holds it.
+// Errors: answers interrupts of the startup process.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/pool_internal.hpp"
+#include "pg/pg_recovery.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+constexpr long kCancelIntervalMs = 5;
+
+// When waiting ends; 0: never.
+TimestampTz standby_limit() {
+    TimestampTz received;
+    bool streaming;
+    ::GetXLogReceiptTime(&received, &streaming);
+    const int delay = streaming ? max_standby_streaming_delay : max_standby_archive_delay;
+    return delay < 0 ? 0 : TimestampTzPlusMilliseconds(received, delay);
+}
+
+bool shows_pin(const ProcessSlot &slot, FrameNo frame) noexcept {
+    if (slot.pins_unlisted.load() > 0) return true;
+    for (const auto &pin : slot.pins)
+        if (pin.load() == frame + 1) return true;
+    return false;
+}
+
+void cancel_holders(FrameNo frame, bool only_lock_waiters) {
+    for (int i = 0; i < pool.process_count; ++i) {
+        if (!shows_pin(pool.processes[i], frame)) continue;
+        PGPROC *proc = &ProcGlobal->allProcs[i];
+        if (proc == MyProc) continue;
+        if (only_lock_waiters && proc->waitLock == nullptr) continue;
+        VirtualTransactionId vxid;
+        GET_VXID_FROM_PGPROC(vxid, *proc);
+        if (VirtualTransactionIdIsValid(vxid))
+            ::CancelVirtualTransaction(vxid, PROCSIG_RECOVERY_CONFLICT_SNAPSHOT);
+    }
+}
+
+long milliseconds_until(TimestampTz when, TimestampTz now) noexcept {
+    return ::TimestampDifferenceMilliseconds(now, when) + 1;
+}
+
+}  // namespace
+
+void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, bool *logged) {
+    const TimestampTz now = ::GetCurrentTimestamp();
+    const TimestampTz limit = standby_limit();
+    const TimestampTz deadlock_check = TimestampTzPlusMilliseconds(waiting_since, DeadlockTimeout);
+    long sleep_ms = DeadlockTimeout;
+    if (limit != 0 && now >= limit) {
+        cancel_holders(frame, false);
+        sleep_ms = kCancelIntervalMs;
+    } else {
+        if (now >= deadlock_check)
+            cancel_holders(frame, true);
+        else
+            sleep_ms = milliseconds_until(deadlock_check, now);
+        if (limit != 0) sleep_ms = std::min(sleep_ms, milliseconds_until(limit, now));
+    }
+    if (log_recovery_conflict_waits && !*logged && now >= deadlock_check) {
+        ::LogRecoveryConflict(PROCSIG_RECOVERY_CONFLICT_BUFFERPIN, waiting_since, now, nullptr, true);
+        *logged = true;
+    }
+    ::ConditionVariableTimedSleep(&frame_at(frame).waiters, sleep_ms, PG_WAIT_BUFFER_PIN);
+}
+
+}  // namespace glassheap::buffer

@@ -1,0 +1,15 @@
+// buffer/settings.hpp — the pool's configuration variables.  All are described in settings.cpp.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace glassheap::buffer {
+
+extern int buffers_setting;        // glassheap.buffers, in pages
+extern int writer_delay_ms;        // glassheap.writer_delay
+extern int writer_max_pages;       // glassheap.writer_max_pages
+extern int guardian_delay_ms;      // glassheap.guardian_delay
+extern bool debug_guardian_flush;  // glassheap.debug_guardian_flush
+
+}  // namespace glassheap::buffer

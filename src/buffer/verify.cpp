@@ -1,0 +1,50 @@
+// buffer/verify.cpp — see buffer/verify.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/verify.hpp"
+
+#include "page/page_check.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+// Only heap pages have line pointers; an FSM page is a header and bytes.
+page::PageFinding find_damage(const char *bytes, ForkNumber fork) noexcept {
+    const page::PageView view(bytes);
+    return fork == MAIN_FORKNUM ? page::check_structure(view) : page::check_header(view);
+}
+
+void report(int level, const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block,
+            page::PageFinding finding, bool zeroing) {
+    char *path = storage::path_of(node, backend, fork);
+    const bool structural = finding.fault != page::PageFault::none;
+    ereport(
+        level,
+        (errcode(ERRCODE_DATA_CORRUPTED),
+         zeroing ? errmsg("invalid page in block %u of relation %s; zeroing out page", block, path)
+                 : errmsg("invalid page in block %u of relation %s", block, path),
+         structural ? errdetail("Line pointer %u: %s.", finding.slot, page::describe(finding.fault)) : 0));
+    ::pfree(path);
+}
+
+}  // namespace
+
+void verify_page(char *page, const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block,
+                 ReadMode mode) {
+    page::PageFinding finding;
+    bool good = storage::page_is_verified(page, block);
+    if (good) {
+        finding = find_damage(page, fork);
+        good = finding.fault == page::PageFault::none;
+    }
+    if (good) [[likely]]
+        return;
+    const bool zero = mode == ReadMode::zero_on_error || zero_damaged_pages;
+    report(zero ? WARNING : ERROR, node, backend, fork, block, finding, zero);
+    std::memset(page, 0, page::kPageSize);
+}
+
+}  // namespace glassheap::buffer

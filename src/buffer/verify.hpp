@@ -1,0 +1,13 @@
+// buffer/verify.hpp — is a page that came from disk fit for use?
+// Errors: verify_page longjmps with ERRCODE_DATA_CORRUPTED, or zeroes the page where that is wanted.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::buffer {
+
+void verify_page(char *page, const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block,
+                 ReadMode mode);
+
+}  // namespace glassheap::buffer

@@ -1,0 +1,11 @@
+// pg/pg_files.hpp — PostgreSQL's virtual file descriptors and relation paths.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+extern "C" {
+#include "common/relpath.h"
+#include "storage/fd.h"
+#include "utils/wait_event.h"
+}

@@ -1,0 +1,137 @@
+// storage/files.cpp — see storage/files.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "storage/files.hpp"
+
+#include <sys/stat.h>
+
+#include "page/layout.hpp"
+#include "pg/pg_files.hpp"
+
+namespace glassheap::storage {
+
+namespace {
+
+constexpr BlockNo kZeroRun = 32;  // 256 kB written at once
+alignas(4096) constinit char zeroes[kZeroRun * page::kPageSize] = {};
+
+struct WriteSite {
+    const RelFileNode *node;
+    BackendId backend;
+    ForkNumber fork;
+    BlockNo block;
+};
+
+extern "C" void glassheap_describe_write(void *arg) {
+    const auto *site = static_cast<const WriteSite *>(arg);
+    char *path = path_of(*site->node, site->backend, site->fork);
+    errcontext("writing block %u of relation %s", site->block, path);
+    ::pfree(path);
+}
+
+// The storage manager's descriptor of the segment that holds `block`, if it is open and really that file.
+// Its type is private to md.c; the first member is the File in all versions this compiles for.
+File open_segment(SMgrRelation smgr, ForkNumber fork, BlockNo block) {
+    struct SegmentHead {
+        File file;
+        BlockNumber number;
+    };
+    const auto segment = block / RELSEG_SIZE;
+    if (static_cast<BlockNo>(smgr->md_num_open_segs[fork]) <= segment) return -1;
+    const auto *segments = reinterpret_cast<const SegmentHead *>(smgr->md_seg_fds[fork]);
+    if (segments[segment].number != segment) return -1;
+    const File file = segments[segment].file;
+    char *path = path_of(smgr->smgr_rnode.node, smgr->smgr_rnode.backend, fork);
+    char expected[MAXPGPATH];
+    if (segment == 0)
+        ::strlcpy(expected, path, sizeof expected);
+    else
+        ::pg_snprintf(expected, sizeof expected, "%s.%u", path, segment);
+    ::pfree(path);
+    return std::strcmp(::FilePathName(file), expected) == 0 ? file : -1;
+}
+
+// Zeroes blocks first .. first+count-1 of one open segment in large writes.  False: the caller has to go
+// block by block (which then reports the error, if it is one).
+bool zero_run(File file, BlockNo first, BlockNo count) {
+    const auto base = static_cast<off_t>(first % RELSEG_SIZE) * static_cast<off_t>(page::kPageSize);
+    BlockNo done = 0;
+    while (done < count) {
+        const BlockNo now = std::min(kZeroRun, count - done);
+        const auto bytes = static_cast<int>(now * page::kPageSize);
+        const off_t at = base + static_cast<off_t>(done) * static_cast<off_t>(page::kPageSize);
+        if (::FileWrite(file, zeroes, bytes, at, WAIT_EVENT_DATA_FILE_EXTEND) != bytes) return false;
+        done += now;
+    }
+    return true;
+}
+
+}  // namespace
+
+char *path_of(const RelFileNode &node, BackendId backend, ForkNumber fork) {
+    return ::GetRelationPath(node.dbNode, node.spcNode, node.relNode, backend, fork);
+}
+
+void read_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page) {
+    ::smgrread(::smgropen(node, backend), fork, block, page);
+}
+
+void write_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page) {
+    WriteSite site = {&node, backend, fork, block};
+    ErrorContextCallback frame = {error_context_stack, glassheap_describe_write, &site};
+    error_context_stack = &frame;
+    ::PageSetChecksumInplace(page, block);
+    ::smgrwrite(::smgropen(node, backend), fork, block, page, backend != InvalidBackendId);
+    error_context_stack = frame.previous;
+}
+
+void write_back(const RelFileNode &node, ForkNumber fork, BlockNo first, BlockNo count) {
+    ::smgrwriteback(::smgropen(node, InvalidBackendId), fork, first, count);
+}
+
+void prefetch_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block) {
+#ifdef USE_PREFETCH
+    ::smgrprefetch(::smgropen(node, backend), fork, block);
+#endif
+}
+
+BlockNo block_count(const RelFileNode &node, BackendId backend, ForkNumber fork) {
+    return ::smgrnblocks(::smgropen(node, backend), fork);
+}
+
+void extend_zeroed(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo first,
+                   BlockNo count) {
+    SMgrRelation smgr = ::smgropen(node, backend);
+    const bool temporary = backend != InvalidBackendId;
+    BlockNo block = first;
+    const BlockNo end = first + count;
+    while (block < end) {
+        // The last block of each segment's part goes through smgr, which queues the file for fsync.
+        const BlockNo segment_end = (block / RELSEG_SIZE + 1) * RELSEG_SIZE;
+        const BlockNo part_end = std::min(end, segment_end);
+        if (part_end - block > 1) {
+            const File file = open_segment(smgr, fork, block);
+            if (file >= 0 && zero_run(file, block, part_end - 1 - block)) block = part_end - 1;
+        }
+        for (; block < part_end; ++block) ::smgrextend(smgr, fork, block, zeroes, temporary);
+    }
+}
+
+bool file_exists(const RelFileNode &node, BackendId backend, ForkNumber fork) {
+    char *path = path_of(node, backend, fork);
+    struct stat info;
+    const bool exists = ::stat(path, &info) == 0;
+    ::pfree(path);
+    return exists;
+}
+
+void create_file_in_redo(const RelFileNode &node, ForkNumber fork) {
+    ::smgrcreate(::smgropen(node, InvalidBackendId), fork, true);
+}
+
+bool page_is_verified(char *page, BlockNo block) {
+    return ::PageIsVerifiedExtended(page, block, PIV_LOG_WARNING | PIV_REPORT_STAT);
+}
+
+}  // namespace glassheap::storage

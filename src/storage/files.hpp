@@ -1,0 +1,32 @@
+// storage/files.hpp — the pool's way to files: blocks in, blocks out, through the storage manager.
+//
+// Why:    one place that knows smgr; it caches nothing but what smgr caches.
+// Errors: everything may longjmp (I/O); messages name the file.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace glassheap::storage {
+
+void read_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page);
+// Sets the checksum in `page`, a private copy, and writes it; the file is queued for the next checkpoint's
+// fsync unless it is a temporary one.
+void write_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page);
+void write_back(const RelFileNode &node, ForkNumber fork, BlockNo first, BlockNo count);
+void prefetch_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block);
+BlockNo block_count(const RelFileNode &node, BackendId backend, ForkNumber fork);
+// Appends `count` pages of zeroes at `first`, the present end of the fork; they are really written, so that
+// a full disk is found out now.
+void extend_zeroed(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo first, BlockNo count);
+// Is there a file for the fork?  (For redo and temporary relations: asks the file system.)
+bool file_exists(const RelFileNode &node, BackendId backend, ForkNumber fork);
+void create_file_in_redo(const RelFileNode &node, ForkNumber fork);
+
+// "base/5/16384", for messages; palloc'd.
+char *path_of(const RelFileNode &node, BackendId backend, ForkNumber fork);
+// Is the page, as read, what was written?  Header and checksum; honours ignore_checksum_failure and counts
+// checksum failures.
+bool page_is_verified(char *page, BlockNo block);
+
+}  // namespace glassheap::storage

@@ -1,0 +1,82 @@
+// worker/worker_loop.cpp — see worker/worker_loop.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "worker/worker_loop.hpp"
+
+#include "pg/pg_worker.hpp"
+#include "pg/resource.hpp"
+
+namespace glassheap::worker {
+
+namespace {
+
+constexpr long kPauseAfterErrorMicros = 1'000'000L;
+
+void connect() {
+    ::pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
+    ::pqsignal(SIGHUP, SignalHandlerForConfigReload);
+    ::BackgroundWorkerUnblockSignals();
+    ::BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
+    ::pgstat_report_appname(MyBgworkerEntry->bgw_type);
+}
+
+// What an abort would do, without a transaction.
+void clean_up_after_error(MemoryContext context) {
+    HOLD_INTERRUPTS();
+    ::EmitErrorReport();
+    ::LWLockReleaseAll();
+    ::ConditionVariableCancelSleep();
+    pgstat_report_wait_end();
+    pg::release_all_pins();
+    ::AtEOXact_Files(false);
+    ::MemoryContextSwitchTo(context);
+    ::FlushErrorState();
+    ::MemoryContextResetAndDeleteChildren(context);
+    RESUME_INTERRUPTS();
+    ::pg_usleep(kPauseAfterErrorMicros);
+    ::smgrcloseall();
+}
+
+void chores() {
+    if (ShutdownRequestPending) ::proc_exit(1);
+    CHECK_FOR_INTERRUPTS();
+    if (ConfigReloadPending) {
+        ConfigReloadPending = false;
+        ::ProcessConfigFile(PGC_SIGHUP);
+    }
+    ::AcceptInvalidationMessages();
+}
+
+void nap(long milliseconds) {
+    ::WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds, PG_WAIT_EXTENSION);
+    ::ResetLatch(MyLatch);
+}
+
+}  // namespace
+
+void run_loop(const Loop &loop) {
+    connect();
+    MemoryContext context =
+        ::AllocSetContextCreateInternal(TopMemoryContext, loop.memory_name, ALLOCSET_DEFAULT_SIZES);
+    ::MemoryContextSwitchTo(context);
+    loop.start();
+    sigjmp_buf here;
+    if (sigsetjmp(here, 1) != 0) {
+        error_context_stack = nullptr;
+        clean_up_after_error(context);
+    }
+    PG_exception_stack = &here;
+    for (;;) {
+        chores();
+        const long milliseconds = loop.round();
+        ::MemoryContextReset(context);
+        nap(milliseconds);
+    }
+}
+
+void wake(int procno) noexcept {
+    if (procno >= 0) ::SetLatch(&ProcGlobal->allProcs[procno].procLatch);
+}
+
+}  // namespace glassheap::worker
