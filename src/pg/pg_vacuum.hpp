@@ -5,9 +5,13 @@
 #include "pg/pg.hpp"
 
 extern "C" {
+#include "access/amapi.h"
+#include "access/parallel.h"
 #include "commands/dbcommands.h"
 #include "executor/instrument.h"
 #include "lib/stringinfo.h"
+#include "optimizer/paths.h"
 #include "portability/instr_time.h"
+#include "tcop/tcopprot.h"
 #include "utils/pg_rusage.h"
 }

@@ -35,6 +35,13 @@ public:
     // `memory` must be at least bytes_required(blocks) long and outlive this.
     DeadItems(std::span<std::uint64_t> memory, BlockNo blocks) noexcept;
 
+    // The words in use refer to each other by position only: a copy elsewhere (of the same `blocks`) can be
+    // asked contains() by another process.
+    std::span<const std::uint64_t> contents() const noexcept { return memory_.first(used_); }
+    static DeadItems view_of_copy(std::span<std::uint64_t> copy, BlockNo blocks) noexcept {
+        return DeadItems(copy, blocks, Copied{});
+    }
+
     bool room_for_page() const noexcept { return free_words() >= kTableWords + kBitmapWordsMax; }
     // Records the dead slots of a block: ascending, 1 to kMaxTuplesPerPage of them.
     void add(BlockNo block, std::span<const SlotNo> slots) noexcept;
@@ -64,6 +71,10 @@ private:
     static constexpr std::uint32_t kInlineMask = (1U << kInlineBits) - 1;
     static_assert(page::kMaxTuplesPerPage <= static_cast<int>(kInlineMask));
     static_assert(kBitmapWordsMax < 8);
+
+    struct Copied {};
+    DeadItems(std::span<std::uint64_t> copy, BlockNo blocks, Copied) noexcept
+        : memory_(copy), blocks_(blocks), used_(copy.size()) {}
 
     static std::size_t directory_words(BlockNo blocks) noexcept;
     std::size_t free_words() const noexcept { return memory_.size() - used_; }

@@ -8,13 +8,12 @@
 
 #include "vacuum/vacuum.hpp"
 
+#include "vacuum/error_context.hpp"
 #include "vacuum/report.hpp"
 #include "vacuum/vacuum_state.hpp"
 
 namespace glassheap::vacuum {
 namespace {
-
-extern "C" void gh_vacuum_error_context(void *arg);
 
 Plan plan_of(const VacuumParams &params) {
     Plan plan = {};
@@ -49,14 +48,15 @@ void announce(const VacuumState &state) {
     ereport(INFO, (errmsg_internal(format, state.database_name, state.schema_name, state.table_name)));
 }
 
-void open_indexes(VacuumState &state) {
-    ::vac_open_indexes(state.rel, RowExclusiveLock, &state.index_count, &state.indexes);
-    const auto count = static_cast<std::size_t>(std::max(state.index_count, 1));
-    state.index_stats =
-        static_cast<IndexBulkDeleteResult **>(::palloc0(sizeof(IndexBulkDeleteResult *) * count));
-    state.index_names = static_cast<const char **>(::palloc0(sizeof(char *) * count));
-    for (int i = 0; i < state.index_count; i++)
-        state.index_names[i] = ::pstrdup(RelationGetRelationName(state.indexes[i]));
+// Temporary tables are nobody else's to read.
+void choose_workers(VacuumState &state, const VacuumParams &params) {
+    state.workers_wanted = params.nworkers;
+    if (!RelationUsesLocalBuffers(state.rel)) return;
+    state.workers_wanted = -1;
+    if (params.nworkers > 0 && state.index_count > 1 && state.plan.index_vacuuming)
+        ereport(WARNING, (errmsg("disabling parallel option of vacuum on \"%s\" --- cannot vacuum temporary "
+                                 "tables in parallel",
+                                 state.table_name)));
 }
 
 // The size is taken after the cutoffs: a tuple with an xid older than them is then surely within it.
@@ -66,12 +66,7 @@ void open_table(VacuumState &state, const VacuumParams &params) {
     state.pages = state.pages_at_start;
     state.vistest = ::GlobalVisTestFor(state.rel);
     failsafe_triggered(state);
-    // Index passes are serial: PostgreSQL 15's parallel ones know only its own sorted array of TIDs.
-    const bool wants_parallel = params.nworkers > 0 && state.index_count > 1 && state.plan.index_vacuuming;
-    if (wants_parallel && RelationUsesLocalBuffers(state.rel))
-        ereport(WARNING, (errmsg("disabling parallel option of vacuum on \"%s\" --- cannot vacuum temporary "
-                                 "tables in parallel",
-                                 state.table_name)));
+    choose_workers(state, params);
     allocate_dead_items(state);
 }
 
@@ -118,45 +113,17 @@ void process_table(VacuumState &state, const VacuumParams &params) {
     if (should_truncate(state)) truncate_heap(state);
 }
 
-void errcontext_for_block(const VacuumState &state, const char *doing) {
-    if (BlockNumberIsValid(state.place.block) && state.place.slot != kInvalidSlot)
-        errcontext("while %s block %u offset %u of relation \"%s.%s\"", doing, state.place.block,
-                   static_cast<unsigned>(state.place.slot), state.schema_name, state.table_name);
-    else if (BlockNumberIsValid(state.place.block))
-        errcontext("while %s block %u of relation \"%s.%s\"", doing, state.place.block, state.schema_name,
-                   state.table_name);
-    else
-        errcontext("while %s relation \"%s.%s\"", doing, state.schema_name, state.table_name);
-}
-
-extern "C" void gh_vacuum_error_context(void *arg) {
-    const auto &state = *static_cast<const VacuumState *>(arg);
-    switch (state.place.phase) {
-        case Phase::none:
-            break;
-        case Phase::scan_heap:
-            errcontext_for_block(state, "scanning");
-            break;
-        case Phase::vacuum_heap:
-            errcontext_for_block(state, "vacuuming");
-            break;
-        case Phase::vacuum_index:
-            errcontext("while vacuuming index \"%s\" of relation \"%s.%s\"", state.place.index_name,
-                       state.schema_name, state.table_name);
-            break;
-        case Phase::index_cleanup:
-            errcontext("while cleaning up index \"%s\" of relation \"%s.%s\"", state.place.index_name,
-                       state.schema_name, state.table_name);
-            break;
-        case Phase::truncate:
-            if (BlockNumberIsValid(state.place.block))
-                errcontext("while truncating relation \"%s.%s\" to %u blocks", state.schema_name,
-                           state.table_name, state.place.block);
-            break;
-    }
-}
-
 }  // namespace
+
+void open_indexes(VacuumState &state) {
+    ::vac_open_indexes(state.rel, RowExclusiveLock, &state.index_count, &state.indexes);
+    const auto count = static_cast<std::size_t>(std::max(state.index_count, 1));
+    state.index_stats =
+        static_cast<IndexBulkDeleteResult **>(::palloc0(sizeof(IndexBulkDeleteResult *) * count));
+    state.index_names = static_cast<const char **>(::palloc0(sizeof(char *) * count));
+    for (int i = 0; i < state.index_count; i++)
+        state.index_names[i] = ::pstrdup(RelationGetRelationName(state.indexes[i]));
+}
 
 void vacuum_relation(Relation rel, VacuumParams *params, BufferAccessStrategy strategy) {
     const StartOfWork start = note_start(*params);

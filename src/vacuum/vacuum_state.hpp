@@ -75,6 +75,8 @@ struct VacuumState {
     buffer::AccessRing *ring;       // for our pages
     GlobalVisState *vistest;
 
+    int workers_wanted;  // PARALLEL: -1 none, 0 as many as make sense
+
     Plan plan;
     Cutoffs cutoffs;
     BlockNo pages_at_start;
@@ -117,6 +119,7 @@ bool should_truncate(const VacuumState &state) noexcept;  // truncate.cpp
 void truncate_heap(VacuumState &state);                   // truncate.cpp
 
 // ---- shared by phases
+void open_indexes(VacuumState &state);         // vacuum.cpp
 bool failsafe_triggered(VacuumState &state);   // failsafe.cpp
 void allocate_dead_items(VacuumState &state);  // dead_memory.cpp
 void release_dead_items(VacuumState &state);

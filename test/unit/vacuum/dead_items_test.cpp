@@ -119,6 +119,23 @@ TEST(DeadItems, ResetForgetsAndReusesTheMemory) {
     EXPECT_EQ(store.dead.bytes_used(), used);
 }
 
+// A parallel worker asks a copy of the words in use, at another address.
+TEST(DeadItems, ACopyOfTheContentsAnswersTheSame) {
+    Store store(3000);
+    store.dead.add(5, Slots{1, 100});
+    store.dead.add(2999, Slots{2, 3, 5, 8, 13, 21});
+    const auto contents = store.dead.contents();
+    std::vector<std::uint64_t> words(contents.begin(), contents.end());
+    store.dead.reset();
+    const DeadItems copy = DeadItems::view_of_copy(words, 3000);
+    EXPECT_TRUE(copy.contains(5, 100));
+    EXPECT_FALSE(copy.contains(5, 99));
+    EXPECT_TRUE(copy.contains(2999, 21));
+    EXPECT_FALSE(copy.contains(2999, 1));
+    EXPECT_FALSE(copy.contains(1, 1));
+    EXPECT_FALSE(copy.contains(3000, 1));
+}
+
 // With the memory that was wanted, a table in which everything is dead fits, and room is left to say so.
 TEST(DeadItems, WantedMemoryHoldsEverything) {
     constexpr BlockNo kBlocks = 3000;
