@@ -2,6 +2,14 @@
 -- complain if script is sourced in psql, rather than via CREATE EXTENSION
 \echo Use "CREATE EXTENSION glassheap" to load this file. \quit
 
+-- Nothing below works unless the library is in shared_preload_libraries: say so at once, with the line to add.
+CREATE FUNCTION glassheap_require_preload()
+RETURNS void
+AS 'MODULE_PATHNAME', 'glassheap_require_preload'
+LANGUAGE C STRICT;
+DO $$ BEGIN PERFORM glassheap_require_preload(); END $$;
+DROP FUNCTION glassheap_require_preload();
+
 CREATE FUNCTION glassheap_tableam_handler(internal)
 RETURNS table_am_handler
 AS 'MODULE_PATHNAME', 'glassheap_tableam_handler'
@@ -9,3 +17,650 @@ LANGUAGE C STRICT;
 
 CREATE ACCESS METHOD glassheap TYPE TABLE HANDLER glassheap_tableam_handler;
 COMMENT ON ACCESS METHOD glassheap IS 'heap rebuilt on its own buffer pool';
+
+--
+-- Privileges by class, as contrib has them:
+--   maps and sums of one table   pg_stat_scan_tables
+--   state of the pool            pg_monitor
+--   raw bytes of pages           superuser, checked in C
+--   verification                 nobody but superusers until granted
+--   row locks, prewarm           SELECT on the table (row locks: or pg_stat_scan_tables), checked in C
+--   what changes state           superuser, checked in C or by REVOKE
+--
+
+--
+-- Which glassheap, and in which state
+--
+CREATE FUNCTION glassheap_version()
+RETURNS text
+AS 'MODULE_PATHNAME', 'glassheap_version'
+LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION glassheap_build_info(
+    OUT version text, OUT postgresql text, OUT postgresql_major int4, OUT compiler text,
+    OUT checks int4, OUT block_size int4, OUT features text[])
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_build_info'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION glassheap_control(
+    OUT format_version int4, OUT pool_size bigint, OUT pool_overhead bigint, OUT rmgr_id int4,
+    OUT last_checkpoint_redo pg_lsn, OUT last_flush_lsn pg_lsn, OUT write_back bool, OUT in_recovery bool,
+    OUT data_checksums bool, OUT features text[])
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_control'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+
+CREATE VIEW glassheap_tables AS
+SELECT c.oid::regclass AS relid, n.nspname AS schemaname, c.relname, c.relkind, c.relpersistence,
+       pg_catalog.pg_get_userbyid(c.relowner) AS owner, c.relfilenode, c.reltablespace, c.relfrozenxid,
+       c.relminmxid
+  FROM pg_catalog.pg_class c
+  JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amtype = 't' AND a.amname = 'glassheap'
+  JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace;
+GRANT SELECT ON glassheap_tables TO PUBLIC;
+
+--
+-- Free space map
+--
+CREATE FUNCTION glassheap_freespace(regclass, bigint)
+RETURNS int2
+AS 'MODULE_PATHNAME', 'glassheap_freespace_block'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_freespace(rel regclass, OUT blkno bigint, OUT avail int2, OUT actual int4)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_freespace'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 1000;
+
+CREATE FUNCTION glassheap_freespace_summary(rel regclass, OUT category int2, OUT blocks bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_freespace_summary'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 20;
+
+CREATE FUNCTION glassheap_fsm_check(rel regclass, OUT blkno bigint, OUT recorded int2, OUT actual int4)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_fsm_check'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 20;
+
+CREATE FUNCTION glassheap_fsm_tree(rel regclass, OUT level int4, OUT fsm_block bigint, OUT slot int4,
+    OUT value int2, OUT covers_from bigint, OUT covers_to bigint, OUT avail int4)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_fsm_tree'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 1000;
+
+REVOKE ALL ON FUNCTION glassheap_freespace(regclass, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_freespace(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_freespace_summary(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_fsm_check(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_fsm_tree(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION glassheap_freespace(regclass, bigint) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_freespace(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_freespace_summary(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_fsm_check(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_fsm_tree(regclass) TO pg_stat_scan_tables;
+
+--
+-- Visibility map
+--
+CREATE FUNCTION glassheap_visibility_map(regclass, blkno bigint, OUT all_visible boolean, OUT all_frozen boolean)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_visibility_map'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_visibility(regclass, blkno bigint, OUT all_visible boolean, OUT all_frozen boolean,
+    OUT pd_all_visible boolean)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_visibility'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_visibility_map(regclass, OUT blkno bigint, OUT all_visible boolean,
+    OUT all_frozen boolean)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_visibility_map_rel'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 1000;
+
+CREATE FUNCTION glassheap_visibility(regclass, OUT blkno bigint, OUT all_visible boolean, OUT all_frozen boolean,
+    OUT pd_all_visible boolean)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_visibility_rel'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 1000;
+
+CREATE FUNCTION glassheap_visibility_map_summary(regclass, OUT all_visible bigint, OUT all_frozen bigint)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_visibility_map_summary'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_check_frozen(regclass, OUT t_ctid tid)
+RETURNS SETOF tid
+AS 'MODULE_PATHNAME', 'glassheap_check_frozen'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 10;
+
+CREATE FUNCTION glassheap_check_visible(regclass, OUT t_ctid tid)
+RETURNS SETOF tid
+AS 'MODULE_PATHNAME', 'glassheap_check_visible'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 10;
+
+CREATE FUNCTION glassheap_truncate_visibility_map(regclass)
+RETURNS void
+AS 'MODULE_PATHNAME', 'glassheap_truncate_visibility_map'
+LANGUAGE C STRICT PARALLEL UNSAFE;
+
+REVOKE ALL ON FUNCTION glassheap_visibility_map(regclass, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_visibility(regclass, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_visibility_map(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_visibility(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_visibility_map_summary(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_check_frozen(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_check_visible(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_truncate_visibility_map(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION glassheap_visibility_map(regclass, bigint) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_visibility(regclass, bigint) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_visibility_map(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_visibility(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_visibility_map_summary(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_check_frozen(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_check_visible(regclass) TO pg_stat_scan_tables;
+
+--
+-- The pool
+--
+CREATE FUNCTION glassheap_buffercache_pages(OUT bufferid int4, OUT relfilenode oid, OUT reltablespace oid,
+    OUT reldatabase oid, OUT relforknumber int2, OUT relblocknumber int8, OUT isdirty bool,
+    OUT usagecount int2, OUT pinning_backends int4, OUT page_lsn pg_lsn, OUT io_in_progress bool,
+    OUT last_victim_pass bigint)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_pages'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 16384;
+
+CREATE VIEW glassheap_buffercache AS SELECT * FROM glassheap_buffercache_pages();
+
+CREATE FUNCTION glassheap_buffercache_summary(OUT buffers_used int4, OUT buffers_unused int4,
+    OUT buffers_dirty int4, OUT buffers_pinned int4, OUT usagecount_avg float8)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_summary'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION glassheap_buffercache_usage_counts(OUT usage_count int4, OUT buffers int4, OUT dirty int4,
+    OUT pinned int4)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_usage_counts'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 6;
+
+CREATE FUNCTION glassheap_buffercache_forks(OUT reltablespace oid, OUT reldatabase oid, OUT relfilenode oid,
+    OUT fork text, OUT buffers int4, OUT dirty int4, OUT pinned int4, OUT usage_histogram int4[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_forks'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 100;
+
+CREATE VIEW glassheap_buffercache_relations AS
+SELECT CASE WHEN d.datname = pg_catalog.current_database()
+            THEN pg_catalog.pg_filenode_relation(f.reltablespace, f.relfilenode) END AS relid,
+       d.datname, f.fork, f.buffers, f.dirty, f.pinned, f.usage_histogram, f.relfilenode, f.reltablespace
+  FROM glassheap_buffercache_forks() f
+  LEFT JOIN pg_catalog.pg_database d ON d.oid = f.reldatabase;
+
+CREATE FUNCTION glassheap_clock_state(OUT hand int4, OUT passes bigint, OUT allocations bigint,
+    OUT victims bigint, OUT free_buffers int4, OUT writer_ahead int4)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_clock_state'
+LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+
+CREATE VIEW glassheap_clock AS SELECT * FROM glassheap_clock_state();
+
+CREATE FUNCTION glassheap_buffercache_evict(int4, OUT buffer_evicted bool, OUT buffer_flushed bool)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_evict'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION glassheap_buffercache_evict_relation(regclass, OUT buffers_evicted int4,
+    OUT buffers_flushed int4, OUT buffers_skipped int4)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_evict_relation'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION glassheap_buffercache_evict_all(OUT buffers_evicted int4, OUT buffers_flushed int4,
+    OUT buffers_skipped int4)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_evict_all'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION glassheap_buffercache_mark_dirty(int4, OUT buffer_dirtied bool, OUT buffer_already_dirty bool)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_mark_dirty'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION glassheap_buffercache_mark_dirty_relation(regclass, OUT buffers_dirtied int4,
+    OUT buffers_already_dirty int4, OUT buffers_skipped int4)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_mark_dirty_relation'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION glassheap_buffercache_mark_dirty_all(OUT buffers_dirtied int4, OUT buffers_already_dirty int4,
+    OUT buffers_skipped int4)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_buffercache_mark_dirty_all'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+REVOKE ALL ON FUNCTION glassheap_buffercache_pages() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_summary() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_usage_counts() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_forks() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_clock_state() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_evict(int4) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_evict_relation(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_evict_all() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_mark_dirty(int4) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_mark_dirty_relation(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_buffercache_mark_dirty_all() FROM PUBLIC;
+REVOKE ALL ON glassheap_buffercache, glassheap_buffercache_relations, glassheap_clock FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION glassheap_buffercache_pages() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_buffercache_summary() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_buffercache_usage_counts() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_buffercache_forks() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_clock_state() TO pg_monitor;
+GRANT SELECT ON glassheap_buffercache, glassheap_buffercache_relations, glassheap_clock TO pg_monitor;
+
+--
+-- Pages, byte by byte (superuser, checked in C)
+--
+CREATE FUNCTION glassheap_get_raw_page(regclass, bigint)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'glassheap_get_raw_page'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_get_raw_page(regclass, text, bigint)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'glassheap_get_raw_page_fork'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_get_disk_page(regclass, bigint)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'glassheap_get_disk_page'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_get_disk_page(regclass, text, bigint)
+RETURNS bytea
+AS 'MODULE_PATHNAME', 'glassheap_get_disk_page_fork'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_page_header(page bytea, OUT lsn pg_lsn, OUT checksum smallint, OUT flags smallint,
+    OUT lower int, OUT upper int, OUT special int, OUT pagesize int, OUT version smallint, OUT prune_xid xid)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_page_header'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_page_header(rel regclass, blkno bigint, OUT lsn pg_lsn, OUT checksum smallint,
+    OUT flags smallint, OUT lower int, OUT upper int, OUT special int, OUT pagesize int, OUT version smallint,
+    OUT prune_xid xid)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_page_header_of'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_page_checksum(page bytea, blkno bigint)
+RETURNS smallint
+AS 'MODULE_PATHNAME', 'glassheap_page_checksum'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_fsm_page_contents(page bytea)
+RETURNS text
+AS 'MODULE_PATHNAME', 'glassheap_fsm_page_contents'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_fsm_page_contents(rel regclass, blkno bigint)
+RETURNS text
+AS 'MODULE_PATHNAME', 'glassheap_fsm_page_contents_of'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_page_items(page bytea, OUT lp smallint, OUT lp_off smallint, OUT lp_flags smallint,
+    OUT lp_len smallint, OUT t_xmin xid, OUT t_xmax xid, OUT t_field3 int4, OUT t_ctid tid,
+    OUT t_infomask2 integer, OUT t_infomask integer, OUT t_hoff smallint, OUT t_bits text, OUT t_oid oid,
+    OUT t_data bytea)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_page_items'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+
+CREATE FUNCTION glassheap_page_items(rel regclass, blkno bigint, OUT lp smallint, OUT lp_off smallint,
+    OUT lp_flags smallint, OUT lp_len smallint, OUT t_xmin xid, OUT t_xmax xid, OUT t_field3 int4,
+    OUT t_ctid tid, OUT t_infomask2 integer, OUT t_infomask integer, OUT t_hoff smallint, OUT t_bits text,
+    OUT t_oid oid, OUT t_data bytea)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_page_items_of'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+
+CREATE FUNCTION glassheap_page_item_attrs(page bytea, rel regclass, do_detoast bool DEFAULT false,
+    OUT lp smallint, OUT lp_off smallint, OUT lp_flags smallint, OUT lp_len smallint, OUT t_xmin xid,
+    OUT t_xmax xid, OUT t_field3 int4, OUT t_ctid tid, OUT t_infomask2 integer, OUT t_infomask integer,
+    OUT t_hoff smallint, OUT t_bits text, OUT t_oid oid, OUT t_attrs bytea[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_page_item_attrs'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+
+CREATE FUNCTION glassheap_page_item_attrs(rel regclass, blkno bigint, do_detoast bool DEFAULT false,
+    OUT lp smallint, OUT lp_off smallint, OUT lp_flags smallint, OUT lp_len smallint, OUT t_xmin xid,
+    OUT t_xmax xid, OUT t_field3 int4, OUT t_ctid tid, OUT t_infomask2 integer, OUT t_infomask integer,
+    OUT t_hoff smallint, OUT t_bits text, OUT t_oid oid, OUT t_attrs bytea[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_page_item_attrs_of'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+
+CREATE FUNCTION glassheap_tuple_data_split(rel regclass, t_data bytea, t_infomask integer,
+    t_infomask2 integer, t_bits text, do_detoast bool DEFAULT false)
+RETURNS bytea[]
+AS 'MODULE_PATHNAME', 'glassheap_tuple_data_split'
+LANGUAGE C PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_tuple_infomask_flags(t_infomask integer, t_infomask2 integer, OUT raw_flags text[],
+    OUT combined_flags text[])
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_tuple_infomask_flags'
+LANGUAGE C STRICT PARALLEL SAFE;
+
+--
+-- Tuple statistics
+--
+CREATE FUNCTION glassheap_stattuple(reloid regclass, OUT table_len bigint, OUT tuple_count bigint,
+    OUT tuple_len bigint, OUT tuple_percent float8, OUT dead_tuple_count bigint, OUT dead_tuple_len bigint,
+    OUT dead_tuple_percent float8, OUT free_space bigint, OUT free_percent float8)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_stattuple'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_stattuple_approx(reloid regclass, OUT table_len bigint, OUT scanned_percent float8,
+    OUT approx_tuple_count bigint, OUT approx_tuple_len bigint, OUT approx_tuple_percent float8,
+    OUT dead_tuple_count bigint, OUT dead_tuple_len bigint, OUT dead_tuple_percent float8,
+    OUT approx_free_space bigint, OUT approx_free_percent float8)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_stattuple_approx'
+LANGUAGE C STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_files(rel regclass, OUT fork text, OUT segment int4, OUT path text, OUT bytes bigint,
+    OUT blocks bigint, OUT relfilenode oid, OUT tablespace text, OUT modified timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_files'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 4;
+
+REVOKE ALL ON FUNCTION glassheap_stattuple(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_stattuple_approx(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_files(regclass) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION glassheap_stattuple(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_stattuple_approx(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_files(regclass) TO pg_stat_scan_tables;
+
+--
+-- Verification
+--
+CREATE FUNCTION glassheap_verify(relation regclass, on_error_stop bool DEFAULT false,
+    check_toast bool DEFAULT false, skip text DEFAULT 'none', startblock bigint DEFAULT NULL,
+    endblock bigint DEFAULT NULL, OUT blkno bigint, OUT offnum int, OUT attnum int, OUT msg text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_verify'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+
+CREATE FUNCTION glassheap_verify_all(on_error_stop bool DEFAULT false, check_toast bool DEFAULT true,
+    OUT relid regclass, OUT blkno bigint, OUT offnum int, OUT attnum int, OUT msg text)
+RETURNS SETOF record
+LANGUAGE SQL VOLATILE PARALLEL RESTRICTED
+BEGIN ATOMIC
+    SELECT t.relid, v.blkno, v.offnum, v.attnum, v.msg
+      FROM glassheap_tables t
+      CROSS JOIN LATERAL glassheap_verify(t.relid, glassheap_verify_all.on_error_stop,
+                                          glassheap_verify_all.check_toast) v
+     WHERE t.relkind <> 'p'
+       AND (t.relpersistence <> 't' OR NOT pg_catalog.pg_is_other_temp_schema(
+               (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = t.relid)))
+     ORDER BY t.schemaname, t.relname, v.blkno, v.offnum, v.attnum;
+END;
+
+REVOKE ALL ON FUNCTION glassheap_verify(regclass, bool, bool, text, bigint, bigint) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_verify_all(bool, bool) FROM PUBLIC;
+
+--
+-- Row locks, prewarm
+--
+CREATE FUNCTION glassheap_rowlocks(rel regclass, OUT locked_row tid, OUT locker xid, OUT multi bool,
+    OUT xids xid[], OUT modes text[], OUT pids int[])
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_rowlocks'
+LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+
+CREATE FUNCTION glassheap_prewarm(regclass, mode text DEFAULT 'buffer', fork text DEFAULT 'main',
+    first_block int8 DEFAULT NULL, last_block int8 DEFAULT NULL)
+RETURNS int8
+AS 'MODULE_PATHNAME', 'glassheap_prewarm'
+LANGUAGE C PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_autoprewarm_dump_now()
+RETURNS int8
+AS 'MODULE_PATHNAME', 'glassheap_autoprewarm_dump_now'
+LANGUAGE C STRICT PARALLEL UNSAFE;
+REVOKE ALL ON FUNCTION glassheap_autoprewarm_dump_now() FROM PUBLIC;
+
+--
+-- What the pool has done
+--
+CREATE FUNCTION glassheap_stat_io_rows(OUT backend_type text, OUT object text, OUT context text, OUT reads bigint,
+    OUT read_time float8, OUT writes bigint, OUT write_time float8, OUT writebacks bigint,
+    OUT writeback_time float8, OUT extends bigint, OUT extend_time float8, OUT op_bytes bigint,
+    OUT hits bigint, OUT evictions bigint, OUT reuses bigint, OUT fsyncs bigint, OUT fsync_time float8,
+    OUT stats_reset timestamptz)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_stat_io_rows'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 28;
+
+CREATE VIEW glassheap_stat_io AS SELECT * FROM glassheap_stat_io_rows();
+
+CREATE FUNCTION glassheap_stat_bgwriter_row(OUT buffers_clean bigint, OUT maxwritten_clean bigint,
+    OUT buffers_alloc bigint, OUT stats_reset timestamptz, OUT pid int4, OUT rounds bigint,
+    OUT last_round timestamptz, OUT lookahead int4)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_stat_bgwriter_row'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+CREATE VIEW glassheap_stat_bgwriter AS SELECT * FROM glassheap_stat_bgwriter_row();
+
+CREATE FUNCTION glassheap_stat_checkpointer_row(OUT flushes bigint, OUT write_time float8,
+    OUT buffers_written bigint, OUT stats_reset timestamptz, OUT pid int4, OUT turns bigint,
+    OUT last_turn timestamptz, OUT last_flush timestamptz, OUT write_back bool, OUT redo_lsn pg_lsn,
+    OUT oldest_dirty_lsn pg_lsn, OUT flush_lag_bytes bigint)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_stat_checkpointer_row'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+-- 17's columns first: what concerns checkpoints as such is counted by PostgreSQL, what concerns our pages by us.
+CREATE VIEW glassheap_stat_checkpointer AS
+SELECT pg_catalog.pg_stat_get_bgwriter_timed_checkpoints() AS num_timed,
+       pg_catalog.pg_stat_get_bgwriter_requested_checkpoints() AS num_requested,
+       g.write_time, pg_catalog.pg_stat_get_checkpoint_sync_time() AS sync_time, g.buffers_written,
+       g.stats_reset, g.pid, g.turns, g.flushes, g.last_turn, g.last_flush, g.write_back, g.redo_lsn,
+       g.oldest_dirty_lsn, g.flush_lag_bytes
+  FROM glassheap_stat_checkpointer_row() g;
+
+CREATE FUNCTION glassheap_relation_io(tablespace oid, relfilenode oid, OUT reads bigint, OUT writes bigint,
+    OUT evictions bigint, OUT extends bigint)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_relation_io'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_stat_totals(OUT hits bigint, OUT reads bigint, OUT writes bigint, OUT extends bigint,
+    OUT evictions bigint, OUT stats_reset timestamptz)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_stat_totals'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+
+CREATE FUNCTION glassheap_stat_reset()
+RETURNS void
+AS 'MODULE_PATHNAME', 'glassheap_stat_reset'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE VIEW glassheap_stat_tables AS
+WITH resident AS MATERIALIZED (
+    SELECT f.reltablespace, f.relfilenode, pg_catalog.sum(f.buffers) AS buffers,
+           pg_catalog.sum(f.buffers) FILTER (WHERE f.fork = 'main') AS main_buffers,
+           pg_catalog.sum(f.dirty) AS dirty
+      FROM glassheap_buffercache_forks() f
+     WHERE f.reldatabase = (SELECT d.oid FROM pg_catalog.pg_database d
+                             WHERE d.datname = pg_catalog.current_database())
+     GROUP BY f.reltablespace, f.relfilenode),
+place AS (
+    SELECT d.dattablespace FROM pg_catalog.pg_database d WHERE d.datname = pg_catalog.current_database()),
+tables AS (
+    SELECT t.*, CASE WHEN t.reltablespace = 0 THEN place.dattablespace ELSE t.reltablespace END AS spc,
+           pg_catalog.pg_relation_size(t.relid) / pg_catalog.current_setting('block_size')::bigint AS blocks
+      FROM glassheap_tables t, place
+     WHERE t.relkind IN ('r', 'm'))
+SELECT t.relid, t.schemaname, t.relname, t.blocks,
+       COALESCE(r.buffers, 0)::bigint AS resident_buffers, COALESCE(r.dirty, 0)::bigint AS resident_dirty,
+       CASE WHEN t.blocks > 0 THEN pg_catalog.round(100.0 * COALESCE(r.main_buffers, 0) / t.blocks, 2)::float8
+            ELSE 0 END AS resident_percent,
+       pg_catalog.pg_stat_get_blocks_hit(t.relid) AS hits,
+       pg_catalog.pg_stat_get_blocks_fetched(t.relid) - pg_catalog.pg_stat_get_blocks_hit(t.relid) AS reads,
+       io.writes, io.evictions, io.extends AS extensions,
+       pg_catalog.pg_stat_get_live_tuples(t.relid) AS n_live_tup,
+       pg_catalog.pg_stat_get_dead_tuples(t.relid) AS n_dead_tup,
+       CASE WHEN pg_catalog.pg_stat_get_tuples_updated(t.relid) > 0
+            THEN pg_catalog.round(100.0 * pg_catalog.pg_stat_get_tuples_hot_updated(t.relid)
+                                  / pg_catalog.pg_stat_get_tuples_updated(t.relid), 2)::float8
+       END AS hot_percent,
+       GREATEST(pg_catalog.pg_stat_get_last_vacuum_time(t.relid),
+                pg_catalog.pg_stat_get_last_autovacuum_time(t.relid)) AS last_vacuum
+  FROM tables t
+  LEFT JOIN resident r ON r.reltablespace = t.spc AND r.relfilenode = t.relfilenode
+ CROSS JOIN LATERAL glassheap_relation_io(t.spc, t.relfilenode) io;
+
+REVOKE ALL ON FUNCTION glassheap_stat_io_rows() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_stat_bgwriter_row() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_stat_checkpointer_row() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_relation_io(oid, oid) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_stat_totals() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_stat_reset() FROM PUBLIC;
+REVOKE ALL ON glassheap_stat_io, glassheap_stat_bgwriter, glassheap_stat_checkpointer, glassheap_stat_tables
+    FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION glassheap_stat_io_rows() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_stat_bgwriter_row() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_stat_checkpointer_row() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_relation_io(oid, oid) TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_stat_totals() TO pg_monitor;
+GRANT SELECT ON glassheap_stat_io, glassheap_stat_bgwriter, glassheap_stat_checkpointer, glassheap_stat_tables
+    TO pg_monitor;
+
+--
+-- Processes, memory, vacuum progress
+--
+CREATE FUNCTION glassheap_postmaster_pid()
+RETURNS int4
+AS 'MODULE_PATHNAME', 'glassheap_postmaster_pid'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+
+CREATE VIEW glassheap_processes AS
+SELECT p.pid, p.role, p.backend_type, p.since, p.state, p.wait_event, what.purpose,
+       CASE p.pid WHEN w.pid THEN w.rounds WHEN g.pid THEN g.turns END AS rounds,
+       CASE p.pid WHEN w.pid THEN w.buffers_clean WHEN g.pid THEN g.buffers_written END AS pages_written,
+       CASE p.pid WHEN w.pid THEN w.last_round WHEN g.pid THEN g.last_turn END AS last_round
+  FROM (SELECT glassheap_postmaster_pid() AS pid, 'postmaster' AS role, 'postmaster' AS backend_type,
+               pg_catalog.pg_postmaster_start_time() AS since, NULL::text AS state, NULL::text AS wait_event
+         UNION ALL
+        SELECT a.pid,
+               CASE WHEN a.backend_type = 'client backend' THEN 'session'
+                    WHEN a.backend_type LIKE 'glassheap %' THEN 'glassheap'
+                    WHEN a.backend_type LIKE 'parallel%' THEN 'query helper'
+                    WHEN a.backend_type LIKE 'autovacuum%' THEN 'vacuum'
+                    WHEN a.backend_type LIKE 'wal%' OR a.backend_type = 'archiver' THEN 'log'
+                    WHEN a.backend_type LIKE 'logical%' THEN 'replication'
+                    WHEN a.backend_type IN ('checkpointer', 'background writer') THEN 'pages'
+                    WHEN a.backend_type = 'startup' THEN 'recovery'
+                    ELSE 'other' END,
+               a.backend_type, a.backend_start, a.state, a.wait_event
+          FROM pg_catalog.pg_stat_activity a) p
+  LEFT JOIN (VALUES
+        ('postmaster', 'starts all others, listens for connections, restarts after a crash'),
+        ('client backend', 'one session: parses, plans and executes its statements'),
+        ('parallel worker', 'helps one session with one statement'),
+        ('autovacuum launcher', 'decides which database needs a vacuum'),
+        ('autovacuum worker', 'vacuums or analyzes tables of one database'),
+        ('logical replication launcher', 'starts apply workers of subscriptions'),
+        ('logical replication worker', 'applies changes of a publication'),
+        ('background writer', 'writes pages of shared_buffers ahead of need'),
+        ('checkpointer', 'checkpoints: writes shared_buffers, syncs all files'),
+        ('walwriter', 'writes the log for commits that do not wait'),
+        ('walsender', 'streams the log to a standby or backup'),
+        ('walreceiver', 'receives the log from a primary'),
+        ('archiver', 'archives finished log segments'),
+        ('startup', 'replays the log'),
+        ('glassheap checkpoint guardian', 'holds each checkpoint until glassheap''s dirty pages are written'),
+        ('glassheap pool writer', 'writes glassheap''s pages ahead of need; second holder of checkpoints'),
+        ('glassheap prewarm', 'saves which pages are in the pool, for after a restart'),
+        ('glassheap prewarm loader', 'loads the saved pages of one database')
+    ) AS what(backend_type, purpose) ON what.backend_type = p.backend_type
+ CROSS JOIN glassheap_stat_bgwriter_row() w
+ CROSS JOIN glassheap_stat_checkpointer_row() g;
+
+CREATE VIEW glassheap_memory AS
+WITH shared AS MATERIALIZED (SELECT * FROM pg_catalog.pg_shmem_allocations),
+mine AS MATERIALIZED (SELECT * FROM pg_catalog.pg_backend_memory_contexts),
+pool AS (SELECT s.buffers_used::bigint, c.pool_size, c.pool_overhead
+           FROM glassheap_buffercache_summary() s, glassheap_control() c)
+SELECT m.area, m.kind, m.bytes, m.used_bytes, m.setting
+  FROM (
+    SELECT 1 AS n, 'glassheap pool' AS area, 'shared' AS kind, pool.pool_size AS bytes,
+           pool.buffers_used * pg_catalog.current_setting('block_size')::bigint AS used_bytes,
+           'glassheap.buffers = ' || pg_catalog.current_setting('glassheap.buffers') AS setting FROM pool
+    UNION ALL
+    SELECT 2, 'glassheap pool tables', 'shared', pool.pool_overhead, pool.pool_overhead, NULL FROM pool
+    UNION ALL
+    SELECT 3, 'shared_buffers', 'shared', s.allocated_size, NULL,
+           'shared_buffers = ' || pg_catalog.current_setting('shared_buffers')
+      FROM shared s WHERE s.name = 'Buffer Blocks'
+    UNION ALL
+    SELECT 4, 'WAL buffers', 'shared', s.allocated_size, NULL,
+           'wal_buffers = ' || pg_catalog.current_setting('wal_buffers')
+      FROM shared s WHERE s.name = 'XLOG Ctl'
+    UNION ALL
+    SELECT 5, 'CLOG buffers', 'shared', s.allocated_size, NULL, NULL FROM shared s WHERE s.name = 'Xact'
+    UNION ALL
+    SELECT 6, 'all shared memory', 'shared', pg_catalog.sum(s.allocated_size)::bigint,
+           (pg_catalog.sum(s.allocated_size) FILTER (WHERE s.name IS NOT NULL))::bigint, NULL FROM shared s
+    UNION ALL
+    SELECT 7, 'sort or hash of one plan node', 'local', pg_catalog.pg_size_bytes(
+           pg_catalog.current_setting('work_mem')), NULL,
+           'work_mem = ' || pg_catalog.current_setting('work_mem')
+    UNION ALL
+    SELECT 8, 'index build, vacuum', 'local', pg_catalog.pg_size_bytes(
+           pg_catalog.current_setting('maintenance_work_mem')), NULL,
+           'maintenance_work_mem = ' || pg_catalog.current_setting('maintenance_work_mem')
+    UNION ALL
+    SELECT 9, 'temporary tables of this session', 'local', pg_catalog.pg_size_bytes(
+           pg_catalog.current_setting('temp_buffers')), NULL,
+           'temp_buffers = ' || pg_catalog.current_setting('temp_buffers')
+    UNION ALL
+    SELECT 10, 'catalog cache of this backend', 'local', pg_catalog.sum(b.total_bytes)::bigint,
+           pg_catalog.sum(b.used_bytes)::bigint, NULL
+      FROM mine b WHERE b.name = 'CacheMemoryContext' OR b.parent = 'CacheMemoryContext'
+    UNION ALL
+    SELECT 11, 'all memory of this backend', 'local', pg_catalog.sum(b.total_bytes)::bigint,
+           pg_catalog.sum(b.used_bytes)::bigint, NULL FROM mine b
+  ) m
+ ORDER BY m.n;
+
+CREATE VIEW glassheap_stat_progress_vacuum AS
+SELECT p.pid, p.datid, p.datname, p.relid, p.phase, p.heap_blks_total, p.heap_blks_scanned,
+       p.heap_blks_vacuumed, p.index_vacuum_count, p.max_dead_tuples, p.num_dead_tuples,
+       CASE WHEN a.backend_type = 'autovacuum worker' THEN 'autovacuum'
+            WHEN a.backend_type LIKE 'glassheap%' THEN 'glassheap'
+            ELSE 'manual' END AS started_by,
+       a.xact_start AS started, pg_catalog.clock_timestamp() - a.xact_start AS elapsed, a.wait_event,
+       oldest.backend_xmin AS oldest_xmin, oldest.pid AS oldest_xmin_pid
+  FROM pg_catalog.pg_stat_progress_vacuum p
+  JOIN glassheap_tables t ON t.relid = p.relid
+  LEFT JOIN pg_catalog.pg_stat_activity a ON a.pid = p.pid
+  LEFT JOIN LATERAL (
+        SELECT o.pid, o.backend_xmin FROM pg_catalog.pg_stat_activity o
+         WHERE o.backend_xmin IS NOT NULL AND o.pid <> p.pid
+         ORDER BY pg_catalog.age(o.backend_xmin) DESC LIMIT 1) oldest ON true
+ WHERE p.datname = pg_catalog.current_database();
+
+REVOKE ALL ON FUNCTION glassheap_postmaster_pid() FROM PUBLIC;
+REVOKE ALL ON glassheap_processes, glassheap_memory FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION glassheap_postmaster_pid() TO pg_monitor;
+GRANT SELECT ON glassheap_processes, glassheap_memory TO pg_monitor;
+GRANT SELECT ON glassheap_stat_progress_vacuum TO PUBLIC;

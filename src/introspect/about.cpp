@@ -67,6 +67,13 @@ PGDLLEXPORT Datum glassheap_control(PG_FUNCTION_ARGS) {
                      "checkpoint guardians", "custom resource manager"})});
 }
 
+// The one server process that pg_stat_activity does not show.
+PG_FUNCTION_INFO_V1(glassheap_postmaster_pid);
+PGDLLEXPORT Datum glassheap_postmaster_pid(PG_FUNCTION_ARGS) {
+    (void)fcinfo;
+    PG_RETURN_INT32(::PostmasterPid);
+}
+
 // Run by the extension script: without the library preloaded nothing else would work.
 PG_FUNCTION_INFO_V1(glassheap_require_preload);
 PGDLLEXPORT Datum glassheap_require_preload(PG_FUNCTION_ARGS) {
