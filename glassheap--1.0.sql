@@ -664,3 +664,30 @@ REVOKE ALL ON glassheap_processes, glassheap_memory FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION glassheap_postmaster_pid() TO pg_monitor;
 GRANT SELECT ON glassheap_processes, glassheap_memory TO pg_monitor;
 GRANT SELECT ON glassheap_stat_progress_vacuum TO PUBLIC;
+
+--
+-- Stop points: where a test holds a process, makes it fail or kills it (builds with GH_CHECKS=1 only)
+--
+CREATE FUNCTION glassheap_stop_points_enabled()
+RETURNS bool
+AS 'MODULE_PATHNAME', 'glassheap_stop_points_enabled'
+LANGUAGE C STABLE STRICT PARALLEL SAFE;
+
+CREATE FUNCTION glassheap_stop_point_set(name text, action text, skip int4 DEFAULT 0)
+RETURNS void
+AS 'MODULE_PATHNAME', 'glassheap_stop_point_set'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION glassheap_stop_point_wait(name text)
+RETURNS void
+AS 'MODULE_PATHNAME', 'glassheap_stop_point_wait'
+LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+
+CREATE FUNCTION glassheap_stop_point_clear(name text DEFAULT NULL)
+RETURNS void
+AS 'MODULE_PATHNAME', 'glassheap_stop_point_clear'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+REVOKE ALL ON FUNCTION glassheap_stop_point_set(text, text, int4) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_stop_point_wait(text) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_stop_point_clear(text) FROM PUBLIC;

@@ -74,14 +74,6 @@ PGDLLEXPORT Datum glassheap_postmaster_pid(PG_FUNCTION_ARGS) {
     PG_RETURN_INT32(::PostmasterPid);
 }
 
-// Run by the extension script: without the library preloaded nothing else would work.
-PG_FUNCTION_INFO_V1(glassheap_require_preload);
-PGDLLEXPORT Datum glassheap_require_preload(PG_FUNCTION_ARGS) {
-    (void)fcinfo;
-    buffer::require_ready();
-    PG_RETURN_VOID();
-}
-
 }  // extern "C"
 
 }  // namespace glassheap::introspect
