@@ -84,7 +84,7 @@ bool describe_multi_insert(StringInfo buf, XLogReaderState *record, bool init) {
         {kSameHead, "SAME_HEAD"},        {kSameLength, "SAME_LENGTH"}};
     describe_flags(buf, r.flags, kNames);
     ::appendStringInfoString(buf, ", offsets: [");
-    if (r.slots == nullptr) {
+    if (r.slots_at == nullptr) {
         ::appendStringInfo(buf, "%u..%u", r.first, r.first + r.count - 1);
     } else {
         for (int i = 0; i < r.count; ++i) ::appendStringInfo(buf, "%s%u", i == 0 ? "" : ", ", r.slot(i));

@@ -55,7 +55,7 @@ std::size_t pack_rows(const MultiInsertLog &log, std::uint8_t *flags) noexcept {
 
 XLogRecPtr emit_multi_insert(const MultiInsertLog &log) {
     const bool logical = RelationIsLogicallyLogged(log.rel) && (log.options & HEAP_INSERT_NO_LOGICAL) == 0;
-    MultiInsertRecord record{0, static_cast<std::uint16_t>(log.count), log.slots[0], log.slots};
+    MultiInsertRecord record{0, static_cast<std::uint16_t>(log.count), log.slots[0], nullptr};
     const bool in_row = slots_in_row(log);
     GH_ASSERT(!log.init_page || (in_row && log.slots[0] == 1));
     if (in_row) record.flags |= kSlotsInRow;

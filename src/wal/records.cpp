@@ -115,12 +115,12 @@ bool parse(ByteReader &in, MultiInsertRecord *r, bool init) noexcept {
     r->flags = in.u8();
     r->count = in.u16();
     r->first = 1;
-    r->slots = nullptr;
+    r->slots_at = nullptr;
     if (init) return in.ok();
     if ((r->flags & kSlotsInRow) != 0)
         r->first = in.u16();
     else
-        r->slots = reinterpret_cast<const SlotNo *>(in.bytes(r->count * sizeof(SlotNo)));
+        r->slots_at = in.bytes(r->count * sizeof(SlotNo));
     return in.ok();
 }
 

@@ -127,13 +127,12 @@ struct InsertRecord {
 struct MultiInsertRecord {
     std::uint8_t flags;
     std::uint16_t count;
-    SlotNo first;         // with kSlotsInRow, or on an initialised page
-    const SlotNo *slots;  // else; unaligned bytes of the record
+    SlotNo first;          // with kSlotsInRow, or on an initialised page
+    const char *slots_at;  // else: their (unaligned) bytes in the record
     SlotNo slot(int i) const noexcept {
-        if (slots == nullptr) return static_cast<SlotNo>(first + i);
+        if (slots_at == nullptr) return static_cast<SlotNo>(first + i);
         SlotNo s;
-        std::memcpy(&s, reinterpret_cast<const char *>(slots) + static_cast<std::size_t>(i) * sizeof s,
-                    sizeof s);
+        std::memcpy(&s, slots_at + static_cast<std::size_t>(i) * sizeof s, sizeof s);
         return s;
     }
 };
