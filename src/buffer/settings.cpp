@@ -33,7 +33,7 @@ void define_worker_settings() {
         "glassheap.debug_guardian_flush", "Lets checkpoints write what is dirty in glassheap's pool.",
         "Turning this off loses data after a crash.  It exists so that crash tests can show that they would "
         "notice.",
-        &debug_guardian_flush, true, PGC_POSTMASTER, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
+        &debug_guardian_flush, true, PGC_SIGHUP, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
 }
 
 }  // namespace
