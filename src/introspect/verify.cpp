@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "introspect/page_facts.hpp"
 #include "introspect/verify.hpp"
 #include "vm/visibility_map.hpp"
 
@@ -59,25 +60,6 @@ BlockNo bound(int64 given, BlockNo blocks, const char *which) {
 
 // ---- one page
 
-// The page as memory has it, or as the disk has it when it is not in memory.
-// False: it was read from disk and its checksum or header is wrong.
-bool load_page(Relation rel, BlockNo block, char *copy) {
-    constexpr int kAttempts = 5;
-    for (int attempt = 0; attempt < kAttempts; ++attempt) {
-        if (buffer::PinnedPage page = buffer::read_if_cached(buffer::fork_of(rel), block)) {
-            const buffer::ShareLatch latch(page);
-            std::memcpy(copy, page.data(), BLCKSZ);
-            return true;
-        }
-        ::smgrread(::RelationGetSmgr(rel), MAIN_FORKNUM, block, copy);
-        if (PageIsVerifiedExtended(copy, block, 0)) return true;
-        // It may just be written by somebody: look again before accusing the disk.
-        ::pg_usleep(1000);
-        CHECK_FOR_INTERRUPTS();
-    }
-    return false;
-}
-
 void report_unverified(Verifier *v) {
     auto *header = reinterpret_cast<PageHeaderData *>(const_cast<char *>(v->page));
     if (::DataChecksumsEnabled() && !v->view().is_new()) {
@@ -99,7 +81,7 @@ void report_unverified(Verifier *v) {
 std::uint8_t load_page_and_bits(Verifier *v, char *copy, Buffer *vmbuf, bool *readable) {
     std::uint8_t before = vm::status(v->rel, v->block, vmbuf);
     for (;;) {
-        *readable = load_page(v->rel, v->block, copy);
+        *readable = look_at_page(v->rel, v->block, copy).readable;
         const std::uint8_t after = vm::status(v->rel, v->block, vmbuf);
         if (before == after) return after;
         before = after;
