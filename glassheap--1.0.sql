@@ -388,6 +388,34 @@ GRANT EXECUTE ON FUNCTION glassheap_stattuple_approx(regclass) TO pg_stat_scan_t
 GRANT EXECUTE ON FUNCTION glassheap_files(regclass) TO pg_stat_scan_tables;
 
 --
+-- Pages and pictures of one table
+--
+CREATE FUNCTION glassheap_pages(rel regclass, OUT blkno bigint, OUT free int4, OUT live int4, OUT dead int4,
+    OUT redirected int4, OUT unused int4, OUT heap_only int4, OUT all_visible bool, OUT all_frozen bool,
+    OUT pd_all_visible bool, OUT cached bool, OUT dirty bool, OUT usagecount int4, OUT pins int4,
+    OUT newest_xid xid, OUT prune_xid xid, OUT all_committed_upto xid, OUT lsn pg_lsn, OUT readable bool)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_pages'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 1000;
+
+CREATE FUNCTION glassheap_map(rel regclass, width int4 DEFAULT 64)
+RETURNS SETOF text
+AS 'MODULE_PATHNAME', 'glassheap_map'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 50;
+
+CREATE FUNCTION glassheap_report(rel regclass, blkno bigint DEFAULT NULL)
+RETURNS text
+AS 'MODULE_PATHNAME', 'glassheap_report'
+LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+
+REVOKE ALL ON FUNCTION glassheap_pages(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_map(regclass, int4) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_report(regclass, bigint) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION glassheap_pages(regclass) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_map(regclass, int4) TO pg_stat_scan_tables;
+GRANT EXECUTE ON FUNCTION glassheap_report(regclass, bigint) TO pg_stat_scan_tables;
+
+--
 -- Verification
 --
 CREATE FUNCTION glassheap_verify(relation regclass, on_error_stop bool DEFAULT false,

@@ -10,14 +10,13 @@
 
 #include "buffer/setup.hpp"
 #include "buffer/stats.hpp"
+#include "introspect/pool_sums.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
 
 namespace glassheap::introspect {
 
 namespace {
-
-constexpr int kUsageMax = 5;  // usage counts go from 0 to 5, as in PostgreSQL's pool
 
 Cell usage_histogram(const std::uint32_t *counts) {
     Datum values[kUsageMax + 1];
@@ -76,43 +75,6 @@ PoolSums sum_up() {
         }
     }
     return sums;
-}
-
-// ---- by relation
-
-struct ForkKey {
-    RelFileNode node;
-    ForkNumber fork;
-};
-struct ForkSums {
-    ForkKey key;
-    int frames;
-    int dirty;
-    int pinned;
-    std::uint32_t usage[kUsageMax + 1];
-};
-
-HTAB *sum_by_fork() {
-    HASHCTL settings = {};
-    settings.keysize = sizeof(ForkKey);
-    settings.entrysize = sizeof(ForkSums);
-    settings.hcxt = CurrentMemoryContext;
-    HTAB *table =
-        ::hash_create("glassheap pool by relation", 256, &settings, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-    const int frames = buffer::frame_count();
-    for (FrameNo frame = 0; frame < frames; ++frame) {
-        buffer::FrameInfo info;
-        if (!buffer::peek_frame(frame, &info)) continue;
-        ForkKey key = {info.node, info.fork};
-        bool found;
-        auto *sums = static_cast<ForkSums *>(::hash_search(table, &key, HASH_ENTER, &found));
-        if (!found) *sums = ForkSums{key, 0, 0, 0, {}};
-        sums->frames++;
-        sums->dirty += info.dirty ? 1 : 0;
-        sums->pinned += info.pins > 0 ? 1 : 0;
-        sums->usage[std::min<int>(info.usage, kUsageMax)]++;
-    }
-    return table;
 }
 
 // ---- pushing pages out, or making them dirty
@@ -185,6 +147,29 @@ Datum push_all(FunctionCallInfo fcinfo, const char *what, PushOne push) {
 }
 
 }  // namespace
+
+HTAB *sum_by_fork() {
+    HASHCTL settings = {};
+    settings.keysize = sizeof(ForkKey);
+    settings.entrysize = sizeof(ForkSums);
+    settings.hcxt = CurrentMemoryContext;
+    HTAB *table =
+        ::hash_create("glassheap pool by relation", 256, &settings, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+    const int frames = buffer::frame_count();
+    for (FrameNo frame = 0; frame < frames; ++frame) {
+        buffer::FrameInfo info;
+        if (!buffer::peek_frame(frame, &info)) continue;
+        ForkKey key = {info.node, info.fork};
+        bool found;
+        auto *sums = static_cast<ForkSums *>(::hash_search(table, &key, HASH_ENTER, &found));
+        if (!found) *sums = ForkSums{key, 0, 0, 0, {}};
+        sums->frames++;
+        sums->dirty += info.dirty ? 1 : 0;
+        sums->pinned += info.pins > 0 ? 1 : 0;
+        sums->usage[std::min<int>(info.usage, kUsageMax)]++;
+    }
+    return table;
+}
 
 extern "C" {
 

@@ -1,0 +1,23 @@
+// introspect/html.hpp — writing HTML and SVG into one string.
+// Errors: may longjmp (memory).
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+#include "pg/pg_introspect.hpp"
+
+namespace glassheap::introspect {
+
+class Html {
+public:
+    Html() { ::initStringInfo(&out_); }
+    void raw(const char *text) { ::appendStringInfoString(&out_, text); }
+    void format(const char *pattern, ...) pg_attribute_printf(2, 3);
+    void escaped(const char *text);  // text or attribute value from outside
+    text *result() const { return ::cstring_to_text_with_len(out_.data, out_.len); }
+
+private:
+    StringInfoData out_;
+};
+
+}  // namespace glassheap::introspect

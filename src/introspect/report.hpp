@@ -1,0 +1,34 @@
+// introspect/report.hpp — the sections of glassheap_report.
+//
+// Why:    people would rather look than read: one page of HTML with pictures, that needs nothing from
+// anywhere. Invariants: H1 no URL, no script or style from outside; H2 everything a mouse can find a keyboard
+// can too;
+//         H3 no row data: only headers, maps and counters.
+// Errors: may longjmp.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "introspect/html.hpp"
+#include "introspect/page_cells.hpp"
+#include "introspect/target.hpp"
+
+namespace glassheap::introspect {
+
+struct Report {
+    Html html;
+    Relation rel;
+    PageCells cells;
+    BlockNo drawn;  // the page drawn to scale; kInvalidBlock: the table is empty
+};
+
+void report_numbers(Report *report);
+void report_map(Report *report);
+void report_fsm(Report *report);
+void report_page(Report *report);
+void report_pool(Report *report);
+BlockNo choose_page_to_draw(const Report &report);
+
+extern const char *const kReportStyle;
+extern const char *const kReportScript;
+
+}  // namespace glassheap::introspect

@@ -1,0 +1,88 @@
+// introspect/report_pool.cpp — who occupies the pool.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/stats.hpp"
+#include "introspect/pool_sums.hpp"
+#include "introspect/report.hpp"
+
+namespace glassheap::introspect {
+
+namespace {
+
+constexpr int kMostBars = 12;
+
+struct Bars {
+    ForkSums *forks;
+    int count;
+};
+
+Bars forks_by_size() {
+    HTAB *table = sum_by_fork();
+    const long entries = ::hash_get_num_entries(table);
+    Bars bars = {
+        static_cast<ForkSums *>(::palloc(sizeof(ForkSums) * static_cast<Size>(std::max(entries, 1L)))), 0};
+    HASH_SEQ_STATUS walk;
+    ::hash_seq_init(&walk, table);
+    while (const auto *sums = static_cast<ForkSums *>(::hash_seq_search(&walk)))
+        bars.forks[bars.count++] = *sums;
+    ::hash_destroy(table);
+    std::sort(bars.forks, bars.forks + bars.count, [](const ForkSums &a, const ForkSums &b) {
+        if (a.frames != b.frames) return a.frames > b.frames;
+        return a.key.node.relNode < b.key.node.relNode;
+    });
+    return bars;
+}
+
+const char *name_of(const ForkSums &sums) {
+    if (sums.key.node.dbNode != MyDatabaseId) return "a table of another database";
+    const Oid relid = ::RelidByRelfilenode(sums.key.node.spcNode, sums.key.node.relNode);
+    const char *name = OidIsValid(relid) ? ::get_rel_name(relid) : nullptr;
+    return name != nullptr ? name : "a table that is gone or not committed";
+}
+
+void bar(Html *html, const char *name, const char *fork, int frames, int dirty, int of) {
+    html->raw("<tr><th scope=\"row\">");
+    html->escaped(name);
+    if (fork[0] != '\0') html->format(" <span class=\"s\">%s</span>", fork);
+    html->format(
+        "</th><td class=\"n\">%d</td><td class=\"n\">%d</td><td><svg class=\"bar\" viewBox=\"0 0 %d 10\" "
+        "preserveAspectRatio=\"none\" role=\"img\" aria-label=\"%.1f %% of the pool\"><rect class=\"p1\" "
+        "width=\"%d\" height=\"10\"/><rect class=\"p0\" width=\"%d\" height=\"10\"/></svg></td></tr>\n",
+        frames, dirty, of, 100.0 * frames / std::max(of, 1), frames, dirty);
+}
+
+}  // namespace
+
+void report_pool(Report *report) {
+    Html *html = &report->html;
+    const Bars bars = forks_by_size();
+    const int total = buffer::frame_count();
+    int used = 0;
+    int dirty = 0;
+    for (int i = 0; i < bars.count; ++i) {
+        used += bars.forks[i].frames;
+        dirty += bars.forks[i].dirty;
+    }
+    html->format(
+        "<section id=\"pool\"><h2>The pool</h2><p><span id=\"p-used\" data-value=\"%d\">%d</span> of "
+        "<span id=\"p-total\" data-value=\"%d\">%d</span> pages used, <span id=\"p-dirty\" "
+        "data-value=\"%d\">%d</span> dirty (red).</p>\n",
+        used, used, total, total, dirty, dirty);
+    html->raw(
+        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Pool by table\"><table><thead><tr>"
+        "<th scope=\"col\">Table</th><th scope=\"col\" class=\"n\">Pages</th><th scope=\"col\" class=\"n\">"
+        "Dirty</th><th scope=\"col\">Share</th></tr></thead><tbody>\n");
+    int shown = 0;
+    int shown_dirty = 0;
+    for (int i = 0; i < std::min(bars.count, kMostBars); ++i) {
+        const ForkSums &sums = bars.forks[i];
+        bar(html, name_of(sums), ::forkNames[sums.key.fork], sums.frames, sums.dirty, total);
+        shown += sums.frames;
+        shown_dirty += sums.dirty;
+    }
+    if (bars.count > kMostBars) bar(html, "all others", "", used - shown, dirty - shown_dirty, total);
+    html->raw("</tbody></table></div></section>\n");
+}
+
+}  // namespace glassheap::introspect
