@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "am/table_am.hpp"
 
+#include "am/ddl_hooks.hpp"
 #include "am/tuple_ops.hpp"
 #include "buffer/setup.hpp"
 #include "heap/rows.hpp"
@@ -101,6 +102,11 @@ static void gh_copy_for_cluster(Relation old_heap, Relation new_heap, Relation o
 static void gh_vacuum(Relation rel, VacuumParams *params, BufferAccessStrategy strategy) {
     buffer::require_ready();
     vacuum::vacuum_relation(rel, params, strategy);
+}
+
+static uint64 gh_relation_size(Relation rel, ForkNumber fork) {
+    refuse_stock_page_checkers(rel);
+    return ::table_block_relation_size(rel, fork);
 }
 
 // ---- TOAST
@@ -279,7 +285,7 @@ static constexpr TableAmRoutine kRoutine = {
     .index_build_range_scan = gh_index_build_range_scan,
     .index_validate_scan = gh_index_validate_scan,
 
-    .relation_size = table_block_relation_size,
+    .relation_size = gh_relation_size,
     .relation_needs_toast_table = gh_needs_toast_table,
     .relation_toast_am = gh_toast_am,
     .relation_fetch_toast_slice = heap_fetch_toast_slice,

@@ -18,6 +18,7 @@
 #include "heap/prune.hpp"
 
 #include "base/xid_order.hpp"
+#include "heap/handed_pages.hpp"
 #include "heap/prune_plan.hpp"
 #include "mvcc/freeze.hpp"
 #include "vm/visibility_map.hpp"
@@ -307,6 +308,7 @@ void prune_on_access(Relation rel, const buffer::PinnedPage &page) {
     const std::size_t target = RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
     const std::size_t min_free = std::max<std::size_t>(target, BLCKSZ / 10);
     if (!is_short_of_space(page.view(), min_free)) return;
+    if (is_handed_out(rel, page.block())) return;
     if (!page.try_latch_cleanup()) return;
     if (is_short_of_space(page.view(), min_free)) prune_in_passing(rel, page, vistest, limit);
     page.unlatch();

@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "buffer/setup.hpp"
 #include "heap/fetch.hpp"
+#include "heap/handed_pages.hpp"
 #include "mvcc/visibility.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
@@ -20,6 +21,7 @@ bool fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTa
     buffer::PinnedPage page;
     if (!heap::fetch(rel, snapshot, &tuple, &page, false)) return false;
     tuple.t_tableOid = RelationGetRelid(rel);
+    heap::note_handed_out(rel, page.block());
     store_copy(slot, &tuple);
     return true;
 }

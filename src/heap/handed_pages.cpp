@@ -1,0 +1,56 @@
+// heap/handed_pages.cpp — see handed_pages.hpp.
+//
+// Invariants: H1 per level of triggers the last two rows fetched (old and new version of an update) are
+//            remembered, for the running transaction.
+// Errors: never longjmps.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "heap/handed_pages.hpp"
+
+namespace glassheap::heap {
+
+namespace {
+
+struct HandedPage {
+    LocalTransactionId transaction;
+    RelFileNode node;
+    BlockNumber block;
+};
+
+constexpr int kLevels = 8;    // deeper triggers are not remembered
+constexpr int kPerLevel = 2;  // H1
+
+HandedPage handed[kLevels][kPerLevel];
+
+int trigger_level() noexcept {
+    return DatumGetInt32(::pg_trigger_depth(nullptr));
+}
+
+bool is_same(const HandedPage &entry, Relation rel, BlockNumber block) noexcept {
+    return entry.block == block && entry.transaction == MyProc->lxid &&
+           RelFileNodeEquals(entry.node, rel->rd_node);
+}
+
+}  // namespace
+
+void note_handed_out(Relation rel, BlockNumber block) noexcept {
+    const int level = trigger_level();
+    if (level >= kLevels) return;
+    HandedPage *entries = handed[level];
+    if (is_same(entries[0], rel, block)) return;
+    entries[1] = entries[0];
+    entries[0] = {MyProc->lxid, rel->rd_node, block};
+}
+
+bool is_handed_out(Relation rel, BlockNumber block) noexcept {
+    const int level = std::min(trigger_level(), kLevels);
+    for (int outer = 0; outer < level; ++outer) {
+        for (const HandedPage &entry : handed[outer]) {
+            if (is_same(entry, rel, block)) return true;
+        }
+    }
+    return false;
+}
+
+}  // namespace glassheap::heap
