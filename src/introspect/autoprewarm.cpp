@@ -158,7 +158,7 @@ void define_settings() {
 void register_workers() {
     if (!autoprewarm || !process_shared_preload_libraries_in_progress) return;
     BackgroundWorker worker = {};
-    worker.bgw_flags = BGWORKER_SHMEM_ACCESS;
+    worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
     worker.bgw_start_time = BgWorkerStart_ConsistentState;
     worker.bgw_restart_time = kRestartSeconds;
     ::strlcpy(worker.bgw_library_name, "glassheap", sizeof worker.bgw_library_name);
@@ -177,8 +177,9 @@ void glassheap_prewarm_main(Datum argument) {
     (void)argument;
     ::pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
     ::pqsignal(SIGHUP, SignalHandlerForConfigReload);
-    ::pqsignal(SIGUSR1, procsignal_sigusr1_handler);
     ::BackgroundWorkerUnblockSignals();
+    // To no database: only to be seen in pg_stat_activity.
+    ::BackgroundWorkerInitializeConnection(nullptr, nullptr, 0);
     load_saved_list();
     save_until_shutdown();
     save_list();

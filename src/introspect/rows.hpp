@@ -68,14 +68,7 @@ inline constexpr int kMaxColumns = 40;
 // The result of a set-returning function, materialized.  What a row's cells point to is freed with the row.
 class Rows {
 public:
-    explicit Rows(FunctionCallInfo fcinfo) {
-        ::InitMaterializedSRF(fcinfo, 0);
-        auto *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
-        store_ = info->setResult;
-        desc_ = info->setDesc;
-        row_memory_ =
-            ::AllocSetContextCreateInternal(CurrentMemoryContext, "glassheap row", ALLOCSET_DEFAULT_SIZES);
-    }
+    explicit Rows(FunctionCallInfo fcinfo);
     // Call before making cells that allocate; end_row (or add) goes back.
     void begin_row() { outer_ = ::MemoryContextSwitchTo(row_memory_); }
     void add(std::initializer_list<Cell> cells) {

@@ -114,6 +114,40 @@ char *copy_page(Relation rel, ForkNumber fork, BlockNo block) {
     return copy;
 }
 
+namespace {
+
+// InitMaterializedSRF wants a row type; SETOF text is one column without a name.
+void start_scalar_set(FunctionCallInfo fcinfo, Oid type) {
+    auto *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    if (info == nullptr || !IsA(info, ReturnSetInfo) || (info->allowedModes & SFRM_Materialize) == 0)
+        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                        errmsg("set-valued function called in context that cannot accept a set")));
+    MemoryContext outer = ::MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+    TupleDesc desc = CreateTemplateTupleDesc(1);
+    ::TupleDescInitEntry(desc, 1, "value", type, -1, 0);
+    const bool random_access = (info->allowedModes & SFRM_Materialize_Random) != 0;
+    info->setResult = ::tuplestore_begin_heap(random_access, false, work_mem);
+    info->setDesc = desc;
+    info->returnMode = SFRM_Materialize;
+    ::MemoryContextSwitchTo(outer);
+}
+
+}  // namespace
+
+Rows::Rows(FunctionCallInfo fcinfo) {
+    Oid type;
+    TupleDesc desc;
+    if (::get_call_result_type(fcinfo, &type, &desc) == TYPEFUNC_SCALAR)
+        start_scalar_set(fcinfo, type);
+    else
+        ::InitMaterializedSRF(fcinfo, 0);
+    auto *info = reinterpret_cast<ReturnSetInfo *>(fcinfo->resultinfo);
+    store_ = info->setResult;
+    desc_ = info->setDesc;
+    row_memory_ =
+        ::AllocSetContextCreateInternal(CurrentMemoryContext, "glassheap row", ALLOCSET_DEFAULT_SIZES);
+}
+
 Datum make_record(FunctionCallInfo fcinfo, std::initializer_list<Cell> cells) {
     TupleDesc desc;
     if (::get_call_result_type(fcinfo, nullptr, &desc) != TYPEFUNC_COMPOSITE)
