@@ -23,7 +23,10 @@ import tempfile
 
 AM = "glassheap"
 SETUP = {"run": "CREATE EXTENSION glassheap;\n",
-         "control": "CREATE ACCESS METHOD glassheap TYPE TABLE HANDLER heap_tableam_handler;\n"}
+         "control": "CREATE FUNCTION glassheap_tableam_handler(internal) RETURNS table_am_handler"
+                    " AS 'heap_tableam_handler' LANGUAGE internal STRICT;"
+                    " CREATE ACCESS METHOD glassheap TYPE TABLE HANDLER glassheap_tableam_handler;"
+                    " COMMENT ON ACCESS METHOD glassheap IS 'heap rebuilt on its own buffer pool';\n"}
 CACHE = pathlib.Path(os.environ.get("GH_UPSTREAM_CACHE", "/var/tmp/glassheap-upstream"))
 # contrib directories whose tests need packages or settings that a plain server does not have, or that test
 # heap's name only (they refuse every other access method): see README.md.
