@@ -12,39 +12,39 @@ CREATE FUNCTION same_rows() RETURNS text LANGUAGE sql AS $$
     SELECT format('%s rows, %s elsewhere', count(*), count(*) FILTER (WHERE g.ctid IS DISTINCT FROM h.ctid
                   OR g.v IS DISTINCT FROM h.v))
     FROM map_g g FULL JOIN map_h h ON g.id = h.id $$;
-CREATE PROCEDURE both(statement text) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE on_both(statement text) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format(statement, 'map_g');
     EXECUTE format(statement, 'map_h');
 END $$;
 
-CALL both('INSERT INTO %s SELECT i, repeat(''x'', 20 + i %% 700) FROM generate_series(1, 5000) i');
+CALL on_both('INSERT INTO %s SELECT i, repeat(''x'', 20 + i %% 700) FROM generate_series(1, 5000) i');
 SELECT same_rows();
-CALL both('DELETE FROM %s WHERE id %% 7 < 3');
+CALL on_both('DELETE FROM %s WHERE id %% 7 < 3');
 VACUUM map_g;
 VACUUM map_h;
 SELECT same_rows(), same_map();
 -- Space that vacuum found is used, in the same order.
-CALL both('INSERT INTO %s SELECT i, repeat(''y'', 50 + i %% 500) FROM generate_series(5001, 6500) i');
+CALL on_both('INSERT INTO %s SELECT i, repeat(''y'', 50 + i %% 500) FROM generate_series(5001, 6500) i');
 SELECT same_rows(), same_map();
-CALL both('UPDATE %s SET v = v || repeat(''z'', id %% 300) WHERE id %% 3 = 0');
+CALL on_both('UPDATE %s SET v = v || repeat(''z'', id %% 300) WHERE id %% 3 = 0');
 SELECT same_rows(), same_map();
 VACUUM map_g;
 VACUUM map_h;
 SELECT same_rows(), same_map();
-CALL both('INSERT INTO %s SELECT i, repeat(''w'', 1900) FROM generate_series(6501, 6600) i');
+CALL on_both('INSERT INTO %s SELECT i, repeat(''w'', 1900) FROM generate_series(6501, 6600) i');
 SELECT same_rows(), same_map();
 -- An empty tail goes, and its part of the map with it.
-CALL both('DELETE FROM %s WHERE (ctid::text::point)[0] > 50');
+CALL on_both('DELETE FROM %s WHERE (ctid::text::point)[0] > 50');
 VACUUM map_g;
 VACUUM map_h;
 SELECT pg_relation_size('map_g') = pg_relation_size('map_h') AS same_size;
 SELECT same_rows(), same_map();
-CALL both('INSERT INTO %s SELECT i, repeat(''v'', i %% 900) FROM generate_series(7001, 8000) i');
+CALL on_both('INSERT INTO %s SELECT i, repeat(''v'', i %% 900) FROM generate_series(7001, 8000) i');
 SELECT same_rows(), same_map();
 -- fillfactor
-CALL both('ALTER TABLE %s SET (fillfactor = 40)');
-CALL both('INSERT INTO %s SELECT i, repeat(''u'', i %% 900) FROM generate_series(8001, 8500) i');
+CALL on_both('ALTER TABLE %s SET (fillfactor = 40)');
+CALL on_both('INSERT INTO %s SELECT i, repeat(''u'', i %% 900) FROM generate_series(8001, 8500) i');
 SELECT same_rows(), same_map();
 
 -- More than one leaf page of the map, handed out and handed back.
@@ -70,5 +70,5 @@ SELECT pg_relation_size('map_temp') = :before AS reused;
 
 DROP TABLE map_g, map_h, map_large, map_temp;
 DROP FUNCTION same_map(), same_rows();
-DROP PROCEDURE both(text);
+DROP PROCEDURE on_both(text);
 DROP EXTENSION pg_freespacemap;

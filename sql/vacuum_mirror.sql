@@ -3,7 +3,7 @@ CREATE EXTENSION IF NOT EXISTS pageinspect;
 CREATE EXTENSION IF NOT EXISTS pg_visibility;
 CREATE TABLE mir_g (id int PRIMARY KEY, grp int, v text) USING glassheap WITH (fillfactor = 70, autovacuum_enabled = off);
 CREATE TABLE mir_h (id int PRIMARY KEY, grp int, v text) USING heap WITH (fillfactor = 70, autovacuum_enabled = off);
-CREATE PROCEDURE both(statement text) LANGUAGE plpgsql AS $$
+CREATE PROCEDURE on_both(statement text) LANGUAGE plpgsql AS $$
 BEGIN
     EXECUTE format(statement, 'mir_g');
     EXECUTE format(statement, 'mir_h');
@@ -29,24 +29,24 @@ CREATE VIEW compared AS
     SELECT pg_relation_size('mir_g') = pg_relation_size('mir_h') AS same_size,
            (SELECT count(*) FROM page_differences()) AS items, header_differences() AS headers, map_differences() AS bits;
 
-CALL both('INSERT INTO %s SELECT i, i %% 13, repeat(chr(97 + i %% 26), i %% 300) FROM generate_series(1, 3000) i');
+CALL on_both('INSERT INTO %s SELECT i, i %% 13, repeat(chr(97 + i %% 26), i %% 300) FROM generate_series(1, 3000) i');
 VACUUM mir_g;
 VACUUM mir_h;
 SELECT * FROM compared;
-CALL both('UPDATE %s SET grp = grp + 1 WHERE id %% 3 = 0');
-CALL both('DELETE FROM %s WHERE id %% 11 = 0');
+CALL on_both('UPDATE %s SET grp = grp + 1 WHERE id %% 3 = 0');
+CALL on_both('DELETE FROM %s WHERE id %% 11 = 0');
 VACUUM mir_g;
 VACUUM mir_h;
 SELECT * FROM compared;
 -- longer versions move to other pages
-CALL both('UPDATE %s SET v = v || v WHERE id %% 5 = 0');
+CALL on_both('UPDATE %s SET v = v || v WHERE id %% 5 = 0');
 VACUUM mir_g;
 VACUUM mir_h;
 SELECT * FROM compared;
 -- an aborted transaction's rows
 BEGIN;
-CALL both('INSERT INTO %s SELECT i, 0, ''aborted'' FROM generate_series(5001, 5500) i');
-CALL both('UPDATE %s SET grp = -1 WHERE id %% 7 = 0');
+CALL on_both('INSERT INTO %s SELECT i, 0, ''aborted'' FROM generate_series(5001, 5500) i');
+CALL on_both('UPDATE %s SET grp = -1 WHERE id %% 7 = 0');
 ROLLBACK;
 VACUUM mir_g;
 VACUUM mir_h;
@@ -65,13 +65,13 @@ COMMIT;
 VACUUM (FREEZE) mir_g;
 VACUUM (FREEZE) mir_h;
 SELECT * FROM compared;
-CALL both('DELETE FROM %s WHERE id > 200');
+CALL on_both('DELETE FROM %s WHERE id > 200');
 VACUUM mir_g;
 VACUUM mir_h;
 SELECT * FROM compared;
 SELECT * FROM page_differences() LIMIT 5;
 -- INDEX_CLEANUP off: the same dead line pointers stay
-CALL both('DELETE FROM %s WHERE id %% 2 = 0');
+CALL on_both('DELETE FROM %s WHERE id %% 2 = 0');
 VACUUM (INDEX_CLEANUP off) mir_g;
 VACUUM (INDEX_CLEANUP off) mir_h;
 SELECT * FROM compared;
@@ -79,14 +79,14 @@ VACUUM mir_g;
 VACUUM mir_h;
 SELECT * FROM compared;
 -- and without an index
-CALL both('ALTER TABLE %1$s DROP CONSTRAINT %1$s_pkey');
-CALL both('DELETE FROM %s WHERE id %% 4 = 1');
+CALL on_both('ALTER TABLE %1$s DROP CONSTRAINT %1$s_pkey');
+CALL on_both('DELETE FROM %s WHERE id %% 4 = 1');
 VACUUM mir_g;
 VACUUM mir_h;
 SELECT * FROM compared;
 
 DROP VIEW compared;
 DROP FUNCTION page_differences(), header_differences(), map_differences();
-DROP PROCEDURE both(text);
+DROP PROCEDURE on_both(text);
 DROP TABLE mir_g, mir_h;
 DROP EXTENSION pageinspect, pg_visibility;

@@ -136,6 +136,10 @@ bool PinnedPage::is_cleanup_ok() const noexcept {
     return pins_are_mine_alone(frame_);
 }
 
+bool PinnedPage::survives_crash() const noexcept {
+    return !is_local() && frame_at(frame_).state.load().permanent();
+}
+
 Xid PinnedPage::known_all_committed_upto() const noexcept {
     const std::uint64_t known =
         is_local() ? local_known(frame_) : frame_at(frame_).known.load(std::memory_order_acquire);

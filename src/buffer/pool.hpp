@@ -76,6 +76,7 @@ public:
     FrameNo frame() const noexcept { return frame_; }
     BlockNo block() const noexcept { return block_; }
     bool is_local() const noexcept { return frame_ < kNoFrame; }
+    bool survives_crash() const noexcept;  // page of a logged relation: not temporary, not unlogged
     char *data() const noexcept { return data_; }
     page::PageView view() const noexcept { return page::PageView(data_); }
     page::PageEdit edit() const noexcept { return page::PageEdit(data_); }

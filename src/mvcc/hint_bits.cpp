@@ -22,9 +22,10 @@ bool covered_by_page_lsn(const buffer::PinnedPage &page, XLogRecPtr commit_lsn) 
     return !XLogHintBitIsNeeded() && page.view().lsn() >= commit_lsn;
 }
 
-// Would the commit survive a crash at least as long as this page?  Temporary pages do not survive at all.
+// Would the commit survive a crash at least as long as this page?  Temporary and unlogged pages do not
+// survive at all.
 bool commit_is_safe(const buffer::PinnedPage &page, TransactionId xid) {
-    if (page.is_local()) return true;
+    if (!page.survives_crash()) return true;
     const XLogRecPtr commit_lsn = ::TransactionIdGetCommitLSN(xid);
     return !::XLogNeedsFlush(commit_lsn) || covered_by_page_lsn(page, commit_lsn);
 }
