@@ -36,13 +36,34 @@ void define_worker_settings() {
         &debug_guardian_flush, true, PGC_SIGHUP, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
 }
 
+constexpr int kLeastBuffers = 128;
+constexpr int kMostBuffers = INT_MAX / 2;
+
+// What postgresql.conf says is a mere text until the setting is defined; PostgreSQL would answer a value out
+// of range with a warning and start with the default.  A pool of another size than asked for is not started.
+void require_valid_pool_size() {
+    const char *text = ::GetConfigOption("glassheap.buffers", true, false);
+    if (text == nullptr) return;
+    int buffers = 0;
+    const char *hint = nullptr;
+    if (!::parse_int(text, &buffers, GUC_UNIT_BLOCKS, &hint))
+        ereport(FATAL, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("invalid value for parameter \"glassheap.buffers\": \"%s\"", text),
+                        hint != nullptr ? errhint("%s", hint) : 0));
+    if (buffers < kLeastBuffers || buffers > kMostBuffers)
+        ereport(FATAL, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+                        errmsg("\"glassheap.buffers\" = %s is outside its range", text),
+                        errhint("It must be at least 1MB (%d pages of 8kB).", kLeastBuffers)));
+}
+
 }  // namespace
 
 void define_settings() {
+    require_valid_pool_size();
     ::DefineCustomIntVariable("glassheap.buffers", "Size of glassheap's pool of pages in shared memory.",
                               "Pages of glassheap tables are cached here and not in shared_buffers.",
-                              &buffers_setting, 16384, 128, INT_MAX / 2, PGC_POSTMASTER, GUC_UNIT_BLOCKS,
-                              nullptr, nullptr, nullptr);
+                              &buffers_setting, 16384, kLeastBuffers, kMostBuffers, PGC_POSTMASTER,
+                              GUC_UNIT_BLOCKS, nullptr, nullptr, nullptr);
     define_worker_settings();
 }
 
