@@ -56,6 +56,7 @@ private:
     };
 
     HTSV_Result judge_tuple(SlotNo slot);
+    bool is_plainly_live(HeapTupleHeader tuple) const noexcept;
     bool is_removable(TransactionId dead_after);
     bool is_removable_by_old_snapshot(TransactionId dead_after);
     void walk_from(SlotNo root);
@@ -79,6 +80,7 @@ private:
     TransactionId old_snap_xmin_;
     TimestampTz old_snap_ts_;
     bool old_snap_used_ = false;
+    TransactionId hinted_xmin_ = InvalidTransactionId;  // the last inserter that was hinted as committed here
 
     TransactionId next_prune_xid_ = InvalidTransactionId;
     TransactionId latest_removed_xid_ = InvalidTransactionId;
