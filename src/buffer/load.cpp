@@ -10,6 +10,7 @@
 #include "buffer/access_ring.hpp"
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
+#include "buffer/peek.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/verify.hpp"
@@ -200,6 +201,13 @@ PinnedPage read_if_cached(const ForkRef &fork, BlockNo block) {
     }
     count_hit(request);
     return PoolAccess::adopt_shared(frame, block);
+}
+
+const char *peek_page(Relation rel, ForkNumber fork, BlockNo block) noexcept {
+    if (rel->rd_backend != InvalidBackendId || !is_ready()) return nullptr;
+    const PageTag tag = make_tag(rel->rd_node, fork, block);
+    const FrameNo frame = peek_tag(tag, hash_tag(tag));
+    return frame == kNoFrame ? nullptr : page_at(frame);
 }
 
 void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count) {

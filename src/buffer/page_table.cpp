@@ -78,14 +78,14 @@ FrameNo find_and_pin_locked(const PageTag &tag, std::uint32_t hash, Warmth warmt
     return kNoFrame;
 }
 
-bool is_cached(const PageTag &tag, std::uint32_t hash) noexcept {
+FrameNo peek_tag(const PageTag &tag, std::uint32_t hash) noexcept {
     FrameNo frame = bucket_of(hash).load(std::memory_order_acquire);
     for (int step = 0; frame != kNoFrame && step < kOptimisticSteps; ++step) {
         const Frame &f = frame_at(frame);
-        if (tag_seems(f, tag)) return f.state.load().tagged();
+        if (tag_seems(f, tag)) return f.state.load().tagged() ? frame : kNoFrame;
         frame = f.chain_next.load(std::memory_order_acquire);
     }
-    return false;
+    return kNoFrame;
 }
 
 void insert_frame(FrameNo frame, const PageTag &tag, std::uint32_t hash, bool permanent) noexcept {

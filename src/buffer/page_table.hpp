@@ -23,7 +23,11 @@ inline LWLock *partition_of(std::uint32_t hash) noexcept {
 FrameNo find_and_pin(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept;
 // The same with the partition held (share is enough): never misses.
 FrameNo find_and_pin_locked(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept;
-bool is_cached(const PageTag &tag, std::uint32_t hash) noexcept;
+// Without a pin: the answer may be out of date at once.
+FrameNo peek_tag(const PageTag &tag, std::uint32_t hash) noexcept;
+inline bool is_cached(const PageTag &tag, std::uint32_t hash) noexcept {
+    return peek_tag(tag, hash) != kNoFrame;
+}
 
 // A held frame takes `tag` and enters both chains; its I/O is the caller's.
 void insert_frame(FrameNo frame, const PageTag &tag, std::uint32_t hash, bool permanent) noexcept;
