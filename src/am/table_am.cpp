@@ -167,9 +167,6 @@ static void gh_scan_rescan(TableScanDesc desc, ScanKeyData *key, bool set_params
                            bool allow_sync, bool allow_pagemode) {
     scan::rescan(desc, key, set_params, allow_strat, allow_sync, allow_pagemode);
 }
-static bool gh_scan_getnextslot(TableScanDesc desc, ScanDirection direction, TupleTableSlot *slot) {
-    return scan::next(desc, direction, slot);
-}
 static void gh_scan_set_tidrange(TableScanDesc desc, ItemPointer mintid, ItemPointer maxtid) {
     scan::set_tid_range(desc, mintid, maxtid);
 }
@@ -178,9 +175,6 @@ static bool gh_scan_getnextslot_tidrange(TableScanDesc desc, ScanDirection direc
 }
 static bool gh_scan_bitmap_next_block(TableScanDesc desc, TBMIterateResult *result) {
     return scan::bitmap_next_block(desc, result);
-}
-static bool gh_scan_bitmap_next_tuple(TableScanDesc desc, TBMIterateResult *result, TupleTableSlot *slot) {
-    return scan::bitmap_next_tuple(desc, result, slot);
 }
 static bool gh_scan_sample_next_block(TableScanDesc desc, SampleScanState *state) {
     return scan::sample_next_block(desc, state);
@@ -247,7 +241,7 @@ static constexpr TableAmRoutine kRoutine = {
     .scan_begin = gh_scan_begin,
     .scan_end = gh_scan_end,
     .scan_rescan = gh_scan_rescan,
-    .scan_getnextslot = gh_scan_getnextslot,
+    .scan_getnextslot = gh_scan_next_row,
     .scan_set_tidrange = gh_scan_set_tidrange,
     .scan_getnextslot_tidrange = gh_scan_getnextslot_tidrange,
 
@@ -293,7 +287,7 @@ static constexpr TableAmRoutine kRoutine = {
     .relation_estimate_size = gh_estimate_size,
 
     .scan_bitmap_next_block = gh_scan_bitmap_next_block,
-    .scan_bitmap_next_tuple = gh_scan_bitmap_next_tuple,
+    .scan_bitmap_next_tuple = gh_bitmap_next_row,
     .scan_sample_next_block = gh_scan_sample_next_block,
     .scan_sample_next_tuple = gh_scan_sample_next_tuple,
 };

@@ -47,7 +47,7 @@ bool analyze_next_block(TableScanDesc sscan, BlockNo block, BufferAccessStrategy
     if (strategy != nullptr && scan.ring == nullptr) scan.ring = buffer::make_ring(buffer::RingKind::vacuum);
     scan.page.release();
     scan.page = buffer::read_page(scan.rel(), MAIN_FORKNUM, block, scan.ring);
-    scan.block = block;
+    set_block(scan, block);
     scan.row = kInvalidSlot;
     scan.page.latch_share();
     return true;  // every block may hold rows

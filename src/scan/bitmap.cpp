@@ -86,7 +86,7 @@ bool bitmap_next_block(TableScanDesc sscan, TBMIterateResult *result) {
 
     if (!scan.page.valid() || scan.block != result->blockno) {
         scan.page.release();
-        scan.block = result->blockno;
+        set_block(scan, result->blockno);
         scan.page = buffer::read_page(scan.rel(), MAIN_FORKNUM, result->blockno);
     }
     heap::prune_on_access(scan.rel(), scan.page);
@@ -98,7 +98,11 @@ bool bitmap_next_block(TableScanDesc sscan, TBMIterateResult *result) {
     return scan.row_count > 0;
 }
 
-bool bitmap_next_tuple(TableScanDesc sscan, TBMIterateResult *, TupleTableSlot *slot) {
+}  // namespace glassheap::scan
+
+extern "C" bool gh_bitmap_next_row(TableScanDesc sscan, TBMIterateResult *, TupleTableSlot *slot) {
+    using namespace glassheap;
+    using namespace glassheap::scan;
     RowScan &scan = row_scan(sscan);
     if (scan.cursor >= scan.row_count) return false;
     const SlotNo row = scan.rows[scan.cursor];
@@ -111,5 +115,3 @@ bool bitmap_next_tuple(TableScanDesc sscan, TBMIterateResult *, TupleTableSlot *
     store_in_place(slot, tuple);
     return true;
 }
-
-}  // namespace glassheap::scan

@@ -83,7 +83,7 @@ bool Source::next() {
         if (index_scan->xs_recheck) elog(ERROR, "CLUSTER does not support lossy index conditions");
         return true;
     }
-    if (scan::next(table_scan, ForwardScanDirection, slot)) {
+    if (gh_scan_next_row(table_scan, ForwardScanDirection, slot)) {
         report_block();
         return true;
     }

@@ -167,7 +167,7 @@ void enter_rows(Build *build, IndexEvaluation *evaluation, const Sink &sink, boo
     Progress progress(*build->scan, progress_wanted);
     RootMap roots;
     const bool judge_rows = build->scan->base.rs_snapshot == SnapshotAny;
-    while (next(&build->scan->base, ForwardScanDirection, evaluation->slot)) {
+    while (gh_scan_next_row(&build->scan->base, ForwardScanDirection, evaluation->slot)) {
         CHECK_FOR_INTERRUPTS();
         progress.report();
         roots.follow(*build->scan);

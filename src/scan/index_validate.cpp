@@ -76,7 +76,7 @@ void index_validate(Relation table, Relation index, IndexInfo *info, Snapshot sn
 
     IndexTids in_index(state->tuplesort);
     RootMap roots;
-    while (next(sscan, ForwardScanDirection, evaluation.slot)) {
+    while (gh_scan_next_row(sscan, ForwardScanDirection, evaluation.slot)) {
         CHECK_FOR_INTERRUPTS();
         state->htups += 1;
         if (roots.follow(scan)) {

@@ -71,19 +71,30 @@ Inserter judge_unlocked(const page::TupleHead &head, Snapshot snapshot, Inserter
     return cache->verdict;
 }
 
+// Has the page no gaps: is every line pointer normal?  Looked at four at a time, as this is asked of every
+// page of a scan and little else is done per page.
+bool is_without_gaps(page::PageView view) noexcept {
+    using FourLines = std::uint32_t __attribute__((vector_size(16)));
+    constexpr int kStep = sizeof(FourLines) / page::kLinePointerSize;
+    constexpr std::uint32_t kState = 3U << 15;
+    constexpr std::uint32_t kNormal = static_cast<std::uint32_t>(page::LineState::normal) << 15;
+    const int last = view.max_slot();
+    const char *lines = view.bytes() + page::kHeaderSize;
+    FourLines differing = {};
+    int i = 0;
+    for (; i + kStep <= last; i += kStep) {
+        FourLines four;
+        std::memcpy(&four, lines + static_cast<std::size_t>(i) * page::kLinePointerSize, sizeof four);
+        differing |= (four & kState) ^ kNormal;
+    }
+    for (; i < last; ++i) differing[0] |= (view.line(static_cast<SlotNo>(i + 1)).bits & kState) ^ kNormal;
+    return (differing[0] | differing[1] | differing[2] | differing[3]) == 0;
+}
+
 // Line pointers of a page that is visible as a whole.
 PageRows every_normal_row(page::PageView view, SlotNo *buffer) {
     const int last = view.max_slot();
-    const char *lines = view.bytes() + page::kHeaderSize;
-    constexpr std::uint32_t kStateMask = 3U << 15;
-    constexpr std::uint32_t kNormal = static_cast<std::uint32_t>(page::LineState::normal) << 15;
-    std::uint32_t differing = 0;
-    for (int i = 0; i < last; ++i) {
-        std::uint32_t bits;
-        std::memcpy(&bits, lines + static_cast<std::size_t>(i) * page::kLinePointerSize, sizeof bits);
-        differing |= (bits & kStateMask) ^ kNormal;
-    }
-    if (differing == 0 && last <= page::kMaxTuplesPerPage) return {kRowNumbers.numbers, last};
+    if (last <= page::kMaxTuplesPerPage && is_without_gaps(view)) return {kRowNumbers.numbers, last};
 
     int count = 0;
     for (int i = 1; i <= last; ++i) {
@@ -202,9 +213,15 @@ PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot sna
     return {buffer, count};
 }
 
+void set_block(RowScan &scan, BlockNo block) noexcept {
+    scan.block = block;
+    const auto address = page::RowAddress::make(block, kInvalidSlot);
+    std::memcpy(&scan.tid_block, &address, sizeof scan.tid_block);
+}
+
 void leave_block(RowScan &scan) noexcept {
     scan.page.release();
-    scan.block = kInvalidBlock;
+    set_block(scan, kInvalidBlock);
     scan.row_count = 0;
     scan.lean_count = 0;
 }
@@ -218,7 +235,7 @@ void load_block(RowScan &scan, BlockNo block) {
     Relation rel = scan.rel();
     const int64 reads_before = pgBufferUsage.shared_blks_read;
     scan.page = buffer::read_page(rel, MAIN_FORKNUM, block, scan.ring);
-    scan.block = block;
+    set_block(scan, block);
     if (pgBufferUsage.shared_blks_read != reads_before) read_ahead(scan, block);
     if (!scan.in_page_mode()) return;
 

@@ -8,6 +8,7 @@
 //            is either row_buffer or the shared list 1, 2, 3 ... of a page without gaps.
 //         S3 lean_count is row_count while next() may serve rows without further checks (page mode, no scan
 //            keys, no old-snapshot check), else 0.
+//            Its fields are next to each other, as next() touches nothing else of the scan per row.
 //         S4 `cursor` indexes rows in page mode; `row` is the line pointer last handed out in row mode.
 // Locking: none held on return.
 // Errors: the scan descriptor is abandonable: scan_end is not called after an error; the pin belongs to the
@@ -22,6 +23,18 @@ namespace glassheap::scan {
 struct RowScan {
     TableScanDescData base;  // must be first: core knows nothing else
 
+    // ---- position
+    int cursor;
+    int lean_count;
+    const SlotNo *rows;
+    std::uint32_t tid_block;  // the block as the first four bytes of an ItemPointerData
+    BlockNo block;            // the one `page` holds; kInvalidBlock before the first and after the last
+    buffer::PinnedPage page;
+    SlotNo row;
+    bool started;
+    int row_count;
+    BlockNo read_ahead_until;  // blocks before this one were announced to the operating system
+
     // ---- set at begin and rescan
     BlockNo block_count;  // of the table when the scan began
     BlockNo start_block;  // where a forward scan starts (synchronized scans: somewhere)
@@ -29,16 +42,6 @@ struct RowScan {
     buffer::AccessRing *ring;
     ParallelBlockTableScanWorkerData *worker;  // parallel scans: this process's share
 
-    // ---- position
-    bool started;
-    BlockNo block;             // the one `page` holds; kInvalidBlock before the first and after the last
-    BlockNo read_ahead_until;  // blocks before this one were announced to the operating system
-    buffer::PinnedPage page;
-    int cursor;
-    int row_count;
-    int lean_count;
-    SlotNo row;
-    const SlotNo *rows;
     SlotNo row_buffer[page::kMaxTuplesPerPage];
 
     bool in_page_mode() const noexcept { return (base.rs_flags & SO_ALLOW_PAGEMODE) != 0; }
@@ -52,6 +55,8 @@ inline RowScan &row_scan(TableScanDesc scan) noexcept {
 
 // Pins `block` instead of the page held now; in page mode prunes and lists the visible rows (page_rows.cpp).
 void load_block(RowScan &scan, BlockNo block);
+// The block of a scan changes here only.
+void set_block(RowScan &scan, BlockNo block) noexcept;
 // Drops the page: nothing is current any more.
 void leave_block(RowScan &scan) noexcept;
 // Restricts a scan that has not started to `count` blocks from `first` (kInvalidBlock: all).

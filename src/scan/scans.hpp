@@ -5,6 +5,10 @@
 
 #include "buffer/pool.hpp"
 
+// Called once per row, so they are the table AM's callbacks themselves: a jump less.
+extern "C" bool gh_scan_next_row(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot);
+extern "C" bool gh_bitmap_next_row(TableScanDesc scan, TBMIterateResult *result, TupleTableSlot *slot);
+
 namespace glassheap::scan {
 
 // sequential (scan/seq.cpp); flags as in tableam.h (ScanOptions)
@@ -13,12 +17,10 @@ TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key
 void end(TableScanDesc scan);
 void rescan(TableScanDesc scan, ScanKeyData *key, bool set_params, bool allow_strat, bool allow_sync,
             bool allow_pagemode);
-bool next(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot);
 void set_tid_range(TableScanDesc scan, ItemPointer mintid, ItemPointer maxtid);
 bool next_tid_range(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot);
 // bitmap (scan/bitmap.cpp)
 bool bitmap_next_block(TableScanDesc scan, TBMIterateResult *result);
-bool bitmap_next_tuple(TableScanDesc scan, TBMIterateResult *result, TupleTableSlot *slot);
 // sample (scan/sample.cpp)
 bool sample_next_block(TableScanDesc scan, SampleScanState *state);
 bool sample_next_tuple(TableScanDesc scan, SampleScanState *state, TupleTableSlot *slot);

@@ -212,8 +212,10 @@ bool step_by_row(RowScan &scan, int step) {
 // Moves the scan; false at its end.  No movement: the row handed out last, again.
 bool step(RowScan &scan, ScanDirection direction) {
     if (ScanDirectionIsNoMovement(direction)) {
-        if (scan.started) test_for_old_snapshot(scan);
-        return scan.started;
+        if (!scan.started) return false;
+        test_for_old_snapshot(scan);
+        if (scan.in_page_mode()) scan.row = scan.rows[scan.cursor];
+        return true;
     }
     const int by = ScanDirectionIsForward(direction) ? 1 : -1;
     return scan.in_page_mode() ? step_by_page(scan, by) : step_by_row(scan, by);
@@ -289,18 +291,6 @@ void end(TableScanDesc sscan) {
     ::pfree(&scan);
 }
 
-bool next(TableScanDesc sscan, ScanDirection direction, TupleTableSlot *slot) {
-    RowScan &scan = row_scan(sscan);
-    const int at = scan.cursor + 1;
-    if (ScanDirectionIsForward(direction) && at < scan.lean_count) [[likely]] {
-        scan.cursor = at;
-        scan.row = scan.rows[at];
-        hand_out(scan, scan.row, slot);
-        return true;
-    }
-    return next_with_checks(scan, direction, slot);
-}
-
 void set_limits(RowScan &scan, BlockNo first, BlockNo count) noexcept {
     GH_ASSERT(!scan.started);
     GH_ASSERT((scan.base.rs_flags & SO_ALLOW_SYNC) == 0);
@@ -360,3 +350,26 @@ BlockNo blocks_done(const RowScan &scan) noexcept {
 }
 
 }  // namespace glassheap::scan
+
+// Anything unusual leaves by a tail call, so that the usual row needs no stack frame.
+extern "C" bool gh_scan_next_row(TableScanDesc sscan, ScanDirection direction, TupleTableSlot *slot) {
+    using namespace glassheap;
+    using namespace glassheap::scan;
+    RowScan &scan = row_scan(sscan);
+    const int at = scan.cursor + 1;
+    PgStat_TableStatus *counts = sscan->rs_rd->pgstat_info;
+    if (!ScanDirectionIsForward(direction) || at >= scan.lean_count || counts == nullptr ||
+        TTS_SHOULDFREE(slot)) [[unlikely]]
+        return next_with_checks(scan, direction, slot);
+
+    const SlotNo row = scan.rows[at];
+    const page::LinePointer line = scan.page.view().line(row);
+    scan.cursor = at;
+    ++counts->t_counts.t_tuples_returned;
+    store_lean(slot, {.tid_block = scan.tid_block,
+                      .row = row,
+                      .table = RelationGetRelid(sscan->rs_rd),
+                      .length = line.length(),
+                      .bytes = scan.page.data() + line.offset()});
+    return true;
+}

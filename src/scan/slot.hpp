@@ -22,6 +22,31 @@ inline void store_in_place(TupleTableSlot *slot, const HeapTupleData &tuple) {
     slot->tts_tid = tuple.t_self;
     slot->tts_tableOid = tuple.t_tableOid;
 }
+// The same for rows by the thousand: field by field, so that nothing goes through memory twice.
+// Precondition: !TTS_SHOULDFREE(slot).  `tid_block` is the block as ItemPointerData begins with it.
+struct RowInPage {
+    std::uint32_t tid_block;
+    std::uint16_t row;
+    Oid table;
+    uint32 length;
+    char *bytes;
+};
+inline void store_lean(TupleTableSlot *slot, const RowInPage &row) noexcept {
+    auto *heap_slot = reinterpret_cast<HeapTupleTableSlot *>(slot);
+    const auto set_tid = [&row](ItemPointerData *tid) noexcept {
+        std::memcpy(tid, &row.tid_block, sizeof row.tid_block);
+        tid->ip_posid = row.row;
+    };
+    heap_slot->tupdata.t_len = row.length;
+    set_tid(&heap_slot->tupdata.t_self);
+    heap_slot->tupdata.t_tableOid = row.table;
+    heap_slot->tupdata.t_data = reinterpret_cast<HeapTupleHeader>(row.bytes);
+    heap_slot->tuple = &heap_slot->tupdata;
+    heap_slot->off = 0;
+    slot->tts_nvalid = 0;
+    slot->tts_flags = static_cast<uint16>(slot->tts_flags & ~TTS_FLAG_EMPTY);
+    set_tid(&slot->tts_tid);
+}
 // A copy in the slot's own memory (no scan holds a pin: R3, R4).
 void store_copy(TupleTableSlot *slot, HeapTuple tuple);
 
