@@ -24,6 +24,10 @@ namespace {
 // How many waiters of the extension lock make a batch how much larger; bounds as heap's.
 constexpr BlockNo kPagesPerWaiter = 20;
 constexpr BlockNo kPagesMax = 512;
+// A bulk load of a table that is large already takes several pages at once (one write of 128 kB); in small
+// tables the rest of the last batch would show.
+constexpr BlockNo kBulkPages = 16;
+constexpr BlockNo kBulkFrom = 1024;
 
 class ExtensionLock {
 public:
@@ -92,6 +96,20 @@ PinnedPage add_pages(const ForkRef &ref, BlockNo first, BlockNo count, AccessRin
     return page;
 }
 
+bool is_bulk(const AccessRing *ring) noexcept { return kind_of(ring) == RingKind::bulk_write; }
+
+// The further pages of a bulk load are wanted next: they enter the pool now, instead of being read back.
+void adopt_rest(const ForkRef &ref, BlockNo first, BlockNo end, AccessRing *ring) {
+    for (BlockNo block = first; block < end; ++block) {
+        const Found found = find_or_insert(make_request(ref, block, ring));
+        if (found.mine) {
+            std::memset(page_at(found.frame), 0, page::kPageSize);
+            finish_read(found.frame, true);
+        }
+        unpin_frame(found.frame);
+    }
+}
+
 }  // namespace
 
 PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, AccessRing *ring, BlockNo *added) {
@@ -102,6 +120,7 @@ PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, AccessRing *ring
     ExtensionLock lock(rel);
     lock.take(&count, added != nullptr);
     const BlockNo first = storage::block_count(ref.node.node, ref.node.backend, fork);
+    if (added != nullptr && is_bulk(ring) && first >= kBulkFrom) count = std::max(count, kBulkPages);
     require_room(ref, first, count);
     if (added != nullptr) *added = count;
     if (ref.is_temp()) {
@@ -112,6 +131,8 @@ PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, AccessRing *ring
     GH_STOP_POINT("extend_before_file");
     PinnedPage page = add_pages(ref, first, count, ring, held);
     lock.release();
+    if (is_bulk(ring) && count > 1 && count <= static_cast<BlockNo>(ring->size) / 4)
+        adopt_rest(ref, first + 1, first + count, ring);
     return page;
 }
 

@@ -27,6 +27,13 @@ constexpr int kExtraPagesMax = 512;
 // The frame that took this backend's last row: saves the look-up of the page table, nothing depends on it.
 FrameNo last_frame = kNoFrame;
 
+// Pages that the last extension of a bulk load added beyond the one it needed: its next ones.
+struct {
+    RelFileNode node;
+    BlockNo next;
+    BlockNo end;
+} bulk_rest = {};
+
 class PageSearch {
 public:
     explicit PageSearch(const PlaceRequest &request);
@@ -37,6 +44,7 @@ private:
 
     BlockNo first_candidate() const;
     BlockNo next_candidate(BlockNo tried) const;
+    BlockNo take_bulk_rest() const;
     Try try_block(BlockNo block);
     void read_candidate(BlockNo block);
     void latch_candidate() const;
@@ -73,6 +81,8 @@ buffer::PinnedPage PageSearch::run() {
             if (try_block(block) == Try::chosen) return std::move(page_);
             block = next_candidate(block);
         }
+        block = take_bulk_rest();
+        if (block != kInvalidBlock) continue;
         if (extend()) return std::move(page_);
         block = retry_;
     }
@@ -90,6 +100,14 @@ BlockNo PageSearch::first_candidate() const {
 BlockNo PageSearch::next_candidate(BlockNo tried) const {
     if (!use_fsm_) return kInvalidBlock;
     return fsm::record_and_find(request_.rel, tried, found_space_, wanted_space_);
+}
+
+// Asks for the size: the table may have been truncated since.
+BlockNo PageSearch::take_bulk_rest() const {
+    if (!request_.bulk || bulk_rest.next >= bulk_rest.end) return kInvalidBlock;
+    if (!RelFileNodeEquals(bulk_rest.node, request_.rel->rd_node)) return kInvalidBlock;
+    if (bulk_rest.next >= RelationGetNumberOfBlocks(request_.rel)) return kInvalidBlock;
+    return bulk_rest.next++;
 }
 
 PageSearch::Try PageSearch::try_block(BlockNo block) {
@@ -165,9 +183,11 @@ bool PageSearch::extend() {
     retry_ = lock_extension(&extra);
     if (retry_ != kInvalidBlock) return false;
     const BlockNo count = static_cast<BlockNo>(extra) + 1;
+    BlockNo added = count;
     page_ = buffer::extend(request_.rel, MAIN_FORKNUM, count,
-                           request_.bulk ? buffer::bulk_write_ring() : nullptr);
+                           request_.bulk ? buffer::bulk_write_ring() : nullptr, &added);
     const BlockNo block = page_.block();
+    if (request_.bulk && added > count) bulk_rest = {request_.rel->rd_node, block + count, block + added};
     if (!page_.view().is_new()) report_page_not_empty(request_.rel, block);
     page_.edit().init();
     at_other_ = false;
