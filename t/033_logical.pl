@@ -70,7 +70,7 @@ ALTER TABLE big ALTER COLUMN b SET STORAGE EXTERNAL;
 INSERT INTO big SELECT g, repeat(md5(g::text), 200), g FROM generate_series(1, 3) g;
 UPDATE big SET c = c + 1;
 UPDATE big SET b = repeat('x', 5000) WHERE a = 1;
-COPY big FROM PROGRAM 'for i in 10 11 12; do printf "$i\t"; head -c 9000 /dev/zero | tr "\\\\0" "$i"; printf "\t1\n"; done';
+COPY big FROM PROGRAM 'for i in 10 11 12; do printf "%d\t%09000d\t1\n" $i $i; done';
 DELETE FROM big WHERE a = 2;
 SQL
 same_as_heap('REPLICA IDENTITY FULL, also with TOAST', <<'SQL', qr/old-key.*new-tuple/s);
@@ -154,7 +154,7 @@ for my $server ($node, $subscriber)
 	$server->safe_psql('postgres', 'ALTER TABLE p_full REPLICA IDENTITY FULL; ALTER TABLE p_index REPLICA IDENTITY USING INDEX p_index_b_key');
 }
 $node->safe_psql('postgres', "INSERT INTO p_default SELECT g, 'before' FROM generate_series(1, 500) g; CREATE PUBLICATION pub FOR TABLE p_default, p_full, p_index, p_toast");
-$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION sub CONNECTION '" . $node->connstr('postgres') . "' PUBLICATION pub WITH (streaming = on)");
+$subscriber->safe_psql('postgres', "CREATE SUBSCRIPTION sub CONNECTION '" . ($node->connstr . ' dbname=postgres') . "' PUBLICATION pub WITH (streaming = on)");
 $subscriber->wait_for_subscription_sync($node, 'sub');
 $node->safe_psql('postgres', <<'SQL');
 UPDATE p_default SET b = 'after' WHERE a % 2 = 0;

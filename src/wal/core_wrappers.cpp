@@ -64,6 +64,22 @@ void before_abort(XLogReaderState *record) {
     forget_all(parsed.xnodes, parsed.nrels);
 }
 
+// COMMIT PREPARED and ROLLBACK PREPARED have no callback on a primary: as there (storage/lifecycle), let
+// nothing stay in the pool that they might unlink.  The transaction's exclusive locks keep it that way.
+void before_prepare(XLogReaderState *record) {
+    xl_xact_parsed_prepare parsed;
+    ::ParsePrepareRecord(XLogRecGetInfo(record), reinterpret_cast<xl_xact_prepare *>(XLogRecGetData(record)),
+                         &parsed);
+    const auto part = [](const RelFileNode *nodes, int count) {
+        for (int i = 0; i < count; ++i) {
+            buffer::flush_relation({nodes[i], InvalidBackendId});
+            buffer::forget_relation({nodes[i], InvalidBackendId});
+        }
+    };
+    part(parsed.xnodes, parsed.nrels);
+    part(parsed.abortnodes, parsed.nabortrels);
+}
+
 extern "C" void gh_xact_redo(XLogReaderState *record) {
     switch (XLogRecGetInfo(record) & XLOG_XACT_OPMASK) {
         case XLOG_XACT_COMMIT:
@@ -73,6 +89,9 @@ extern "C" void gh_xact_redo(XLogReaderState *record) {
         case XLOG_XACT_ABORT:
         case XLOG_XACT_ABORT_PREPARED:
             before_abort(record);
+            break;
+        case XLOG_XACT_PREPARE:
+            before_prepare(record);
             break;
         default:
             break;
