@@ -344,6 +344,18 @@ RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_page_item_attrs_of'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
 
+-- A block number written without a cast is an integer, which would also pass for a regclass: an exact match decides.
+CREATE FUNCTION glassheap_page_item_attrs(rel regclass, blkno integer, do_detoast bool DEFAULT false,
+    OUT lp smallint, OUT lp_off smallint, OUT lp_flags smallint, OUT lp_len smallint, OUT t_xmin xid,
+    OUT t_xmax xid, OUT t_field3 int4, OUT t_ctid tid, OUT t_infomask2 integer, OUT t_infomask integer,
+    OUT t_hoff smallint, OUT t_bits text, OUT t_oid oid, OUT t_attrs bytea[])
+RETURNS SETOF record
+LANGUAGE SQL STRICT PARALLEL RESTRICTED ROWS 100
+BEGIN ATOMIC
+    SELECT a.* FROM glassheap_page_item_attrs(glassheap_page_item_attrs.rel,
+        glassheap_page_item_attrs.blkno::bigint, glassheap_page_item_attrs.do_detoast) a;
+END;
+
 CREATE FUNCTION glassheap_tuple_data_split(rel regclass, t_data bytea, t_infomask integer,
     t_infomask2 integer, t_bits text, do_detoast bool DEFAULT false)
 RETURNS bytea[]

@@ -86,7 +86,8 @@ bool peek_frame(FrameNo frame, FrameInfo *info) noexcept {
 EvictResult evict_frame(FrameNo frame) {
     require_ready();
     EvictResult result = {false, false};
-    if (!pin_for_push(frame)) return result;
+    // All pins of one backend are one shared pin: what a cursor of our own holds must not look unpinned.
+    if (pin_table.is_pinned(frame) || !pin_for_push(frame)) return result;
     Frame &f = frame_at(frame);
     if (f.state.load().pins() == 1 && f.state.load().dirty()) {
         ::LWLockAcquire(&f.latch, LW_SHARED);

@@ -318,12 +318,12 @@ PGDLLEXPORT Datum glassheap_page_item_attrs_of(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(glassheap_tuple_data_split);
 PGDLLEXPORT Datum glassheap_tuple_data_split(PG_FUNCTION_ARGS) {
     require_superuser();
+    if (PG_ARGISNULL(1)) PG_RETURN_NULL();
     for (const int argument : {0, 2, 3, 5})
         if (PG_ARGISNULL(argument))
             ereport(ERROR,
                     (errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
                      errmsg("argument %d of glassheap_tuple_data_split must not be null", argument + 1)));
-    if (PG_ARGISNULL(1)) PG_RETURN_NULL();
     const bytea *raw = PG_GETARG_BYTEA_PP(1);
     const auto infomask = static_cast<std::uint16_t>(PG_GETARG_INT32(2));
     const auto infomask2 = static_cast<std::uint16_t>(PG_GETARG_INT32(3));

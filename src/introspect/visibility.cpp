@@ -178,11 +178,11 @@ PGDLLEXPORT Datum glassheap_visibility(PG_FUNCTION_ARGS) {
     Buffer vmbuf = InvalidBuffer;
     const std::uint8_t bits = vm::status(rel, block, &vmbuf);
     release(&vmbuf);
-    const Cell on_page = block < ::RelationGetNumberOfBlocks(rel)
-                             ? boolean(page_says_all_visible(rel, block, nullptr))
-                             : null_cell();
+    // As the stock function: a page beyond the end is simply not all-visible.
+    const bool on_page =
+        block < ::RelationGetNumberOfBlocks(rel) && page_says_all_visible(rel, block, nullptr);
     close_table(rel);
-    return make_record(fcinfo, {visible_cell(bits), frozen_cell(bits), on_page});
+    return make_record(fcinfo, {visible_cell(bits), frozen_cell(bits), boolean(on_page)});
 }
 
 PG_FUNCTION_INFO_V1(glassheap_visibility_map_rel);
