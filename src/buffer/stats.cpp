@@ -87,7 +87,7 @@ EvictResult evict_frame(FrameNo frame) {
     require_ready();
     EvictResult result = {false, false};
     // All pins of one backend are one shared pin: what a cursor of our own holds must not look unpinned.
-    if (pin_table.is_pinned(frame) || !pin_for_push(frame)) return result;
+    if (pg::pin_table.is_pinned(frame) || !pin_for_push(frame)) return result;
     Frame &f = frame_at(frame);
     if (f.state.load().pins() == 1 && f.state.load().dirty()) {
         ::LWLockAcquire(&f.latch, LW_SHARED);
