@@ -65,6 +65,25 @@ void note_flush(XLogRecPtr redo, std::size_t pages, TimestampTz began) {
                       errhint("Consider increasing glassheap.writer_max_pages.")));
 }
 
+// A lone holder says once why changes are slow.
+void complain_if_alone_for_long() {
+    constexpr long patience_ms = 30'000;
+    static TimestampTz alone_since = 0;
+    static bool complained = false;
+    const TimestampTz now = ::GetCurrentTimestamp();
+    if (holder(partner()).present) {
+        alone_since = 0;
+        return;
+    }
+    if (alone_since == 0) alone_since = now;
+    if (complained || !::TimestampDifferenceExceeds(alone_since, now, patience_ms)) return;
+    complained = true;
+    ereport(
+        WARNING,
+        (errmsg("glassheap writes every changed page at once, because one of its two workers does not run"),
+         errhint("Consider increasing max_worker_processes.")));
+}
+
 // The turn proper, under the turn lock with both guarding and the partner having gone last.
 bool turn() {
     const XLogRecPtr redo = ::GetRedoRecPtr();
@@ -128,6 +147,7 @@ void join_as(Holder who) {
 TurnResult take_turn() {
     TurnResult result = {false, false};
     PoolShared &shared = *pool.shared;
+    complain_if_alone_for_long();
     ::LWLockAcquire(&shared.turn, LW_EXCLUSIVE);
     if (!holder(partner()).present) {
         if (holder(me).guarding) stop_guarding();

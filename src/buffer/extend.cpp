@@ -96,7 +96,9 @@ PinnedPage add_pages(const ForkRef &ref, BlockNo first, BlockNo count, AccessRin
     return page;
 }
 
-bool is_bulk(const AccessRing *ring) noexcept { return kind_of(ring) == RingKind::bulk_write; }
+bool is_bulk(const AccessRing *ring) noexcept {
+    return kind_of(ring) == RingKind::bulk_write;
+}
 
 // The further pages of a bulk load are wanted next: they enter the pool now, instead of being read back.
 void adopt_rest(const ForkRef &ref, BlockNo first, BlockNo end, AccessRing *ring) {
