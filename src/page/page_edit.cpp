@@ -183,6 +183,7 @@ void PageEdit::abort_speculative(SlotNo slot, BlockNo self) const noexcept {
 
 void PageEdit::apply_prune(std::span<const Redirect> redirected, std::span<const SlotNo> now_dead,
                            std::span<const SlotNo> now_unused) const noexcept {
+    bool has_pruned = !redirected.empty() || !now_dead.empty();
     for (const Redirect &r : redirected) {
         GH_ASSERT(line(r.from).is_used() && r.to != r.from && line(r.to).is_normal());
         set_line(r.from, LinePointer::make(r.to, LineState::redirect, 0));
@@ -193,9 +194,15 @@ void PageEdit::apply_prune(std::span<const Redirect> redirected, std::span<const
     }
     for (const SlotNo slot : now_unused) {
         GH_ASSERT(line(slot).is_used());
+        has_pruned = has_pruned || !line(slot).is_dead() || line(slot).has_storage();
         set_line(slot, kUnusedLine);
     }
-    if (!redirected.empty() || !now_dead.empty() || !now_unused.empty()) defragment();
+    // Where only dead line pointers went, as in a second pass of vacuum, no tuple need move.
+    if (has_pruned) {
+        defragment();
+    } else if (!now_unused.empty()) {
+        truncate_lines();
+    }
 }
 
 void PageEdit::apply_vacuum(std::span<const SlotNo> unused) const noexcept {

@@ -92,7 +92,8 @@ public:
     void abort_speculative(SlotNo slot, BlockNo self) const noexcept;
 
     // ---- many tuples at once
-    // Prune: apply redirects, dead and unused line pointers, then defragment.
+    // Prune: apply redirects, dead and unused line pointers, then defragment (unless only dead line pointers
+    // became unused: that frees no storage).
     void apply_prune(std::span<const Redirect> redirected, std::span<const SlotNo> now_dead,
                      std::span<const SlotNo> now_unused) const noexcept;
     // Second pass of vacuum: dead line pointers become unused; trailing unused ones are cut off.
