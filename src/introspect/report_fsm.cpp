@@ -106,7 +106,9 @@ void draw_distribution(Report *report) {
     }
     const std::uint64_t most = std::max<std::uint64_t>(*std::max_element(bins, bins + kBins), 1);
     report->html.raw(
-        "<h3>Pages by free bytes</h3><svg viewBox=\"0 0 640 150\" role=\"img\" "
+        "<h3>Pages by free bytes</h3><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Pages "
+        "by free "
+        "bytes\"><svg class=\"wide\" viewBox=\"0 0 640 150\" role=\"img\" "
         "aria-label=\"Number of pages by free bytes\">");
     for (int bin = 0; bin < kBins; ++bin) {
         const auto height = static_cast<int>(bins[bin] * 100 / most);
@@ -117,7 +119,7 @@ void draw_distribution(Report *report) {
             bin * BLCKSZ / kBins, (bin + 1) * BLCKSZ / kBins - 1, bins[bin], bin * 40, 115 - height, height,
             bin * 40, bin * BLCKSZ / kBins, bin * 40, 110 - height, bins[bin]);
     }
-    report->html.raw("</svg>\n");
+    report->html.raw("</svg></div>\n");
 }
 
 }  // namespace

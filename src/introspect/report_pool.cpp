@@ -13,8 +13,10 @@ namespace {
 constexpr int kMostBars = 12;
 
 struct Bars {
-    ForkSums *forks;
+    ForkSums *forks;  // of this database, largest first
     int count;
+    int elsewhere;  // pages of other databases
+    int elsewhere_dirty;
 };
 
 Bars forks_by_size() {
@@ -24,8 +26,14 @@ Bars forks_by_size() {
         static_cast<ForkSums *>(::palloc(sizeof(ForkSums) * static_cast<Size>(std::max(entries, 1L)))), 0};
     HASH_SEQ_STATUS walk;
     ::hash_seq_init(&walk, table);
-    while (const auto *sums = static_cast<ForkSums *>(::hash_seq_search(&walk)))
-        bars.forks[bars.count++] = *sums;
+    while (const auto *sums = static_cast<ForkSums *>(::hash_seq_search(&walk))) {
+        if (sums->key.node.dbNode == MyDatabaseId) {
+            bars.forks[bars.count++] = *sums;
+        } else {
+            bars.elsewhere += sums->frames;
+            bars.elsewhere_dirty += sums->dirty;
+        }
+    }
     ::hash_destroy(table);
     std::sort(bars.forks, bars.forks + bars.count, [](const ForkSums &a, const ForkSums &b) {
         if (a.frames != b.frames) return a.frames > b.frames;
@@ -35,7 +43,6 @@ Bars forks_by_size() {
 }
 
 const char *name_of(const ForkSums &sums) {
-    if (sums.key.node.dbNode != MyDatabaseId) return "a table of another database";
     const Oid relid = ::RelidByRelfilenode(sums.key.node.spcNode, sums.key.node.relNode);
     const char *name = OidIsValid(relid) ? ::get_rel_name(relid) : nullptr;
     return name != nullptr ? name : "a table that is gone or not committed";
@@ -58,8 +65,8 @@ void report_pool(Report *report) {
     Html *html = &report->html;
     const Bars bars = forks_by_size();
     const int total = buffer::frame_count();
-    int used = 0;
-    int dirty = 0;
+    int used = bars.elsewhere;
+    int dirty = bars.elsewhere_dirty;
     for (int i = 0; i < bars.count; ++i) {
         used += bars.forks[i].frames;
         dirty += bars.forks[i].dirty;
@@ -81,7 +88,10 @@ void report_pool(Report *report) {
         shown += sums.frames;
         shown_dirty += sums.dirty;
     }
-    if (bars.count > kMostBars) bar(html, "all others", "", used - shown, dirty - shown_dirty, total);
+    if (bars.count > kMostBars)
+        bar(html, "all others", "", used - bars.elsewhere - shown, dirty - bars.elsewhere_dirty - shown_dirty,
+            total);
+    if (bars.elsewhere > 0) bar(html, "other databases", "", bars.elsewhere, bars.elsewhere_dirty, total);
     html->raw("</tbody></table></div></section>\n");
 }
 

@@ -48,6 +48,9 @@ output{display:block;min-height:3rem;padding:.5rem;border-left:4px solid var(--a
 .edge{stroke:var(--dim);fill:none}.node{fill:var(--card);stroke:var(--dim)}.path{stroke:var(--p0);stroke-width:2.5}
 .arrow{stroke:var(--t-hot);fill:none;stroke-width:1.5}.redirect{stroke-dasharray:4 3;stroke:var(--t-lp)}
 .bar{width:100%;height:.9rem;min-width:6rem}.wide{min-width:36rem}
+#pool th:last-child{width:40%}
+@media (max-width:40rem){#numbers tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid var(--line)}
+#numbers th,#numbers td{border:0}#numbers .s{grid-column:1/-1;padding-top:0}#numbers thead th:last-child{display:none}}
 footer{color:var(--dim)}
 @media print{section{break-inside:avoid}}
 )css";
