@@ -75,9 +75,11 @@ PG_CPPFLAGS = -I$(GH_SRC)/src -isystem $(shell $(PG_CONFIG) --includedir-server)
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
 	-Wall -Wextra -Wshadow -Werror -Wno-register \
 	-Wno-missing-field-initializers
-# g++ only: PostgreSQL's critical section macros
+# PostgreSQL's critical section macros (each compiler has its own name for it); warnings clang does not know
 ifneq (,$(findstring g++,$(shell $(CXX) --version 2>/dev/null | head -1)))
 PG_CXXFLAGS += -Wno-volatile
+else
+PG_CXXFLAGS += -Wno-deprecated-volatile -Wno-unknown-warning-option
 endif
 override with_llvm = no
 
