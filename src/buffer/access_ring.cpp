@@ -22,6 +22,9 @@ AccessRing *make_in(MemoryContext context, RingKind kind) {
     ring->size = size;
     ring->at = 0;
     ring->reused_last = false;
+    ring->expected = kInvalidBlock;
+    ring->run = 1;
+    ring->ahead_from = ring->ahead_to = 0;
     for (int i = 0; i < size; ++i) ring->frames[i] = kNoFrame;
     return ring;
 }

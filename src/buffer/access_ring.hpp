@@ -12,6 +12,11 @@ public:
     int size;
     int at;            // slot used last
     bool reused_last;  // the last victim came out of the ring
+    // Reading ahead (bulk_read): runs grow while misses are sequential (read_ahead.cpp).
+    BlockNo expected;    // the block after the last run
+    BlockNo run;         // length of the next one
+    BlockNo ahead_from;  // read in the last run and not asked for yet: ahead_from .. ahead_to - 1
+    BlockNo ahead_to;
     FrameNo frames[];  // kNoFrame: not filled yet
 };
 inline RingKind kind_of(const AccessRing *ring) noexcept {

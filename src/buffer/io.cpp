@@ -15,7 +15,7 @@ struct Claim {
     FrameNo frame;
     bool write;
 };
-constexpr int kClaimsMax = 4;
+constexpr int kClaimsMax = 32;  // a run of reads, and the write of a victim
 constinit Claim claims[kClaimsMax] = {};
 constinit int claim_count = 0;
 

@@ -21,23 +21,6 @@ namespace glassheap::buffer {
 
 namespace {
 
-// Inserts `held` under the tag unless the page is there already.
-Found insert_or_find(const LoadRequest &request, FrameNo held) {
-    LWLock *partition = partition_of(request.hash);
-    reserve_pin();
-    ::LWLockAcquire(partition, LW_EXCLUSIVE);
-    const FrameNo there = find_and_pin_locked(request.tag, request.hash, request.warmth);
-    if (there != kNoFrame) {
-        ::LWLockRelease(partition);
-        free_held(held);
-        return {there, false};
-    }
-    insert_frame(held, request.tag, request.hash, request.permanent);
-    claim_io(held, false);
-    ::LWLockRelease(partition);
-    return {held, true};
-}
-
 // A pinned frame that was found: waits for a read in progress; takes over one that failed.
 // False: the page was dropped under us, look again.
 bool settle(Found *found) {
@@ -86,16 +69,22 @@ PinnedPage read_shared(const LoadRequest &request, ReadMode mode, bool *hit) {
     reserve_pin();
     const FrameNo frame = find_and_pin(request.tag, request.hash, request.warmth);
     if (frame != kNoFrame && frame_at(frame).state.load().valid()) [[likely]] {
-        count_hit(request);
-        *hit = true;
+        *hit = request.ring == nullptr || !take_read_ahead(request.ring, request.tag.block);
+        if (*hit) [[likely]]
+            count_hit(request);
+        else
+            count_read(request);
         return PoolAccess::adopt_shared(frame, request.tag.block);
     }
     if (frame != kNoFrame) unpin_frame(frame);
     const Found found = find_or_insert(request);
     *hit = !found.mine;
     if (found.mine) {
-        read_into(found.frame, request, mode);
-        finish_read(found.frame, true);
+        count_read(request);
+        if (kind_of(request.ring) == RingKind::bulk_read)
+            read_run(found.frame, request, mode);
+        else
+            read_into(found.frame, request, mode);
     } else {
         count_hit(request);
     }
@@ -103,6 +92,22 @@ PinnedPage read_shared(const LoadRequest &request, ReadMode mode, bool *hit) {
 }
 
 }  // namespace
+
+Found insert_or_find(const LoadRequest &request, FrameNo held) {
+    LWLock *partition = partition_of(request.hash);
+    reserve_pin();
+    ::LWLockAcquire(partition, LW_EXCLUSIVE);
+    const FrameNo there = find_and_pin_locked(request.tag, request.hash, request.warmth);
+    if (there != kNoFrame) {
+        ::LWLockRelease(partition);
+        free_held(held);
+        return {there, false};
+    }
+    insert_frame(held, request.tag, request.hash, request.permanent);
+    claim_io(held, false);
+    ::LWLockRelease(partition);
+    return {held, true};
+}
 
 LoadRequest make_request(const ForkRef &fork, BlockNo block, AccessRing *ring) noexcept {
     const PageTag tag = make_tag(fork.node.node, fork.fork, block);
@@ -143,8 +148,8 @@ void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     storage::read_block(node, InvalidBackendId, fork_number(request.tag), request.tag.block, page_at(frame));
     timer.stop(pgBufferUsage.blk_read_time, counters(kind_of(request.ring)).read_us);
     if (track_io_timing) pgstat_count_buffer_read_time(static_cast<PgStat_Counter>(timer.micros()));
-    count_read(request);
     verify_page(page_at(frame), node, InvalidBackendId, fork_number(request.tag), request.tag.block, mode);
+    finish_read(frame, true);
 }
 
 PinnedPage read_page(Relation rel, ForkNumber fork, BlockNo block, AccessRing *ring, ReadMode mode) {

@@ -48,7 +48,15 @@ Found find_or_insert(const LoadRequest &request);
 // Same, with a frame claimed before (kNoFrame: claim one); always consumes it.
 Found find_or_insert_with(const LoadRequest &request, FrameNo held);
 void finish_read(FrameNo frame, bool ok) noexcept;
+// Inserts `held` under the tag, or finds (pins) the page that is there and frees `held`.
+Found insert_or_find(const LoadRequest &request, FrameNo held);
 void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode);
+
+// ---- read_ahead.cpp
+// Reads the page, of which the caller has the I/O, and in a sequential scan the next ones with it.
+void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode);
+// Was the block, now a hit, read by this scan ahead of time?  Then it counts as a read.
+bool take_read_ahead(AccessRing *ring, BlockNo block) noexcept;
 
 // ---- latch.cpp
 bool pins_are_mine_alone(FrameNo frame) noexcept;

@@ -32,6 +32,10 @@ void report(int level, const RelFileNode &node, BackendId backend, ForkNumber fo
 
 }  // namespace
 
+bool is_sound(char *page, ForkNumber fork, BlockNo block) {
+    return storage::page_is_intact(page, block) && find_damage(page, fork).fault == page::PageFault::none;
+}
+
 void verify_page(char *page, const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block,
                  ReadMode mode) {
     page::PageFinding finding;

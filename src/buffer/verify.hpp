@@ -10,4 +10,7 @@ namespace glassheap::buffer {
 void verify_page(char *page, const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block,
                  ReadMode mode);
 
+// Says nothing and counts nothing: for pages nobody has asked for yet.
+bool is_sound(char *page, ForkNumber fork, BlockNo block);
+
 }  // namespace glassheap::buffer

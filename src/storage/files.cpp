@@ -5,6 +5,7 @@
 #include "storage/files.hpp"
 
 #include <sys/stat.h>
+#include <sys/uio.h>
 
 #include "page/layout.hpp"
 #include "pg/pg_files.hpp"
@@ -31,7 +32,8 @@ extern "C" void glassheap_describe_write(void *arg) {
 }
 
 // The storage manager's descriptor of the segment that holds `block`, if it is open and really that file.
-// Its type is private to md.c; the first member is the File in all versions this compiles for.
+// Its type is private to md.c; it begins with the File and the segment number in all versions this compiles
+// for, and the file's name is checked.
 File open_segment(SMgrRelation smgr, ForkNumber fork, BlockNo block) {
     struct SegmentHead {
         File file;
@@ -75,6 +77,23 @@ char *path_of(const RelFileNode &node, BackendId backend, ForkNumber fork) {
 
 void read_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page) {
     ::smgrread(::smgropen(node, backend), fork, block, page);
+}
+
+BlockNo read_blocks(const RelFileNode &node, ForkNumber fork, BlockNo first, BlockNo count,
+                    char *const *pages) {
+    SMgrRelation smgr = ::smgropen(node, InvalidBackendId);
+    const File file = open_segment(smgr, fork, first);
+    const int fd = file >= 0 ? ::FileGetRawDesc(file) : -1;
+    if (fd < 0) return 0;
+    const BlockNo in_segment = first % RELSEG_SIZE;
+    const BlockNo most = std::min({count, kReadRunMax, static_cast<BlockNo>(RELSEG_SIZE) - in_segment});
+    struct iovec parts[kReadRunMax];
+    for (BlockNo i = 0; i < most; ++i) parts[i] = {pages[i], page::kPageSize};
+    ::pgstat_report_wait_start(WAIT_EVENT_DATA_FILE_READ);
+    const ssize_t bytes = ::preadv(fd, parts, static_cast<int>(most),
+                                   static_cast<off_t>(in_segment) * static_cast<off_t>(page::kPageSize));
+    ::pgstat_report_wait_end();
+    return bytes <= 0 ? 0 : static_cast<BlockNo>(static_cast<std::size_t>(bytes) / page::kPageSize);
 }
 
 void write_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page) {
@@ -128,6 +147,10 @@ bool file_exists(const RelFileNode &node, BackendId backend, ForkNumber fork) {
 
 void create_file_in_redo(const RelFileNode &node, ForkNumber fork) {
     ::smgrcreate(::smgropen(node, InvalidBackendId), fork, true);
+}
+
+bool page_is_intact(char *page, BlockNo block) {
+    return ::PageIsVerifiedExtended(page, block, 0);
 }
 
 bool page_is_verified(char *page, BlockNo block) {

@@ -10,6 +10,11 @@
 namespace glassheap::storage {
 
 void read_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page);
+// Reads up to `count` consecutive blocks with one call; returns how many came whole.  Never an error: the
+// caller reads what is missing by read_block, which reports it.
+BlockNo read_blocks(const RelFileNode &node, ForkNumber fork, BlockNo first, BlockNo count,
+                    char *const *pages);
+inline constexpr BlockNo kReadRunMax = 16;
 // Sets the checksum in `page`, a private copy, and writes it; the file is queued for the next checkpoint's
 // fsync unless it is a temporary one.
 void write_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page);
@@ -28,5 +33,6 @@ char *path_of(const RelFileNode &node, BackendId backend, ForkNumber fork);
 // Is the page, as read, what was written?  Header and checksum; honours ignore_checksum_failure and counts
 // checksum failures.
 bool page_is_verified(char *page, BlockNo block);
+bool page_is_intact(char *page, BlockNo block);  // the same, silently
 
 }  // namespace glassheap::storage

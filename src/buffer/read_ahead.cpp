@@ -1,0 +1,124 @@
+// buffer/read_ahead.cpp — sequential scans of large tables read several pages with one call.
+//
+// Why:    a table larger than the pool costs a system call per page otherwise.  Only scans with a bulk-read
+//         ring do it, and only after two misses in a row were neighbours; runs double up to 16 pages.
+// Invariants: H1 a run ends before a page that is in the pool, at the end of the file and of its segment.
+//         H2 a page read ahead that is damaged is left without data: whoever asks for it reports it.
+//         H3 a page read ahead counts as read when the scan asks for it, not before (EXPLAIN stays true).
+// Locking: while a run is put together its frames are claimed for I/O; nothing is waited for that could wait
+//         for them (a page found in the pool ends the run).
+// Errors: may longjmp (first page: I/O, damage; others only when finding a frame fails); claims are given up.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/access_ring.hpp"
+#include "buffer/pool_internal.hpp"
+#include "buffer/verify.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+struct Run {
+    FrameNo frames[storage::kReadRunMax];
+    char *pages[storage::kReadRunMax];
+    BlockNo count;
+};
+
+LoadRequest request_for(const LoadRequest &first, BlockNo ahead) noexcept {
+    LoadRequest request = first;
+    request.tag.block += ahead;
+    request.hash = hash_tag(request.tag);
+    return request;
+}
+
+BlockNo next_run_length(AccessRing *ring, const PageTag &tag) {
+    const bool sequential = tag.block == ring->expected;
+    ring->expected = tag.block + 1;
+    if (!sequential) {
+        ring->run = 1;
+        return 1;
+    }
+    const auto most = std::min(storage::kReadRunMax, static_cast<BlockNo>(ring->size) / 2);
+    ring->run = std::max<BlockNo>(1, std::min(ring->run * 2, most));
+    if (ring->run == 1) return 1;
+    const BlockNo blocks = storage::block_count(node_of(tag), InvalidBackendId, fork_number(tag));
+    const BlockNo left = blocks > tag.block ? blocks - tag.block : 1;
+    return std::min({ring->run, left, static_cast<BlockNo>(RELSEG_SIZE) - tag.block % RELSEG_SIZE});
+}
+
+void add(Run *run, FrameNo frame) noexcept {
+    run->frames[run->count] = frame;
+    run->pages[run->count] = page_at(frame);
+    ++run->count;
+}
+
+// Claims frames for the pages that follow, as far as they are not in the pool.
+void collect(Run *run, const LoadRequest &first, BlockNo wanted) {
+    while (run->count < wanted) {
+        const LoadRequest request = request_for(first, run->count);
+        if (is_cached(request.tag, request.hash)) return;
+        const Found found = insert_or_find(request, claim_victim(request.ring));
+        if (!found.mine) {
+            unpin_frame(found.frame);
+            return;
+        }
+        add(run, found.frame);
+    }
+}
+
+BlockNo read_from_file(const Run &run, const LoadRequest &request) {
+    IoTimer timer;
+    const BlockNo done = storage::read_blocks(node_of(request.tag), fork_number(request.tag),
+                                              request.tag.block, run.count, run.pages);
+    timer.stop(pgBufferUsage.blk_read_time, counters(kind_of(request.ring)).read_us);
+    if (track_io_timing) pgstat_count_buffer_read_time(static_cast<PgStat_Counter>(timer.micros()));
+    return done;
+}
+
+// Publishes the pages behind the first; returns how many in a row are good.
+BlockNo finish_followers(const Run &run, const LoadRequest &request, BlockNo done) {
+    BlockNo good = 0;
+    for (BlockNo i = 1; i < run.count; ++i) {
+        const bool ok = i < done && is_sound(run.pages[i], fork_number(request.tag), request.tag.block + i);
+        finish_read(run.frames[i], ok);
+        unpin_frame(run.frames[i]);
+        if (ok && good == i - 1) good = i;
+    }
+    return good;
+}
+
+}  // namespace
+
+void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode) {
+    AccessRing *ring = request.ring;
+    const BlockNo wanted = next_run_length(ring, request.tag);
+    if (wanted <= 1) {
+        read_into(frame, request, mode);
+        return;
+    }
+    Run run = {};
+    add(&run, frame);
+    collect(&run, request, wanted);
+    const BlockNo done = run.count > 1 ? read_from_file(run, request) : 0;
+    const BlockNo good = finish_followers(run, request, done);
+    ring->ahead_from = request.tag.block + 1;
+    ring->ahead_to = ring->ahead_from + good;
+    ring->expected = ring->ahead_to;
+    if (done == 0) {
+        read_into(frame, request, mode);
+        return;
+    }
+    verify_page(page_at(frame), node_of(request.tag), InvalidBackendId, fork_number(request.tag),
+                request.tag.block, mode);
+    finish_read(frame, true);
+}
+
+bool take_read_ahead(AccessRing *ring, BlockNo block) noexcept {
+    if (block < ring->ahead_from || block >= ring->ahead_to) return false;
+    ring->ahead_from = block + 1;
+    return true;
+}
+
+}  // namespace glassheap::buffer
