@@ -1,4 +1,4 @@
--- Made of doc/tour.md by tools/check_tour --write; change that page, not this file.
+-- Made of doc/tour.md by tools/check_docs --write; change that page, not this file.
 \echo '== 1. Processes'
 SELECT backend_type, purpose FROM glassheap_processes
  WHERE backend_type IN ('postmaster', 'checkpointer', 'walwriter', 'glassheap pool writer', 'glassheap checkpoint guardian')
