@@ -8,6 +8,7 @@
 #include "pg/pg.hpp"
 //
 #include "am/ddl_hooks.hpp"
+#include "am/stock_readers.hpp"
 #include "buffer/pool.hpp"
 #include "buffer/setup.hpp"
 #include "debug/stop_points.hpp"
@@ -56,6 +57,7 @@ PGDLLEXPORT void _PG_init() {
     wal::wrap_core_redo();
     storage::install_callbacks();
     am::install_ddl_hooks();
+    am::install_stock_reader_hooks();
     buffer::install_resource_callback();
     buffer::set_hint_image_logger(wal::emit_hint_image);
     buffer::register_workers();

@@ -7,7 +7,6 @@
 //   DROP DATABASE            forgotten when it is gone (before, core's checkpoint must still write)
 //   DROP of a temporary      core says nothing at commit about files of temporary tables: noted here, for
 //     table                  storage/lifecycle
-//   pg_check_visible/_frozen refused on our tables
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
@@ -22,8 +21,6 @@ namespace {
 
 ProcessUtility_hook_type next_utility = nullptr;
 object_access_hook_type next_object_access = nullptr;
-needs_fmgr_hook_type next_needs_fmgr = nullptr;
-fmgr_hook_type next_fmgr = nullptr;
 
 // ---- databases
 
@@ -136,59 +133,13 @@ extern "C" void gh_object_access(ObjectAccessType access, Oid classid, Oid objec
         buffer::forget_database(object, InvalidOid);
 }
 
-// ---- pg_visibility's checkers
-
-int checkers_running = 0;
-
-bool is_stock_page_checker(Oid function) {
-    HeapTuple tuple = ::SearchSysCache1(PROCOID, ObjectIdGetDatum(function));
-    if (!HeapTupleIsValid(tuple)) return false;
-    const auto *proc = reinterpret_cast<Form_pg_proc>(GETSTRUCT(tuple));
-    const char *name = NameStr(proc->proname);
-    const bool found = proc->prolang == ClanguageId && (std::strcmp(name, "pg_check_visible") == 0 ||
-                                                        std::strcmp(name, "pg_check_frozen") == 0);
-    ::ReleaseSysCache(tuple);
-    return found;
-}
-
-extern "C" bool gh_needs_fmgr_hook(Oid function) {
-    return (next_needs_fmgr != nullptr && next_needs_fmgr(function)) || is_stock_page_checker(function);
-}
-
-// Called around every function that any hook (or SECURITY DEFINER) made special.
-extern "C" void gh_fmgr_hook(FmgrHookEventType event, FmgrInfo *flinfo, Datum *arg) {
-    if (next_fmgr != nullptr) next_fmgr(event, flinfo, arg);
-    if (event == FHET_START) {
-        if (is_stock_page_checker(flinfo->fn_oid)) ++checkers_running;
-    } else if (event == FHET_END) {
-        if (checkers_running > 0 && is_stock_page_checker(flinfo->fn_oid)) --checkers_running;
-    } else {
-        // An error unwinds everything that was running; no catalog look-ups while it does.
-        checkers_running = 0;
-    }
-}
-
 }  // namespace
-
-void refuse_stock_page_checkers(Relation rel) {
-    if (checkers_running == 0) [[likely]]
-        return;
-    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                    errmsg("pg_check_visible and pg_check_frozen cannot read glassheap table \"%s\"",
-                           RelationGetRelationName(rel)),
-                    errdetail("They would read and change copies of its pages in shared_buffers."),
-                    errhint("Use glassheap_check_visible or glassheap_check_frozen instead.")));
-}
 
 void install_ddl_hooks() {
     next_utility = ProcessUtility_hook;
     ProcessUtility_hook = gh_process_utility;
     next_object_access = object_access_hook;
     object_access_hook = gh_object_access;
-    next_needs_fmgr = needs_fmgr_hook;
-    needs_fmgr_hook = gh_needs_fmgr_hook;
-    next_fmgr = fmgr_hook;
-    fmgr_hook = gh_fmgr_hook;
 }
 
 }  // namespace glassheap::am

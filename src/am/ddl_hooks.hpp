@@ -10,9 +10,4 @@ namespace glassheap::am {
 
 void install_ddl_hooks();  // in _PG_init
 
-// Called by the relation_size callback.  pg_visibility's pg_check_visible and pg_check_frozen read a table's
-// pages through shared_buffers, set hint bits there and write them back over ours; the first thing they do
-// with the table is to ask its size.  ereports when one of them is running.
-void refuse_stock_page_checkers(Relation rel);
-
 }  // namespace glassheap::am

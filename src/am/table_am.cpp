@@ -9,7 +9,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "am/table_am.hpp"
 
-#include "am/ddl_hooks.hpp"
+#include "am/stock_readers.hpp"
 #include "am/tuple_ops.hpp"
 #include "buffer/setup.hpp"
 #include "heap/rows.hpp"
@@ -105,7 +105,7 @@ static void gh_vacuum(Relation rel, VacuumParams *params, BufferAccessStrategy s
 }
 
 static uint64 gh_relation_size(Relation rel, ForkNumber fork) {
-    refuse_stock_page_checkers(rel);
+    meet_stock_reader(rel);
     return ::table_block_relation_size(rel, fork);
 }
 
