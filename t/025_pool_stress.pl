@@ -1,0 +1,129 @@
+# t/025_pool_stress.pl: a pool of 1 MB under many clients, DDL that rolls back, and backends and workers that are
+# terminated all the time; then the same books after kill -9 right after a CHECKPOINT, and once more without any
+# worker (write-through).
+# SPDX-License-Identifier: PostgreSQL
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use GlassheapTest;
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+use Time::HiRes qw(time usleep);
+
+plan skip_all => 'about the pool' unless is_glassheap();
+
+my $node = new_node('stress', 'glassheap.buffers' => '1MB', restart_after_crash => 'on');
+my $folder = PostgreSQL::Test::Utils::tempdir();
+
+my $ddl = "$folder/ddl.sql";
+append_to_file($ddl, <<'SQL');
+\set r random(1, 6)
+\set n random(1, 1500)
+CREATE TABLE IF NOT EXISTS d:client_id (a int, b text);
+\if :r = 1
+BEGIN; CREATE TABLE e:client_id AS SELECT g, repeat('y', 100) FROM generate_series(1, :n) g; ROLLBACK;
+\elif :r = 2
+TRUNCATE d:client_id; INSERT INTO d:client_id SELECT g, repeat('z', 50) FROM generate_series(1, :n) g;
+\elif :r = 3
+DROP TABLE d:client_id;
+\elif :r = 4
+BEGIN; SAVEPOINT s; INSERT INTO d:client_id SELECT g, 'k' FROM generate_series(1, :n) g;
+CREATE TABLE f:client_id AS SELECT * FROM d:client_id; ROLLBACK TO s; INSERT INTO d:client_id VALUES (1); COMMIT;
+\elif :r = 5
+CREATE TEMP TABLE t:client_id AS SELECT g AS a, repeat('y', 200) AS b FROM generate_series(1, :n * 4) g;
+UPDATE t:client_id SET a = a + 1; SELECT count(*) FROM t:client_id; DROP TABLE t:client_id;
+\else
+INSERT INTO d:client_id SELECT g, repeat('y', 100) FROM generate_series(1, :n) g; SELECT count(*) FROM d:client_id;
+\endif
+SQL
+
+my $balanced = <<'SQL';
+SELECT count(DISTINCT s) FROM (SELECT sum(abalance) AS s FROM pgbench_accounts UNION ALL
+ SELECT sum(tbalance) FROM pgbench_tellers UNION ALL SELECT sum(bbalance) FROM pgbench_branches UNION ALL
+ SELECT coalesce(sum(delta), 0) FROM pgbench_history) x
+SQL
+my $damage = <<'SQL';
+SELECT count(*) FROM pg_class c, LATERAL glassheap_verify(c.oid::regclass) WHERE c.relkind = 'r'
+ AND c.relam = (SELECT oid FROM pg_am WHERE amname = 'glassheap') AND c.relname ~ '^(pgbench|[def][0-9])'
+SQL
+
+sub start_pgbench
+{
+	my (@options) = @_;
+	my $output = '';
+	my $run = IPC::Run::start([ $node->installed_command('pgbench'), '-n', '-T', 60, @options, $node->connstr('postgres') ],
+		'<', '/dev/null', '>', \$output, '2>&1');
+	return $run;
+}
+
+sub check_books
+{
+	my ($when) = @_;
+	is($node->safe_psql('postgres', $balanced), '1', "books balance $when");
+	is($node->safe_psql('postgres', $damage), '0', "nothing is damaged $when");
+	return;
+}
+
+# A load, trouble for some seconds, CHECKPOINT, and the end comes at once.
+sub load_and_kill
+{
+	my (%trouble) = @_;
+	my @load = (start_pgbench('-c', 10), start_pgbench('-c', 5, '-f', $ddl));
+	my $end = time + 4;
+	while (time < $end)
+	{
+		$node->psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $trouble{terminate}")
+		  if $trouble{terminate};
+		usleep(300_000);
+		$node->psql('postgres', 'CHECKPOINT');
+	}
+	$node->psql('postgres', 'CHECKPOINT');
+	kill_server_9($node);
+	$_->kill_kill for @load;
+	$node->start;
+	return;
+}
+
+$node->command_ok([ 'pgbench', '-i', '-q', '-s', 2, $node->connstr('postgres') ], 'pgbench -i');
+
+for my $round (1 .. 3)
+{
+	load_and_kill(terminate => "backend_type LIKE 'glassheap%' AND random() < 0.7");
+	check_books("after workers were terminated under load (round $round)");
+}
+load_and_kill(terminate => "application_name = 'pgbench' AND random() < 0.1");
+check_books('after backends were terminated under load');
+
+is($node->safe_psql('postgres', 'SELECT count(*) FROM glassheap_buffercache WHERE pinning_backends > 0'),
+	'0', 'no pin is left');
+
+# One backend dies: the postmaster restarts the others on fresh shared memory.
+my $before = $node->safe_psql('postgres', 'SELECT sum(abalance) FROM pgbench_accounts');
+my $victim = start_background($node, sql => 'SELECT pg_sleep(60)');
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'");
+my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'");
+kill 'KILL', $pid;
+$victim->kill_kill;
+$node->poll_query_until('postgres', 'SELECT true') or die 'no restart after a backend crashed';
+is($node->safe_psql('postgres', 'SELECT sum(abalance) FROM pgbench_accounts'), $before,
+	'same sum after a crash restart');
+$node->poll_query_until('postgres', "SELECT count(*) = 2 FROM pg_stat_activity WHERE backend_type IN ('glassheap checkpoint guardian', 'glassheap pool writer')")
+  or die 'the workers did not come back';
+pass('the workers are back');
+
+# Without a worker every change is written through.
+$node->append_conf('postgresql.conf', 'max_worker_processes = 0');
+$node->restart;
+is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'glassheap%'"),
+	'0', 'no worker runs');
+load_and_kill();
+check_books('after a crash in write-through mode');
+
+my $log = slurp_file($node->logfile);
+unlike($log, qr/PANIC/, 'no PANIC');
+unlike($log, qr/leaked pin/, 'no pin leaked');
+$node->stop;
+done_testing();
