@@ -37,17 +37,16 @@ public:
         return change;
     }
     ReorderBufferTupleBuf *new_row(const RowHead &head, std::span<const char> body) const {
+        // Not bounded by a page: an old key has its out-of-line values inside.
         const std::size_t length = head.body_start() + body.size();
+        if (length < head.hoff || length < page::kTupleHeaderSize) malformed();
         ReorderBufferTupleBuf *row =
             ::ReorderBufferGetTupleBuf(ctx_->reorder, length - page::kTupleHeaderSize);
         row->tuple.t_len = static_cast<uint32>(length);
         row->tuple.t_tableOid = InvalidOid;  // known only when the transaction is put together
         ItemPointerSetInvalid(&row->tuple.t_self);
-        alignas(MAXIMUM_ALIGNOF) char bytes[page::kPageSize];
-        if (build_tuple(bytes, head, body, InvalidTransactionId, InvalidTransactionId, page::RowAddress{}) !=
-            length)
-            malformed();
-        std::memcpy(row->tuple.t_data, bytes, length);
+        lay_out_tuple(reinterpret_cast<char *>(row->tuple.t_data), head, body, InvalidTransactionId,
+                      InvalidTransactionId, page::RowAddress{});
         return row;
     }
     // head and body, to the end of `in`

@@ -42,9 +42,15 @@ bool read_head(ByteReader &in, RowHead *head) noexcept {
 
 std::size_t build_tuple(char *out, const RowHead &head, std::span<const char> body, Xid xmin, Xid xmax,
                         page::RowAddress self) noexcept {
+    const std::size_t length = head.body_start() + body.size();
+    if (length > page::kMaxTupleSize || length < head.hoff) return 0;
+    return lay_out_tuple(out, head, body, xmin, xmax, self);
+}
+
+std::size_t lay_out_tuple(char *out, const RowHead &head, std::span<const char> body, Xid xmin, Xid xmax,
+                          page::RowAddress self) noexcept {
     const std::size_t start = head.body_start();
     const std::size_t length = start + body.size();
-    if (length > page::kMaxTupleSize || length < head.hoff) return 0;
     page::TupleHead fixed{};
     fixed.xmin = xmin;
     fixed.xmax = xmax;

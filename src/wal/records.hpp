@@ -86,6 +86,10 @@ bool read_head(ByteReader &in, RowHead *head) noexcept;
 // when it could not be a tuple.
 std::size_t build_tuple(char *out, const RowHead &head, std::span<const char> body, Xid xmin, Xid xmax,
                         page::RowAddress self) noexcept;
+// The same without a limit, for tuples that need not fit a page: the old key or row for logical decoding has
+// its out-of-line values inside.  `out`: head.body_start() + body.size() bytes.
+std::size_t lay_out_tuple(char *out, const RowHead &head, std::span<const char> body, Xid xmin, Xid xmax,
+                          page::RowAddress self) noexcept;
 
 // An XmaxMark's bits in one byte.
 std::uint8_t pack_mark(std::uint16_t infomask_bits, std::uint16_t infomask2_bits) noexcept;
