@@ -1,0 +1,86 @@
+# t/031_crash_points.pl: a process dies (SIGKILL) at each stop point in the middle of a statement; the server restarts by
+# itself, and the table is what it was before the statement that was never acknowledged.
+# SPDX-License-Identifier: PostgreSQL
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use GlassheapTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('points', 'glassheap.buffers' => '1MB', restart_after_crash => 'on',
+	wal_consistency_checking => "'glassheap'");
+plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($node);
+$node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
+
+my $change = "UPDATE t SET n = n + 1, pad = repeat('c', 300) WHERE id % 5 = 0;";
+my %cases = (
+	page_read => [ $change, 0, 40, 150 ],
+	victim_claimed => [ $change, 0, 50 ],
+	extend_before_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
+	'scan-before-latch' => [ 'SELECT count(pad) FROM t;', 0, 30 ],
+	'heap.old_version_locked' => [ $change, 0, 20 ],
+	'vacuum.before_page' => [ 'VACUUM t;', 0, 25 ],
+	'vacuum.before_second_pass' => [ 'VACUUM t;', 0 ],
+	'vacuum.before_truncate' => [ 'VACUUM t;', 0 ],
+	'truncate.before_wal' => [ 'VACUUM t;', 0 ],
+	'truncate.between_wal_and_files' => [ 'VACUUM t;', 0 ],
+	guardian_before_rotate => [ $change . 'CHECKPOINT;', 0, 1, 5 ],
+);
+
+# The server answers again, as another life of it.
+sub wait_for_restart
+{
+	my ($started) = @_;
+	my $now = '';
+	wait_until(
+		sub {
+			my ($rc, $out) = $node->psql('postgres', 'SELECT pg_postmaster_start_time(), txid_current() > 0', timeout => 10);
+			$now = $out if $rc == 0;
+			return $rc == 0;
+		},
+		'the server to restart');
+	return;
+}
+
+for my $point (sort keys %cases)
+{
+	my ($statement, @skips) = @{ $cases{$point} };
+	for my $skip (@skips)
+	{
+		$node->safe_psql('postgres', "DROP TABLE IF EXISTS t; CREATE TABLE t (id int PRIMARY KEY, n int, pad text) USING glassheap;"
+			. "INSERT INTO t SELECT g, 0, repeat('p', 200) FROM generate_series(1, 12000) g");
+		# An empty tail for VACUUM to give back, dead rows for its second pass.
+		$node->safe_psql('postgres', 'DELETE FROM t WHERE id > 9000 OR id % 7 = 0') if $point =~ /vacuum|truncate/;
+		my $before = table_digest($node, 't');
+		my $log_start = -s $node->logfile;
+		$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('$point', 'kill', $skip)");
+		my ($rc, $out, $err) = $node->psql('postgres', "BEGIN; COMMIT; $statement");
+		if ($rc == 0 && $point eq 'guardian_before_rotate')
+		{
+			# The victim is a worker; it dies in its own time.
+			wait_until(sub { slurp_file($node->logfile, $log_start) =~ /terminated by signal 9/ }, 'the guardian to die');
+		}
+		wait_for_restart();
+		like(slurp_file($node->logfile, $log_start), qr/terminated by signal 9/, "$point, passage $skip: somebody died there");
+		my $acknowledged = $rc == 0 && $statement eq $change . 'CHECKPOINT;';
+		my $now = table_digest($node, 't');
+		if ($acknowledged || $point eq 'guardian_before_rotate')
+		{
+			my $changed = $node->safe_psql('postgres', 'SELECT count(*) FROM t WHERE n = 1');
+			ok($changed eq '2400' || (!$acknowledged && $changed eq '0'), "$point, passage $skip: the update is there as a whole")
+			  or diag("$changed rows");
+		}
+		else
+		{
+			is($now, $before, "$point, passage $skip: the table is what it was");
+		}
+		is($node->safe_psql('postgres', "SELECT * FROM glassheap_verify('t') LIMIT 5"), '', "$point, passage $skip: structure is whole");
+		($rc, $out, $err) = $node->psql('postgres', "SELECT bt_index_check('t_pkey', heapallindexed => true); $change VACUUM t;");
+		is($err, '', "$point, passage $skip: index and table agree, work goes on");
+	}
+}
+unlike(slurp_file($node->logfile), qr/PANIC|signal 6|signal 11|inconsistent page/, 'nobody died but on order');
+done_testing();
