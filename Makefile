@@ -79,7 +79,7 @@ PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvis
 ifneq (,$(findstring g++,$(shell $(CXX) --version 2>/dev/null | head -1)))
 PG_CXXFLAGS += -Wno-volatile
 else
-PG_CXXFLAGS += -Wno-deprecated-volatile -Wno-unknown-warning-option
+PG_CXXFLAGS += -Wno-deprecated-volatile -Wno-unknown-warning-option -Wno-ignored-attributes
 endif
 override with_llvm = no
 
