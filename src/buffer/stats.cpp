@@ -58,13 +58,13 @@ int frame_count() noexcept {
     return pool.frame_count;
 }
 
-bool peek_frame(FrameNo frame, FrameInfo *info) noexcept {
+bool peek_frame(FrameNo frame, FrameInfo *info, bool with_lsn) noexcept {
     const Frame &f = frame_at(frame);
     for (int i = 0; i < kPeekTries; ++i) {
         const StateBits bits = f.state.load();
         if (!bits.tagged()) return false;
         const PageTag tag = f.tag;
-        const Lsn lsn = load_page_lsn(page_at(frame));
+        const Lsn lsn = with_lsn ? load_page_lsn(page_at(frame)) : 0;
         std::atomic_thread_fence(std::memory_order_acquire);
         if (!f.state.load().tagged() || !tag_seems(f, tag)) continue;
         *info = {node_of(tag),

@@ -28,7 +28,8 @@ struct FrameInfo {
 };
 int frame_count() noexcept;  // shared frames, 0 .. frame_count() - 1
 // False: the frame holds no page, or changed its page each time it was looked at.
-bool peek_frame(FrameNo frame, FrameInfo *info) noexcept;
+// with_lsn false: the page itself is not touched (a new process would fault in all of the pool), lsn is 0.
+bool peek_frame(FrameNo frame, FrameInfo *info, bool with_lsn = true) noexcept;
 // Bytes of shared memory beside the pages: descriptors, page table, latches, per-process counters.
 std::size_t overhead_bytes() noexcept;
 

@@ -55,7 +55,7 @@ BlockList pool_block_list() {
     BlockList list = {allocate_entries(static_cast<std::size_t>(frames)), 0};
     for (FrameNo frame = 0; frame < frames; ++frame) {
         buffer::FrameInfo info;
-        if (!buffer::peek_frame(frame, &info)) continue;
+        if (!buffer::peek_frame(frame, &info, false)) continue;
         list.entries[list.count++] = {info.node.dbNode, info.node.spcNode, info.node.relNode,
                                       static_cast<int>(info.fork), info.block};
     }

@@ -67,7 +67,7 @@ FrameTable::FrameTable(Relation rel, ForkNumber fork) : frames_(nullptr) {
         CurrentMemoryContext, sizeof(buffer::FrameInfo) * static_cast<Size>(std::max(found, 1))));
     for (int i = 0; i < found; ++i) {
         buffer::FrameInfo info;
-        if (!buffer::peek_frame(numbers[i], &info)) continue;
+        if (!buffer::peek_frame(numbers[i], &info, false)) continue;
         if (info.fork == fork && RelFileNodeEquals(info.node, rel->rd_node)) frames_[count_++] = info;
     }
     ::pfree(numbers);

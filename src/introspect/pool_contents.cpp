@@ -60,7 +60,7 @@ PoolSums sum_up() {
     const int frames = buffer::frame_count();
     for (FrameNo frame = 0; frame < frames; ++frame) {
         buffer::FrameInfo info;
-        if (!buffer::peek_frame(frame, &info)) continue;
+        if (!buffer::peek_frame(frame, &info, false)) continue;
         auto &same_usage = sums.by_usage[std::min<int>(info.usage, kUsageMax)];
         sums.used++;
         same_usage.frames++;
@@ -105,7 +105,7 @@ PushCounts push_where(const RelFileNode *node, PushOne push) {
     for (FrameNo frame = 0; frame < frames; ++frame) {
         CHECK_FOR_INTERRUPTS();
         buffer::FrameInfo info;
-        if (!buffer::peek_frame(frame, &info)) continue;
+        if (!buffer::peek_frame(frame, &info, false)) continue;
         if (node == nullptr || RelFileNodeEquals(info.node, *node)) push(frame, &counts);
     }
     return counts;
@@ -158,7 +158,7 @@ HTAB *sum_by_fork() {
     const int frames = buffer::frame_count();
     for (FrameNo frame = 0; frame < frames; ++frame) {
         buffer::FrameInfo info;
-        if (!buffer::peek_frame(frame, &info)) continue;
+        if (!buffer::peek_frame(frame, &info, false)) continue;
         ForkKey key = {info.node, info.fork};
         bool found;
         auto *sums = static_cast<ForkSums *>(::hash_search(table, &key, HASH_ENTER, &found));
