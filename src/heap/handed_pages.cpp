@@ -2,6 +2,8 @@
 //
 // Invariants: H1 per level of triggers the last two rows fetched (old and new version of an update) are
 //            remembered, for the running transaction.
+//         H2 the last one also counts on its own level, but only within the command that fetched it: the
+//            executor keeps the old version of the row that UPDATE or MERGE works on until it has the next.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -14,6 +16,7 @@ namespace {
 
 struct HandedPage {
     LocalTransactionId transaction;
+    CommandId command;
     RelFileNode node;
     BlockNumber block;
 };
@@ -38,13 +41,20 @@ void note_handed_out(Relation rel, BlockNumber block) noexcept {
     const int level = trigger_level();
     if (level >= kLevels) return;
     HandedPage *entries = handed[level];
-    if (is_same(entries[0], rel, block)) return;
+    const CommandId command = ::GetCurrentCommandId(false);
+    if (is_same(entries[0], rel, block)) {
+        entries[0].command = command;
+        return;
+    }
     entries[1] = entries[0];
-    entries[0] = {MyProc->lxid, rel->rd_node, block};
+    entries[0] = {MyProc->lxid, command, rel->rd_node, block};
 }
 
 bool is_handed_out(Relation rel, BlockNumber block) noexcept {
     const int level = std::min(trigger_level(), kLevels);
+    if (level < kLevels && is_same(handed[level][0], rel, block) &&
+        handed[level][0].command == ::GetCurrentCommandId(false))
+        return true;
     for (int outer = 0; outer < level; ++outer) {
         for (const HandedPage &entry : handed[outer]) {
             if (is_same(entry, rel, block)) return true;
