@@ -71,7 +71,9 @@ void verify_toast_pointer(Verifier *v, const char *at, const page::TupleHead &he
     if (pointer.va_rawsize > kVarlenaLimit || pointer.va_rawsize < static_cast<std::int32_t>(VARHDRSZ))
         report_damage(v, "TOAST value %u has a raw size of %d, outside %zu to %d", value, pointer.va_rawsize,
                       static_cast<std::size_t>(VARHDRSZ), kVarlenaLimit);
-    if (VARATT_EXTERNAL_IS_COMPRESSED(pointer)) {
+    // VARATT_EXTERNAL_IS_COMPRESSED without its comparison of different signs.
+    const auto plain_size = static_cast<std::uint32_t>(pointer.va_rawsize) - VARHDRSZ;
+    if (VARATT_EXTERNAL_GET_EXTSIZE(pointer) < plain_size) {
         const unsigned method = VARATT_EXTERNAL_GET_COMPRESS_METHOD(pointer);
         if (method != TOAST_PGLZ_COMPRESSION_ID && method != TOAST_LZ4_COMPRESSION_ID)
             report_damage(v, "TOAST value %u has the unknown compression method %u", value, method);
