@@ -110,7 +110,7 @@ bool describe_remove(StringInfo buf, XLogReaderState *record) {
 
 // Prefix and suffix, when block 0's data is there to tell.
 void describe_delta(StringInfo buf, XLogReaderState *record, const UpdateRecord &r) {
-    if ((r.flags2 & kDeltaFromOld) == 0) return;
+    if ((r.flags & kBodyStored) != 0) return;
     ByteReader data = block_data(record, kPageRef);
     if (data.left() == 0) return;
     LoggedUpdate logged;
@@ -131,8 +131,8 @@ bool describe_update(StringInfo buf, XLogReaderState *record) {
                                           {kContainsNewTuple, "CONTAINS_NEW_TUPLE"},
                                           {kContainsOldKey, "CONTAINS_OLD_KEY"},
                                           {kContainsOldTuple, "CONTAINS_OLD_TUPLE"}};
-    describe_flags(buf, r.flags, kNames);
-    if ((r.flags2 & kHeadFromOld) != 0) ::appendStringInfoString(buf, ", head: from_old");
+    describe_flags(buf, static_cast<std::uint8_t>(r.flags), kNames);
+    ::appendStringInfo(buf, ", head: %s", (r.flags & kHeadStored) != 0 ? "stored" : "from_old");
     describe_delta(buf, record, r);
     if ((XLogRecGetBlock(record, kPageRef)->flags & BKPBLOCK_WILL_INIT) != 0)
         ::appendStringInfoString(buf, ", init: true");
@@ -146,7 +146,7 @@ bool describe_lock(StringInfo buf, XLogReaderState *record) {
     if (!parse(in, &r)) return false;
     ::appendStringInfo(buf, "xmax: %u, off: %u", record_xid_or(record, r.flags, r.xmax), r.slot);
     describe_mark(buf, r.mark);
-    static constexpr FlagName kNames[] = {{kClearFrozen, "CLEAR_FROZEN"}, {kChainCleared, "CHAIN_CLEARED"}};
+    static constexpr FlagName kNames[] = {{kClearFrozen, "CLEAR_FROZEN"}, {kChainKept, "CHAIN_KEPT"}};
     describe_flags(buf, r.flags, kNames);
     return true;
 }
@@ -182,15 +182,12 @@ bool describe_prune_data(StringInfo buf, ByteReader data, const PruneRecord &r) 
     page::FreezePlan plans[page::kMaxTuplesPerPage];
     if (!read_redirects(data, redirects, r.redirected)) return false;
     describe_redirects(buf, redirects, r.redirected);
-    int n = r.dead == 0 ? 0 : read_slots(data, slots, page::kMaxTuplesPerPage);
-    if (n < 0) return false;
-    describe_slots(buf, "dead", slots, n);
-    n = r.unused == 0 ? 0 : read_slots(data, slots, page::kMaxTuplesPerPage);
-    if (n < 0) return false;
-    describe_slots(buf, "unused", slots, n);
-    n = read_freeze(data, plans, page::kMaxTuplesPerPage);
-    if (n < 0) return false;
-    describe_plans(buf, plans, n);
+    if (!read_slots(data, slots, r.dead)) return false;
+    describe_slots(buf, "dead", slots, r.dead);
+    if (!read_slots(data, slots, r.unused)) return false;
+    describe_slots(buf, "unused", slots, r.unused);
+    if (!read_freeze(data, plans, r.frozen)) return false;
+    describe_plans(buf, plans, r.frozen);
     return true;
 }
 
@@ -214,9 +211,8 @@ bool describe_vacuum(StringInfo buf, XLogReaderState *record) {
     ByteReader data = block_data(record, kPageRef);
     if (data.left() == 0) return true;
     SlotNo slots[page::kMaxTuplesPerPage];
-    const int n = read_slots(data, slots, page::kMaxTuplesPerPage);
-    if (n < 0) return false;
-    describe_slots(buf, "unused", slots, n);
+    if (!read_slots(data, slots, r.unused)) return false;
+    describe_slots(buf, "unused", slots, r.unused);
     return true;
 }
 

@@ -26,8 +26,8 @@ XLogRecPtr emit_prune(const PruneLog &log) {
     char space[kPruneDataMax];
     ByteWriter data(space, sizeof space);
     write_redirects(data, log.redirected);
-    if (record.dead != 0) write_slots(data, log.now_dead);
-    if (record.unused != 0) write_slots(data, log.now_unused);
+    write_slots(data, log.now_dead);
+    write_slots(data, log.now_unused);
     write_freeze(data, log.frozen);
 
     ::XLogBeginInsert();

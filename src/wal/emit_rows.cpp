@@ -119,9 +119,9 @@ XLogRecPtr emit_lock(const LockLog &log) {
     if (log.mark.xmax != ::GetCurrentTransactionIdIfAny()) record.flags |= kXmaxStored;
     // Whether the locker also cut the (dead) forward link is read off the page, not decided twice.
     const page::TupleHead &tuple = log.page->view().tuple(log.slot);
-    if (tuple.ctid == page::RowAddress::make(log.page->block(), log.slot) &&
-        (tuple.infomask2 & page::kHotUpdated) == 0)
-        record.flags |= kChainCleared;
+    if (!(tuple.ctid == page::RowAddress::make(log.page->block(), log.slot)) ||
+        (tuple.infomask2 & page::kHotUpdated) != 0)
+        record.flags |= kChainKept;
     MainData main;
     main.set(record);
 

@@ -30,26 +30,26 @@ public:
         : head_(head_of(reinterpret_cast<const char *>(tuple->t_data))), tuple_(tuple) {
         ByteWriter out(bytes_, sizeof bytes_);
         write_head(out, head_);
+        size_ = static_cast<int>(out.size());
     }
     const RowHead &head() const noexcept { return head_; }
     std::span<const char> body() const noexcept {
         const std::size_t start = head_.body_start();
         return {reinterpret_cast<const char *>(tuple_->t_data) + start, tuple_->t_len - start};
     }
-    void register_head_with_block(std::uint8_t ref) noexcept {
-        ::XLogRegisterBufData(ref, bytes_, sizeof bytes_);
-    }
+    void register_head_with_block(std::uint8_t ref) noexcept { ::XLogRegisterBufData(ref, bytes_, size_); }
     void register_with_block(std::uint8_t ref) noexcept {
         register_head_with_block(ref);
         ::XLogRegisterBufData(ref, const_cast<char *>(body().data()), static_cast<int>(body().size()));
     }
     void register_as_main_data() noexcept {
-        ::XLogRegisterData(bytes_, sizeof bytes_);
+        ::XLogRegisterData(bytes_, size_);
         ::XLogRegisterData(const_cast<char *>(body().data()), static_cast<int>(body().size()));
     }
 
 private:
-    char bytes_[kRowHeadSize];
+    char bytes_[kRowHeadMax];
+    int size_;
     RowHead head_;
     HeapTuple tuple_;
 };

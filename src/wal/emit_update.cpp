@@ -23,7 +23,7 @@ bool image_expected(const buffer::PinnedPage &page) {
 
 // What block 0 will say about the new row, ready to be registered.
 struct NewRow {
-    std::uint8_t flags2 = 0;
+    std::uint16_t flags = kHeadStored | kBodyStored;
     char ends[10];  // two varints
     std::size_t ends_size = 0;
     std::span<const char> middle;
@@ -38,29 +38,31 @@ NewRow plan_new_row(const UpdateLog &log, const LoggedTuple &old_tuple, const Lo
     if (old_tuple.head().body_start() != new_tuple.head().body_start() ||
         old_tuple.head().hoff != new_tuple.head().hoff)
         return row;
-    if (new_tuple.head() == expected_head(old_tuple.head(), log.hot)) row.flags2 |= kHeadFromOld;
+    if (new_tuple.head() == expected_head(old_tuple.head(), log.hot))
+        row.flags &= static_cast<std::uint16_t>(~kHeadStored);
     const CommonEnds common = common_ends(old_tuple.body(), new_tuple.body());
     ByteWriter out(row.ends, sizeof row.ends);
     out.varint(static_cast<std::uint32_t>(common.prefix));
     out.varint(static_cast<std::uint32_t>(common.suffix));
     if (common.prefix + common.suffix <= out.size()) return row;
-    row.flags2 |= kDeltaFromOld;
+    row.flags &= static_cast<std::uint16_t>(~kBodyStored);
     row.ends_size = out.size();
     row.middle = row.middle.subspan(common.prefix, row.middle.size() - common.prefix - common.suffix);
     return row;
 }
 
-UpdateRecord plan_record(const UpdateLog &log, bool same_page, bool logical, std::uint8_t flags2) {
+UpdateRecord plan_record(const UpdateLog &log, bool same_page, bool logical, std::uint16_t row_flags) {
     UpdateRecord record{};
     record.old_slot = ItemPointerGetOffsetNumber(&log.old_tuple->t_self);
     record.new_slot = ItemPointerGetOffsetNumber(&log.new_tuple->t_self);
     record.mark = pack_mark(log.old_mark.infomask_bits, log.old_mark.infomask2_bits);
-    record.flags2 = flags2;
+    record.flags = row_flags;
     record.old_xmax = log.old_mark.xmax;
     record.new_xmax = HeapTupleHeaderGetRawXmax(log.new_tuple->t_data);
     if (record.old_xmax != ::GetCurrentTransactionIdIfAny()) record.flags |= kXmaxStored;
     if (record.new_xmax != InvalidTransactionId) record.flags |= kNewXmaxStored;
-    if (logical) record.flags |= kContainsNewTuple | old_key_flag(log.rel, log.old_key);
+    if (logical)
+        record.flags |= static_cast<std::uint16_t>(kContainsNewTuple | old_key_flag(log.rel, log.old_key));
     if (same_page) {
         if (BufferIsValid(log.cleared_vm_old) || BufferIsValid(log.cleared_vm_new)) record.flags |= kClearVm;
         return record;
@@ -83,7 +85,7 @@ VmRefs choose_vm_refs(const UpdateLog &log, bool same_page) noexcept {
 }
 
 void register_new_row(const NewRow &row, LoggedTuple *tuple) {
-    if ((row.flags2 & kHeadFromOld) == 0) tuple->register_head_with_block(kPageRef);
+    if ((row.flags & kHeadStored) != 0) tuple->register_head_with_block(kPageRef);
     if (row.ends_size != 0)
         ::XLogRegisterBufData(kPageRef, const_cast<char *>(row.ends), static_cast<int>(row.ends_size));
     if (!row.middle.empty())
@@ -99,7 +101,7 @@ XLogRecPtr emit_update(const UpdateLog &log) {
     const LoggedTuple old_tuple(log.old_tuple);
     LoggedTuple new_tuple(log.new_tuple);
     const NewRow row = plan_new_row(log, old_tuple, new_tuple, logical);
-    const UpdateRecord record = plan_record(log, same_page, logical, row.flags2);
+    const UpdateRecord record = plan_record(log, same_page, logical, row.flags);
     const VmRefs vm = choose_vm_refs(log, same_page);
     MainData main;
     main.set(record);

@@ -32,13 +32,11 @@ bool same_header(const page::FreezePlan &a, const page::FreezePlan &b) noexcept 
 }  // namespace
 
 void write_slots(ByteWriter &out, const SlotSet &set) noexcept {
-    std::uint32_t runs = 0;
-    for (Run r = next_run(set, 0); r.length != 0; r = next_run(set, r.first + r.length)) ++runs;
-    out.varint(runs);
     int before = 0;
     for (Run r = next_run(set, 0); r.length != 0; r = next_run(set, r.first + r.length)) {
-        out.varint(static_cast<std::uint32_t>(r.first - before));
-        out.varint(r.length - 1U);
+        const auto gap = static_cast<std::uint32_t>(r.first - before);
+        out.varint(gap * 2 + (r.length > 1 ? 1U : 0U));
+        if (r.length > 1) out.varint(r.length - 2U);
         before = r.first + r.length;
     }
 }
@@ -49,22 +47,21 @@ void write_slots(ByteWriter &out, std::span<const SlotNo> slots) noexcept {
     write_slots(out, set);
 }
 
-int read_slots(ByteReader &in, SlotNo *slots, int capacity) noexcept {
-    const std::uint32_t runs = in.varint();
+bool read_slots(ByteReader &in, SlotNo *slots, int count) noexcept {
     std::uint64_t at = 0;
-    int count = 0;
-    for (std::uint32_t i = 0; i < runs && in.ok(); ++i) {
-        at += in.varint();
-        const std::uint64_t length = std::uint64_t{in.varint()} + 1;
-        if (!in.ok() || at + length > SlotSet::kLimit ||
-            length > static_cast<std::uint64_t>(capacity - count)) {
+    int done = 0;
+    while (done < count && in.ok()) {
+        const std::uint32_t head = in.varint();
+        at += head / 2;
+        const std::uint64_t length = (head & 1U) != 0 ? std::uint64_t{in.varint()} + 2 : 1;
+        if (!in.ok() || at + length > SlotSet::kLimit || length > static_cast<std::uint64_t>(count - done)) {
             in.fail();
             break;
         }
-        for (std::uint64_t k = 0; k < length; ++k) slots[count++] = static_cast<SlotNo>(at + k);
+        for (std::uint64_t k = 0; k < length; ++k) slots[done++] = static_cast<SlotNo>(at + k);
         at += length;
     }
-    return in.ok() ? count : -1;
+    return in.ok();
 }
 
 void write_redirects(ByteWriter &out, std::span<const page::Redirect> redirects) noexcept {
@@ -87,35 +84,41 @@ void write_freeze(ByteWriter &out, std::span<const page::FreezePlan> plans) noex
     for (std::size_t i = 0; i < plans.size(); ++i) {
         if (done.has(plans[i].slot)) continue;
         SlotSet group;
+        std::uint32_t members = 0;
         for (std::size_t k = i; k < plans.size(); ++k) {
             if (!same_header(plans[i], plans[k])) continue;
             group.add(plans[k].slot);
             done.add(plans[k].slot);
+            ++members;
         }
         out.varint(plans[i].xmax);
         out.u16(plans[i].infomask2);
         out.u16(plans[i].infomask);
         out.u8(plans[i].flags);
+        out.varint(members);
         write_slots(out, group);
     }
 }
 
-int read_freeze(ByteReader &in, page::FreezePlan *plans, int capacity) noexcept {
-    int count = 0;
+bool read_freeze(ByteReader &in, page::FreezePlan *plans, int count) noexcept {
+    int done = 0;
     SlotNo slots[SlotSet::kLimit];
-    while (in.left() > 0 && in.ok()) {
+    while (done < count && in.ok()) {
         page::FreezePlan plan{};
         plan.xmax = in.varint();
         plan.infomask2 = in.u16();
         plan.infomask = in.u16();
         plan.flags = in.u8();
-        const int n = read_slots(in, slots, std::min<int>(SlotSet::kLimit, capacity - count));
-        for (int i = 0; i < n; ++i) {
+        const std::uint32_t members = in.varint();
+        if (members == 0 || members > static_cast<std::uint32_t>(count - done) || members > SlotSet::kLimit)
+            in.fail();
+        if (!in.ok() || !read_slots(in, slots, static_cast<int>(members))) break;
+        for (std::uint32_t i = 0; i < members; ++i) {
             plan.slot = slots[i];
-            plans[count++] = plan;
+            plans[done++] = plan;
         }
     }
-    return in.ok() ? count : -1;
+    return in.ok();
 }
 
 CommonEnds common_ends(std::span<const char> a, std::span<const char> b) noexcept {

@@ -3,7 +3,8 @@
 // Why:    a WAL record is read back years after the code that wrote it has changed, and by tools from damaged
 //         files: every read is bounded, and a reader that ran over its end says so once, at the end.
 // Coding: varint: seven bits per byte, low end first, high bit = more follows.
-//         set of slots: varint number of runs; per run varint gap to the slot before, varint length - 1.
+//         set of slots: per run, varint (2 * gap to the slot before + 1 if the run is longer than one slot),
+//         then, if it is, varint (length - 2).  The number of slots is known from elsewhere.
 // Errors: never longjmps.  ByteReader::ok() is false after any read beyond the end.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -102,18 +103,18 @@ private:
     std::uint64_t words_[kLimit / 64] = {};
 };
 
-// Sets come out in ascending order; duplicates are lost.  Readers return the number of elements, or -1 (and
-// the reader is not ok) when the bytes are damaged or `capacity` does not suffice.
+// Sets come out in ascending order; duplicates are not allowed.  Readers return false, and the reader is not
+// ok, when the bytes are damaged.
 void write_slots(ByteWriter &out, const SlotSet &set) noexcept;
 void write_slots(ByteWriter &out, std::span<const SlotNo> slots) noexcept;
-int read_slots(ByteReader &in, SlotNo *slots, int capacity) noexcept;
+bool read_slots(ByteReader &in, SlotNo *slots, int count) noexcept;  // slots: kLimit elements suffice
 
 void write_redirects(ByteWriter &out, std::span<const page::Redirect> redirects) noexcept;
 bool read_redirects(ByteReader &in, page::Redirect *redirects, int count) noexcept;
 
 // Freeze plans are grouped by what they write: one group serves all tuples that end up with the same header.
 void write_freeze(ByteWriter &out, std::span<const page::FreezePlan> plans) noexcept;
-int read_freeze(ByteReader &in, page::FreezePlan *plans, int capacity) noexcept;
+bool read_freeze(ByteReader &in, page::FreezePlan *plans, int count) noexcept;
 
 // How many bytes two rows have in common at either end; the ends never overlap in the shorter row.
 struct CommonEnds {

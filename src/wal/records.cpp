@@ -26,13 +26,63 @@ RowHead expected_head(RowHead old_head, bool hot) noexcept {
     return head;
 }
 
+namespace {
+
+// First byte of a head: what may vary in an ordinary row, or kRawHead.
+struct HeadBit {
+    std::uint8_t packed;
+    std::uint16_t infomask;
+};
+constexpr HeadBit kHeadBits[] = {
+    {0x01, page::kHasNull},    {0x02, page::kHasVarWidth}, {0x04, page::kHasExternal},
+    {0x08, page::kXminFrozen}, {0x10, page::kUpdated},
+};
+constexpr std::uint8_t kHeadHeapOnly = 0x20;
+constexpr std::uint8_t kRawHead = 0x80;  // the three fields follow as they are
+
+RowHead unpack_head(std::uint8_t packed, std::uint32_t columns) noexcept {
+    RowHead head{static_cast<std::uint16_t>(columns), page::kXmaxInvalid, 0};
+    for (const HeadBit &bit : kHeadBits)
+        if ((packed & bit.packed) != 0)
+            head.infomask = static_cast<std::uint16_t>(head.infomask | bit.infomask);
+    if ((packed & kHeadHeapOnly) != 0)
+        head.infomask2 = static_cast<std::uint16_t>(head.infomask2 | page::kHeapOnly);
+    const std::size_t bitmap = head.has_nulls() ? (columns + 7) / 8 : 0;
+    head.hoff = static_cast<std::uint8_t>(page::align_up(page::kTupleHeaderSize + bitmap));
+    return head;
+}
+
+std::uint8_t pack_head(const RowHead &head) noexcept {
+    unsigned packed = (head.infomask2 & page::kHeapOnly) != 0 ? kHeadHeapOnly : 0U;
+    for (const HeadBit &bit : kHeadBits)
+        if ((head.infomask & bit.infomask) == bit.infomask) packed |= bit.packed;
+    return static_cast<std::uint8_t>(packed);
+}
+
+}  // namespace
+
 void write_head(ByteWriter &out, const RowHead &head) noexcept {
+    const std::uint8_t packed = pack_head(head);
+    const std::uint32_t columns = head.infomask2 & page::kAttributeCountMask;
+    if (unpack_head(packed, columns) == head) {
+        out.u8(packed);
+        out.varint(columns);
+        return;
+    }
+    out.u8(kRawHead);
     out.u16(head.infomask2);
     out.u16(head.infomask);
     out.u8(head.hoff);
 }
 
 bool read_head(ByteReader &in, RowHead *head) noexcept {
+    const std::uint8_t packed = in.u8();
+    if ((packed & kRawHead) == 0) {
+        const std::uint32_t columns = in.varint();
+        if (columns > page::kAttributeCountMask) in.fail();
+        *head = unpack_head(packed, columns);
+        return in.ok();
+    }
     head->infomask2 = in.u16();
     head->infomask = in.u16();
     head->hoff = in.u8();
@@ -102,110 +152,139 @@ page::XmaxMark unpack_mark(std::uint8_t packed, Xid xmax) noexcept {
 
 // ---- main data
 
+namespace {
+
+// The mark's highest bit says whether flags follow.
+constexpr std::uint8_t kFlagsFollow = 0x80;
+
+void write_marked(ByteWriter &out, std::uint8_t mark, std::uint32_t flags) noexcept {
+    out.u8(static_cast<std::uint8_t>(mark | (flags != 0 ? kFlagsFollow : 0)));
+    if (flags != 0) out.varint(flags);
+}
+
+template <typename Flags>
+void read_marked(ByteReader &in, std::uint8_t *mark, Flags *flags) noexcept {
+    *mark = in.u8();
+    *flags = (*mark & kFlagsFollow) != 0 ? static_cast<Flags>(in.varint()) : Flags{0};
+    *mark = static_cast<std::uint8_t>(*mark & ~kFlagsFollow);
+}
+
+SlotNo read_slot(ByteReader &in) noexcept {
+    const std::uint32_t slot = in.varint();
+    if (slot == 0 || slot > 0xFFFFU) in.fail();
+    return static_cast<SlotNo>(slot);
+}
+
+}  // namespace
+
 void write(ByteWriter &out, const InsertRecord &r) noexcept {
-    out.u16(r.slot);
-    out.u8(r.flags);
+    out.varint(r.slot * 2U + (r.flags != 0 ? 1U : 0U));
+    if (r.flags != 0) out.u8(r.flags);
 }
 bool parse(ByteReader &in, InsertRecord *r) noexcept {
-    r->slot = in.u16();
-    r->flags = in.u8();
+    const std::uint32_t head = in.varint();
+    if (head < 2 || head / 2 > 0xFFFFU) in.fail();
+    r->slot = static_cast<SlotNo>(head / 2);
+    r->flags = (head & 1U) != 0 ? in.u8() : std::uint8_t{0};
     return in.ok();
 }
 
 void write_fixed(ByteWriter &out, const MultiInsertRecord &r, bool init) noexcept {
     out.u8(r.flags);
-    out.u16(r.count);
-    if (!init && (r.flags & kSlotsInRow) != 0) out.u16(r.first);
+    out.varint(r.count);
+    if (!init && (r.flags & kSlotsInRow) != 0) out.varint(r.first);
 }
 bool parse(ByteReader &in, MultiInsertRecord *r, bool init) noexcept {
     r->flags = in.u8();
-    r->count = in.u16();
+    const std::uint32_t count = in.varint();
+    if (count == 0 || count > static_cast<std::uint32_t>(page::kMaxTuplesPerPage)) in.fail();
+    r->count = static_cast<std::uint16_t>(count);
     r->first = 1;
     r->slots_at = nullptr;
-    if (init) return in.ok();
+    if (init || !in.ok()) return in.ok();
     if ((r->flags & kSlotsInRow) != 0)
-        r->first = in.u16();
+        r->first = read_slot(in);
     else
         r->slots_at = in.bytes(r->count * sizeof(SlotNo));
     return in.ok();
 }
 
 void write(ByteWriter &out, const RemoveRecord &r) noexcept {
-    out.u16(r.slot);
-    out.u8(r.mark);
-    out.u8(r.flags);
+    out.varint(r.slot);
+    write_marked(out, r.mark, r.flags);
     if ((r.flags & kXmaxStored) != 0) out.u32(r.xmax);
 }
 bool parse(ByteReader &in, RemoveRecord *r) noexcept {
-    r->slot = in.u16();
-    r->mark = in.u8();
-    r->flags = in.u8();
+    r->slot = read_slot(in);
+    read_marked(in, &r->mark, &r->flags);
     r->xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
     return in.ok();
 }
 
 void write(ByteWriter &out, const UpdateRecord &r) noexcept {
-    out.u16(r.old_slot);
-    out.u16(r.new_slot);
-    out.u8(r.mark);
-    out.u8(r.flags);
-    out.u8(r.flags2);
+    out.varint(r.old_slot);
+    out.varint(r.new_slot);
+    write_marked(out, r.mark, r.flags);
     if ((r.flags & kXmaxStored) != 0) out.u32(r.old_xmax);
     if ((r.flags & kNewXmaxStored) != 0) out.u32(r.new_xmax);
 }
 bool parse(ByteReader &in, UpdateRecord *r) noexcept {
-    r->old_slot = in.u16();
-    r->new_slot = in.u16();
-    r->mark = in.u8();
-    r->flags = in.u8();
-    r->flags2 = in.u8();
+    r->old_slot = read_slot(in);
+    r->new_slot = read_slot(in);
+    read_marked(in, &r->mark, &r->flags);
     r->old_xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
     r->new_xmax = (r->flags & kNewXmaxStored) != 0 ? in.u32() : kInvalidXid;
     return in.ok();
 }
 
 void write(ByteWriter &out, const LockRecord &r) noexcept {
-    out.u16(r.slot);
-    out.u8(r.mark);
-    out.u8(r.flags);
+    out.varint(r.slot);
+    write_marked(out, r.mark, r.flags);
     if ((r.flags & kXmaxStored) != 0) out.u32(r.xmax);
 }
 bool parse(ByteReader &in, LockRecord *r) noexcept {
-    r->slot = in.u16();
-    r->mark = in.u8();
-    r->flags = in.u8();
+    r->slot = read_slot(in);
+    read_marked(in, &r->mark, &r->flags);
     r->xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
     return in.ok();
 }
 
 void write(ByteWriter &out, const ConfirmRecord &r) noexcept {
-    out.u16(r.slot);
+    out.varint(r.slot);
 }
 bool parse(ByteReader &in, ConfirmRecord *r) noexcept {
-    r->slot = in.u16();
+    r->slot = read_slot(in);
     return in.ok();
 }
 
+namespace {
+
+// The byte of a prune record that holds the VM bits says too which counts follow.
+constexpr std::uint8_t kVmBitsMask = 0x0F;
+constexpr std::uint8_t kFirstPart = 0x10;  // redirected, then dead, unused, frozen
+
+}  // namespace
+
 void write(ByteWriter &out, const PruneRecord &r) noexcept {
+    const std::uint16_t counts[] = {r.redirected, r.dead, r.unused, r.frozen};
+    unsigned parts = r.vm_bits & kVmBitsMask;
+    for (unsigned i = 0; i < 4; ++i)
+        if (counts[i] != 0) parts |= static_cast<unsigned>(kFirstPart) << i;
     out.u32(r.latest_removed_xid);
-    out.u8(r.vm_bits);
-    out.varint(r.redirected);
-    out.varint(r.dead);
-    out.varint(r.unused);
-    out.varint(r.frozen);
+    out.u8(static_cast<std::uint8_t>(parts));
+    for (const std::uint16_t count : counts)
+        if (count != 0) out.varint(count);
 }
 bool parse(ByteReader &in, PruneRecord *r) noexcept {
     r->latest_removed_xid = in.u32();
-    r->vm_bits = in.u8();
-    std::uint32_t counts[4];
-    for (std::uint32_t &count : counts) {
-        count = in.varint();
+    const std::uint8_t parts = in.u8();
+    r->vm_bits = parts & kVmBitsMask;
+    std::uint16_t *counts[] = {&r->redirected, &r->dead, &r->unused, &r->frozen};
+    for (unsigned i = 0; i < 4; ++i) {
+        const std::uint32_t count = (parts & (static_cast<unsigned>(kFirstPart) << i)) != 0 ? in.varint() : 0;
         if (count > static_cast<std::uint32_t>(page::kMaxTuplesPerPage)) in.fail();
+        *counts[i] = static_cast<std::uint16_t>(count);
     }
-    r->redirected = static_cast<std::uint16_t>(counts[0]);
-    r->dead = static_cast<std::uint16_t>(counts[1]);
-    r->unused = static_cast<std::uint16_t>(counts[2]);
-    r->frozen = static_cast<std::uint16_t>(counts[3]);
     return in.ok();
 }
 
@@ -295,12 +374,12 @@ bool RowReader::next(LoggedRow *row) noexcept {
 
 bool parse_update_data(ByteReader in, const UpdateRecord &r, const RowHead &old_head, bool hot,
                        LoggedUpdate *out) noexcept {
-    if ((r.flags2 & kHeadFromOld) != 0)
-        out->head = expected_head(old_head, hot);
-    else
+    if ((r.flags & kHeadStored) != 0)
         read_head(in, &out->head);
+    else
+        out->head = expected_head(old_head, hot);
     out->prefix = out->suffix = 0;
-    if ((r.flags2 & kDeltaFromOld) != 0) {
+    if ((r.flags & kBodyStored) == 0) {
         out->prefix = in.varint();
         out->suffix = in.varint();
     }

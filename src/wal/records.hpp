@@ -9,23 +9,26 @@
 //         in shared_buffers and are replayed there (vm::redo_clear, vm::redo_set).  hint_image: 0 the page;
 //         new_pages: 0.. the pages.
 //
-//   record        main data                                          data of block 0
-//   insert        slot2 flags1                                       head5 body
-//   multi_insert  flags1 count2 [first2 | slot2 x count]             rows, see MultiInsertRecord
-//   remove        slot2 mark1 flags1 [xmax4] [head5 body]            -
-//   update        old2 new2 mark1 flags1 more1 [xmax4] [newxmax4]    [head5] [prefix suffix] bytes
-//                 [head5 body of the old key or row]
-//   lock          slot2 mark1 flags1 [xmax4]                         -
-//   confirm       slot2                                              -
-//   prune         xid4 bits1 redirected dead unused frozen           redirects, dead, unused, freeze groups
-//   vacuum        xid4 bits1 unused                                  unused
-//   visible       xid4 bits1                                         -
-//   fsm_truncate  spc4 db4 rel4 blocks4                              (no block)
-//   (digits: bytes; no digit: varint or coded as in pack.hpp; [x]: present if a flag says so)
+//   record        main data                                         data of block 0
+//   insert        slot+f [flags1]                                   head body
+//   multi_insert  flags1 count [first | slot2 x count]              rows, see MultiInsertRecord
+//   remove        slot mark+f [flags] [xmax4] [head body]           -
+//   update        old new mark+f [flags] [xmax4] [newxmax4]         [head] [prefix suffix] bytes
+//                 [head body of the old key or row]
+//   lock          slot mark+f [flags] [xmax4]                       -
+//   confirm       slot                                              -
+//   prune         xid4 parts1 [redirected] [dead] [unused] [frozen] redirects, dead, unused, freeze groups
+//   vacuum        xid4 bits1 unused                                 unused
+//   visible       xid4 bits1                                        -
+//   fsm_truncate  spc4 db4 rel4 blocks4                             (no block)
+//   (digits: bytes; no digit: varint or coded as in pack.hpp; [x]: there if a flag says so;
+//   +f: with one bit that says that flags follow, which the usual record does without)
 //
-// A row is written as head (infomask2, infomask, hoff) and body.  The body starts at byte 23 of the tuple,
-// or, when there is no null bitmap, at hoff: what lies between is zero. Invariants: R1 every page change
-// carries a block reference (pg_rewind, incremental backup).
+// A row is written as head and body.  The head (infomask2, infomask, hoff) takes two bytes when it looks as
+// one would expect (write_head).  The body starts at byte 23 of the tuple, or, when there is no null bitmap,
+// at hoff: what lies between is zero.
+//
+// Invariants: R1 every page change carries a block reference (pg_rewind, incremental backup).
 //         R2 no record uses XLR_SPECIAL_REL_UPDATE.
 //         R3 parse_* accept only what write_* can have written, and return false for anything else.
 // Errors: never longjmps.
@@ -76,7 +79,7 @@ struct RowHead {
     std::size_t body_start() const noexcept { return has_nulls() ? page::kTupleHeadFixed : hoff; }
     friend bool operator==(const RowHead &, const RowHead &) = default;
 };
-inline constexpr std::size_t kRowHeadSize = 5;
+inline constexpr std::size_t kRowHeadMax = 6;
 RowHead head_of(const char *tuple) noexcept;
 // The head an updated row gets when nothing special happens to it: the old row's layout bits, no xmax.
 RowHead expected_head(RowHead old_head, bool hot) noexcept;
@@ -105,29 +108,28 @@ inline constexpr std::uint8_t kXmaxStored = 0x10;  // xmax is not the record's x
 inline constexpr std::uint8_t kIsSpeculative = 0x20;
 inline constexpr std::uint8_t kOnToastRelation = 0x40;
 // multi_insert
+inline constexpr std::uint8_t kSlotsInRow = 0x04;    // first slot only
 inline constexpr std::uint8_t kLastInMulti = 0x10;   // last of its command
 inline constexpr std::uint8_t kAllFrozenSet = 0x20;  // COPY FREEZE: sets both VM bits (kVmRef)
 inline constexpr std::uint8_t kSameHead = 0x40;      // one head for all rows
 inline constexpr std::uint8_t kSameLength = 0x80;    // one body length for all rows
-inline constexpr std::uint8_t kSlotsInRow = 0x04;    // first slot only
 // remove
 inline constexpr std::uint8_t kPartitionMove = 0x20;
 inline constexpr std::uint8_t kSpeculativeAbort = 0x40;
-// update
-inline constexpr std::uint8_t kNewXmaxStored = 0x20;  // the new version is locked already
-inline constexpr std::uint8_t kClearVmOld = 0x40;  // block 1's page loses all-visible; kOldVmRef, or kVmRef
-// update, second byte
-inline constexpr std::uint8_t kHeadFromOld = 0x01;   // head is expected_head(old row)
-inline constexpr std::uint8_t kDeltaFromOld = 0x02;  // prefix and suffix of the body are the old row's
-// lock
-inline constexpr std::uint8_t kClearFrozen = 0x02;   // clear the all-frozen bit (kVmRef)
-inline constexpr std::uint8_t kChainCleared = 0x04;  // ctid points to itself, not HOT updated
+// update; without the last two: the head is expected_head(old row), the body's ends are the old row's
+inline constexpr std::uint16_t kNewXmaxStored = 0x20;  // the new version is locked already
+inline constexpr std::uint16_t kClearVmOld = 0x40;  // block 1's page loses all-visible; kOldVmRef, or kVmRef
+inline constexpr std::uint16_t kHeadStored = 0x80;
+inline constexpr std::uint16_t kBodyStored = 0x100;
+// lock; without the last: ctid points to the row itself, and it is not HOT updated
+inline constexpr std::uint8_t kClearFrozen = 0x02;  // clear the all-frozen bit (kVmRef)
+inline constexpr std::uint8_t kChainKept = 0x04;
 
 struct InsertRecord {
     SlotNo slot;
     std::uint8_t flags;
 };
-// Rows: [head if kSameHead] [varint length if kSameLength], then per row [varint length] [head] body.
+// Rows: [head if kSameHead] [length if kSameLength], then per row [length] [head] body.
 struct MultiInsertRecord {
     std::uint8_t flags;
     std::uint16_t count;
@@ -150,8 +152,7 @@ struct UpdateRecord {
     SlotNo old_slot;
     SlotNo new_slot;
     std::uint8_t mark;
-    std::uint8_t flags;
-    std::uint8_t flags2;
+    std::uint16_t flags;
     Xid old_xmax;  // kInvalidXid unless kXmaxStored
     Xid new_xmax;  // kInvalidXid unless kNewXmaxStored
 };

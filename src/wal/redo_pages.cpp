@@ -23,10 +23,8 @@ void apply_prune(XLogReaderState *record, const RedoPage &page, const PruneRecor
     SlotNo unused[page::kMaxTuplesPerPage];
     page::FreezePlan plans[page::kMaxTuplesPerPage];
     ByteReader data = block_data(record, kPageRef);
-    const bool ok = read_redirects(data, redirected, r.redirected) &&
-                    (r.dead == 0 || read_slots(data, dead, page::kMaxTuplesPerPage) == r.dead) &&
-                    (r.unused == 0 || read_slots(data, unused, page::kMaxTuplesPerPage) == r.unused) &&
-                    read_freeze(data, plans, page::kMaxTuplesPerPage) == r.frozen;
+    const bool ok = read_redirects(data, redirected, r.redirected) && read_slots(data, dead, r.dead) &&
+                    read_slots(data, unused, r.unused) && read_freeze(data, plans, r.frozen);
     if (!ok) bad_record(record, "malformed prune");
     const page::PageEdit edit = page.edit();
     if (r.needs_cleanup()) edit.apply_prune({redirected, r.redirected}, {dead, r.dead}, {unused, r.unused});
@@ -77,8 +75,7 @@ void redo_vacuum(XLogReaderState *record) {
     if (page.to_apply()) {
         SlotNo unused[page::kMaxTuplesPerPage];
         ByteReader data = block_data(record, kPageRef);
-        if (read_slots(data, unused, page::kMaxTuplesPerPage) != r.unused)
-            bad_record(record, "malformed vacuum");
+        if (!read_slots(data, unused, r.unused)) bad_record(record, "malformed vacuum");
         page.edit().apply_vacuum({unused, r.unused});
         if (r.vm_bits != 0) page.edit().set_all_visible(true);
         page.finish(record);

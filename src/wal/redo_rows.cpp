@@ -129,7 +129,7 @@ void redo_lock(XLogReaderState *record) {
         const page::PageEdit edit = page.edit();
         edit.mark_xmax(r.slot,
                        unpack_mark(r.mark, (r.flags & kXmaxStored) != 0 ? r.xmax : XLogRecGetXid(record)));
-        if ((r.flags & kChainCleared) != 0) {
+        if ((r.flags & kChainKept) == 0) {
             edit.set_hot_updated(r.slot, false);
             edit.set_ctid(r.slot, page::RowAddress::make(page.block, r.slot));
         }

@@ -47,7 +47,7 @@ void mark_old(const UpdateReplay &u, const RedoPage &page) {
 std::size_t build_new(const UpdateReplay &u, const RedoPage &page, char *tuple) {
     RowHead old_head{};
     std::span<const char> old_body;
-    if ((u.r.flags2 & (kHeadFromOld | kDeltaFromOld)) != 0) {
+    if ((u.r.flags & (kHeadStored | kBodyStored)) != (kHeadStored | kBodyStored)) {
         if (!u.same_page) bad_record(u.record, "an update across pages leans on its old row");
         const page::LinePointer lp = page.page.view().line(u.r.old_slot);
         const char *old_tuple = page.page.view().tuple_bytes(u.r.old_slot);
