@@ -5,6 +5,7 @@
 #include "buffer/setup.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
+#include "introspect/verify.hpp"
 
 extern "C" Datum glassheap_tableam_handler(PG_FUNCTION_ARGS);
 
@@ -44,7 +45,7 @@ Oid access_method_oid() {
     return ::get_table_am_oid("glassheap", true);
 }
 
-Relation open_table(Oid relid, LOCKMODE lock) {
+Relation open_for_verification(Oid relid, LOCKMODE lock) {
     buffer::require_ready();
     Relation rel = ::try_relation_open(relid, lock);
     if (rel == nullptr)
@@ -57,6 +58,18 @@ Relation open_table(Oid relid, LOCKMODE lock) {
                         errmsg("cannot access temporary tables of other sessions"),
                         errdetail("The pages of \"%s\" are in the memory of the session that made it.",
                                   RelationGetRelationName(rel))));
+    return rel;
+}
+
+// On a standby the files of an unlogged table are not there; verification treats it as empty, nothing else
+// does.
+Relation open_table(Oid relid, LOCKMODE lock) {
+    Relation rel = open_for_verification(relid, lock);
+    if (rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED && ::RecoveryInProgress())
+        ereport(ERROR,
+                (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                 errmsg("cannot access unlogged table \"%s\" during recovery", RelationGetRelationName(rel)),
+                 errdetail("Unlogged tables exist on the primary only.")));
     return rel;
 }
 

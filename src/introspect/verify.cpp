@@ -209,7 +209,7 @@ extern "C" {
 PG_FUNCTION_INFO_V1(glassheap_verify);
 PGDLLEXPORT Datum glassheap_verify(PG_FUNCTION_ARGS) {
     const VerifyRequest request = read_arguments(fcinfo);
-    Relation rel = open_table(request.relid);
+    Relation rel = open_for_verification(request.relid, AccessShareLock);
     Rows rows(fcinfo);
     const BlockNo blocks = unreadable_now(rel) ? 0 : ::RelationGetNumberOfBlocks(rel);
     if (blocks > 0) {

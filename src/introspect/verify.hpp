@@ -80,6 +80,9 @@ struct Verifier {
 // Adds a row about verifier->block, slot and attribute.
 void report_damage(Verifier *verifier, const char *format, ...) pg_attribute_printf(2, 3);
 
+// As open_table, but an unlogged table on a standby is let through.
+Relation open_for_verification(Oid relid, LOCKMODE lock);
+
 bool verify_header(Verifier *verifier);         // false: the page cannot be walked
 void verify_line_pointers(Verifier *verifier);  // fills items[].valid
 void verify_tuples(Verifier *verifier);         // headers, transaction ids, attributes
