@@ -215,6 +215,11 @@ const char *peek_page(Relation rel, ForkNumber fork, BlockNo block) noexcept {
     return frame == kNoFrame ? nullptr : page_at(frame);
 }
 
+void touch_frame(Relation rel, ForkNumber fork, BlockNo block) noexcept {
+    if (rel->rd_backend == InvalidBackendId && is_ready())
+        touch_chain(hash_tag(make_tag(rel->rd_node, fork, block)));
+}
+
 void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count) {
     require_ready();
     const ForkRef ref = fork_of(rel, fork);

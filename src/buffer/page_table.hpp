@@ -25,6 +25,11 @@ FrameNo find_and_pin(const PageTag &tag, std::uint32_t hash, Warmth warmth) noex
 FrameNo find_and_pin_locked(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept;
 // Without a pin: the answer may be out of date at once.
 FrameNo peek_tag(const PageTag &tag, std::uint32_t hash) noexcept;
+// Has the processor fetch the first frame of the tag's chain.
+inline void touch_chain(std::uint32_t hash) noexcept {
+    const FrameNo frame = pool.buckets[hash & pool.bucket_mask].load(std::memory_order_relaxed);
+    if (frame != kNoFrame) __builtin_prefetch(&pool.frames[frame]);
+}
 inline bool is_cached(const PageTag &tag, std::uint32_t hash) noexcept {
     return peek_tag(tag, hash) != kNoFrame;
 }

@@ -53,7 +53,10 @@ bool index_fetch_tuple(IndexFetchTableData *base, ItemPointer tid, Snapshot snap
                        bool *call_again, bool *all_dead) {
     IndexFetch &fetch = index_fetch(base);
     const bool first_call = !*call_again;
-    if (first_call) go_to_block(fetch, ItemPointerGetBlockNumber(tid));
+    if (first_call) {
+        look_ahead(&fetch.ahead, base, tid, call_again);
+        go_to_block(fetch, ItemPointerGetBlockNumber(tid));
+    }
 
     HeapTupleData tuple;
     fetch.page.latch_share();

@@ -17,6 +17,7 @@
 #pragma once
 
 #include "buffer/pool.hpp"
+#include "scan/look_ahead.hpp"
 
 namespace glassheap::scan {
 
@@ -78,6 +79,7 @@ inline void row_at(const RowScan &scan, SlotNo row, HeapTupleData *tuple) noexce
 struct IndexFetch {
     IndexFetchTableData base;  // must be first
     buffer::PinnedPage page;
+    LookAhead ahead;
 };
 static_assert(std::is_standard_layout_v<IndexFetch> && offsetof(IndexFetch, base) == 0);
 

@@ -1,0 +1,35 @@
+// scan/look_ahead.hpp — touching the rows that an index scan will ask for next.
+//
+// Why:    in a random index scan two thirds of the time is waiting for memory: the page's header, its line
+//         pointer, then the tuple.  A btree scan has the addresses of the whole leaf in its private state, so
+//         the memory can be on its way before it is asked for.
+// Invariants: L1 only looks; nothing depends on what is seen: pages are not pinned meanwhile.
+// Errors: never longjmps.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::scan {
+
+struct LookAhead {
+    static constexpr int kFrames = 15;  // items ahead whose frame is touched
+    static constexpr int kPages = 10;   // items ahead whose page is touched
+    static constexpr int kTuples = 5;   // items ahead whose tuple is touched
+    static constexpr int kWindow = 16;
+    static constexpr int kWarmUp = 3;  // fetches before it begins: short scans must not pay
+
+    int fetches = 0;
+    BlockNo leaf = kInvalidBlock;  // of the index
+    int last_item = 0;             // the item fetched last
+    int step = 1;                  // the direction of the scan
+    int next_frame = 0;            // first item whose frame was not touched
+    int next_page = 0;             // first item whose page was not touched
+    int next_tuple = 0;            // first item whose tuple was not touched
+    const char *pages[kWindow];
+};
+
+// Called with what core passed for a fetch; does nothing when these are not the fields of a btree scan.
+void look_ahead(LookAhead *state, IndexFetchTableData *fetch, ItemPointer tid, bool *call_again) noexcept;
+
+}  // namespace glassheap::scan
