@@ -120,7 +120,8 @@ void note_relation_drop(Oid relid) {
     if (kind != RELKIND_RELATION && kind != RELKIND_MATVIEW) return;
     Relation rel = ::RelationIdGetRelation(relid);
     if (rel == nullptr) return;
-    storage::note_temp_drop({rel->rd_node, rel->rd_backend});
+    // Of another session's table (it died, or a superuser cleans up) nothing can be in our local pool.
+    if (!RELATION_IS_OTHER_TEMP(rel)) storage::note_temp_drop({rel->rd_node, rel->rd_backend});
     ::RelationClose(rel);
 }
 

@@ -23,7 +23,7 @@ HTAB *table = nullptr;
 void report(int level, const Key &key) {
     char *path = relpathperm(key.node, key.fork);
     ereport(level, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg_internal("page %u of relation %s does not exist", key.block, path)));
+                    errmsg_internal("page %u of relation %s does not exist or is empty", key.block, path)));
     ::pfree(path);
 }
 

@@ -52,7 +52,9 @@ RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch) {
         return out;
     }
     out.page = buffer::redo_page(out.node, out.fork, out.block, false, cleanup);
-    if (!out.page) {
+    // Zeroes are no page either: the file was dropped or cut, and grew again by a record for a later block.
+    if (!out.page || out.page.view().is_new()) {
+        out.close();
         note_missing_page(out.node, out.fork, out.block);
         return out;
     }
