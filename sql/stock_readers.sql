@@ -36,3 +36,4 @@ CREATE TABLE stock_heap (a int) USING heap;
 INSERT INTO stock_heap VALUES (1);
 SELECT pg_check_visible('stock_heap');
 DROP TABLE stock_read, stock_temp, stock_heap;
+DROP EXTENSION pageinspect, pg_freespacemap, pg_visibility;

@@ -1,5 +1,7 @@
 -- wal_records: what pg_walinspect says about our records: every type by name, every field as "key: value".
-CREATE EXTENSION pg_walinspect;
+SET client_min_messages = warning;  -- another test may have left it
+CREATE EXTENSION IF NOT EXISTS pg_walinspect;
+RESET client_min_messages;
 CREATE TABLE wal_records (a int PRIMARY KEY, b text, c int) USING glassheap WITH (fillfactor = 50, autovacuum_enabled = off);
 INSERT INTO wal_records SELECT g, 'filler', g FROM generate_series(1, 5) g;
 -- Images hide the rest of a record: write those that the checkpoint asks for now.
