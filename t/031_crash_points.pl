@@ -17,7 +17,9 @@ $node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
 
 my $change = "UPDATE t SET n = n + 1, pad = repeat('c', 300) WHERE id % 5 = 0;";
 my %cases = (
-	page_read => [ $change, 0 ],
+	# Pages one by one, and in runs of a sequential scan.
+	page_read => [ 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT count(pad) FROM t WHERE id > 0;', 0, 40, 150 ],
+	run_read => [ $change, 0, 7 ],
 	victim_claimed => [ $change, 0, 50 ],
 	extend_before_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
 	'scan-before-latch' => [ 'SELECT count(pad) FROM t;', 0, 30 ],

@@ -14,6 +14,7 @@
 #include "buffer/access_ring.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/verify.hpp"
+#include "debug/stop_points.hpp"
 #include "storage/files.hpp"
 
 namespace glassheap::buffer {
@@ -69,6 +70,7 @@ void collect(Run *run, const LoadRequest &first, BlockNo wanted) {
 }
 
 BlockNo read_from_file(const Run &run, const LoadRequest &request) {
+    GH_STOP_POINT("run_read");
     IoTimer timer;
     const BlockNo done = storage::read_blocks(node_of(request.tag), fork_number(request.tag),
                                               request.tag.block, run.count, run.pages);
