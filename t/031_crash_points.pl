@@ -18,8 +18,8 @@ $node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
 my $change = "UPDATE t SET n = n + 1, pad = repeat('c', 300) WHERE id % 5 = 0;";
 my %cases = (
 	# Pages one by one, and in runs of a sequential scan.
-	page_read => [ 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT count(pad) FROM t WHERE id > 0;', 0, 40, 150 ],
-	run_read => [ $change, 0, 7 ],
+	page_read => [ 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT count(pad) FROM t WHERE id > 0;', 0 ],
+	run_read => [ $change, 0 ],
 	victim_claimed => [ $change, 0, 50 ],
 	extend_before_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
 	'scan-before-latch' => [ 'SELECT count(pad) FROM t;', 0, 30 ],
@@ -32,16 +32,14 @@ my %cases = (
 	guardian_before_rotate => [ $change . 'CHECKPOINT;', 0, 1, 5 ],
 );
 
-# The server answers again, as another life of it.
+# The server answers again.  A psql that is refused is gone before its query is written, which IPC::Run may take for
+# an error of ours.
 sub wait_for_restart
 {
-	my ($started) = @_;
-	my $now = '';
 	wait_until(
 		sub {
-			my ($rc, $out) = $node->psql('postgres', 'SELECT pg_postmaster_start_time(), txid_current() > 0', timeout => 10);
-			$now = $out if $rc == 0;
-			return $rc == 0;
+			my $rc = eval { ($node->psql('postgres', 'SELECT txid_current()'))[0] };
+			return defined $rc && $rc == 0;
 		},
 		'the server to restart');
 	return;
