@@ -44,6 +44,16 @@ void hook_shared_memory() {
     shmem_startup_hook = gh_shmem_startup;
 }
 
+// The checkpoint guardian, the pool writer and the two prewarmers come on top of the default number of
+// workers, so that parallel queries and logical replication keep theirs.  Who sets max_worker_processes has
+// counted for himself.
+void make_room_for_workers() {
+    constexpr int kOwnWorkers = 4;
+    char wanted[16];
+    ::pg_snprintf(wanted, sizeof wanted, "%d", max_worker_processes + kOwnWorkers);
+    ::SetConfigOption("max_worker_processes", wanted, PGC_POSTMASTER, PGC_S_DYNAMIC_DEFAULT);
+}
+
 }  // namespace
 
 extern "C" {
@@ -60,6 +70,7 @@ PGDLLEXPORT void _PG_init() {
     am::install_stock_reader_hooks();
     buffer::install_resource_callback();
     buffer::set_hint_image_logger(wal::emit_hint_image);
+    make_room_for_workers();
     buffer::register_workers();
     introspect::register_workers();
     hook_shared_memory();

@@ -10,6 +10,7 @@ use Test::More;
 
 my $node = new_node('basic');
 my $am = access_method();
+is($node->safe_psql('postgres', 'SHOW max_worker_processes'), '12', 'our workers come on top of the default') if access_method() eq 'glassheap';
 
 $node->safe_psql('postgres', "CREATE TABLE t (id int PRIMARY KEY, v text) USING $am");
 is($node->safe_psql('postgres', "SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam WHERE relname = 't'"),
