@@ -104,11 +104,11 @@ caught_up('concurrent writers');
 my %wanted = map { $_ => 1 } qw(INSERT INSERT+INIT MULTI_INSERT MULTI_INSERT+INIT DELETE UPDATE HOT_UPDATE LOCK CONFIRM
   PRUNE VACUUM NEW_PAGES FSM_TRUNCATE HINT_IMAGE);
 my $found = $primary->safe_psql('postgres',
-	"SELECT DISTINCT record_type FROM pg_get_wal_records_info('$start', pg_current_wal_lsn()) WHERE resource_manager = 'glassheap'");
+	"SELECT DISTINCT record_type FROM pg_get_wal_records_info('$start', pg_current_wal_flush_lsn()) WHERE resource_manager = 'glassheap'");
 delete $wanted{$_} for split /\n/, $found;
 is(join(' ', sort keys %wanted), '', 'the workload wrote every type of record');
 is($primary->safe_psql('postgres',
-		"SELECT count(*) FROM pg_get_wal_records_info('$start', pg_current_wal_lsn()) WHERE resource_manager = 'glassheap' AND (description LIKE '%damaged%' OR description = '')"),
+		"SELECT count(*) FROM pg_get_wal_records_info('$start', pg_current_wal_flush_lsn()) WHERE resource_manager = 'glassheap' AND (description LIKE '%damaged%' OR description = '')"),
 	0, 'each of them can be described');
 unlike(slurp_file($standby->logfile), qr/inconsistent|PANIC|FATAL:  (?!terminating)/, 'no page differed on the standby');
 $standby->promote;
