@@ -25,8 +25,8 @@ VmPage page_of(Buffer vmbuf) noexcept {
 
 enum class Change : bool { clear, set };
 
-void redo_change(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits,
-                 Change change) {
+void redo_change(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, BlockNo other_block,
+                 std::uint8_t bits, Change change) {
     Buffer vmbuf = InvalidBuffer;
     // A damaged or missing page is replaced by zeroes: clear bits are always true, only slower.
     const XLogRedoAction action =
@@ -38,6 +38,7 @@ void redo_change(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_bl
             VmPage(page).set(heap_block, bits);
         else
             VmPage(page).clear(heap_block, bits);
+        if (other_block != kInvalidBlock) VmPage(page).clear(other_block, bits);
         PageSetLSN(page, record->EndRecPtr);
         ::MarkBufferDirty(vmbuf);
     }
@@ -90,12 +91,13 @@ void VmLock::unlock() {
     a_ = b_ = InvalidBuffer;
 }
 
-void redo_clear(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits) {
-    redo_change(record, block_id, heap_block, bits, Change::clear);
+void redo_clear(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits,
+                BlockNo other_block) {
+    redo_change(record, block_id, heap_block, other_block, bits, Change::clear);
 }
 
 void redo_set(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits) {
-    redo_change(record, block_id, heap_block, bits, Change::set);
+    redo_change(record, block_id, heap_block, kInvalidBlock, bits, Change::set);
 }
 
 }  // namespace glassheap::vm

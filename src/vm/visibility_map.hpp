@@ -48,7 +48,10 @@ private:
 
 // Redo of a record that registered a VM buffer as block reference `block_id`: reads it through
 // PostgreSQL's buffers and sets or clears the bits of `heap_block` unless the page is newer.
-void redo_clear(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits);
+// `other_block`: a second heap block whose bits the same reference covers.  Both in one call: the page has
+// the record's LSN afterwards, so a second call would find it done.
+void redo_clear(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits,
+                BlockNo other_block = kInvalidBlock);
 void redo_set(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits);
 
 }  // namespace glassheap::vm

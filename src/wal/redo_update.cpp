@@ -22,14 +22,23 @@ struct UpdateReplay {
     BlockNo new_block;
 };
 
+// Both pages' bits before either page changes.  One VM page nearly always covers both: then it is one
+// reference, and is changed once.
 void clear_vm_bits(const UpdateReplay &u) {
-    if ((u.r.flags & kClearVmOld) != 0)
-        vm::redo_clear(u.record, XLogRecHasBlockRef(u.record, kOldVmRef) ? kOldVmRef : kVmRef, u.old_block,
-                       vm::kBothBits);
-}
-
-void clear_new_vm_bits(const UpdateReplay &u) {
-    if ((u.r.flags & kClearVm) != 0) vm::redo_clear(u.record, kVmRef, u.new_block, vm::kBothBits);
+    const bool new_too = (u.r.flags & kClearVm) != 0;
+    if (u.same_page) {
+        if (new_too) vm::redo_clear(u.record, kVmRef, u.new_block, vm::kBothBits);
+        return;
+    }
+    const bool old_too = (u.r.flags & kClearVmOld) != 0;
+    if (old_too && XLogRecHasBlockRef(u.record, kOldVmRef)) {
+        vm::redo_clear(u.record, kOldVmRef, u.old_block, vm::kBothBits);
+        if (new_too) vm::redo_clear(u.record, kVmRef, u.new_block, vm::kBothBits);
+    } else if (old_too) {
+        vm::redo_clear(u.record, kVmRef, u.old_block, vm::kBothBits, new_too ? u.new_block : kInvalidBlock);
+    } else if (new_too) {
+        vm::redo_clear(u.record, kVmRef, u.new_block, vm::kBothBits);
+    }
 }
 
 void mark_old(const UpdateReplay &u, const RedoPage &page) {
@@ -93,7 +102,6 @@ void redo_on_two_pages(const UpdateReplay &u) {
         mark_old(u, old_page);
         old_page.finish(u.record);
     }
-    clear_new_vm_bits(u);
     RedoPage new_page = open_page(u.record, kPageRef);
     std::size_t free = page::kPageSize;
     if (new_page.to_apply()) {
@@ -115,13 +123,11 @@ void redo_update(XLogReaderState *record, bool hot) {
     if (!parse(in, &u.r)) bad_record(record, "malformed update");
     u.new_block = block_of_ref(record, kPageRef);
     u.old_block = u.same_page ? u.new_block : block_of_ref(record, kOldPageRef);
-    if (u.same_page) {
-        clear_new_vm_bits(u);
+    clear_vm_bits(u);
+    if (u.same_page)
         redo_on_one_page(u);
-    } else {
-        clear_vm_bits(u);
+    else
         redo_on_two_pages(u);
-    }
 }
 
 }  // namespace glassheap::wal
