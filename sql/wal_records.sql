@@ -9,13 +9,14 @@ CHECKPOINT;
 UPDATE wal_records SET c = c WHERE a = 1;
 DELETE FROM wal_records WHERE a = 1;
 VACUUM wal_records;
-CREATE TABLE wal_start AS SELECT pg_current_wal_lsn() AS lsn;
+-- From what is inserted, which VACUUM need not have flushed, up to what is flushed: other sessions write as well.
+CREATE TABLE wal_start AS SELECT pg_current_wal_insert_lsn() AS lsn;
 
 -- Transaction ids replaced by their distance to nothing: X, 0 stays 0.
 CREATE FUNCTION said_since(lsn pg_lsn) RETURNS TABLE (record text, says text) LANGUAGE sql AS $$
   SELECT record_type,
          regexp_replace(description, '((latest_removed_xid|cutoff_xid|xmax|old_xmax|new_xmax): )[1-9][0-9]*', '\1X', 'g')
-  FROM pg_get_wal_records_info(lsn, pg_current_wal_lsn())
+  FROM pg_get_wal_records_info(lsn, pg_current_wal_flush_lsn())
   WHERE resource_manager = 'glassheap' AND record_type <> 'HINT_IMAGE'
     AND block_ref LIKE '%' || pg_relation_filenode('wal_records') || '%'
   ORDER BY start_lsn $$;
@@ -26,7 +27,7 @@ BEGIN
   UPDATE wal_start SET lsn = lsn;
   COMMIT;
   FOR r IN SELECT s.* FROM wal_start, said_since(lsn) s LOOP RAISE INFO '% %', r.record, r.says; END LOOP;
-  UPDATE wal_start SET lsn = pg_current_wal_lsn();
+  UPDATE wal_start SET lsn = pg_current_wal_insert_lsn();
 END $$;
 
 INSERT INTO wal_records VALUES (10, 'one', 1);
@@ -57,7 +58,7 @@ CALL show_and_go_on();
 INSERT INTO wal_records SELECT g, 'page', g FROM generate_series(100, 260) g;
 SELECT record, count(*) > 0 AS some FROM wal_start, said_since(lsn) WHERE record LIKE '%INIT' GROUP BY record;
 SELECT count(*) AS damaged FROM wal_start, said_since(lsn) WHERE says LIKE '%damaged%' OR says IS NULL;
-SELECT DISTINCT resource_manager FROM pg_get_wal_records_info((SELECT lsn FROM wal_start), pg_current_wal_lsn())
+SELECT DISTINCT resource_manager FROM pg_get_wal_records_info((SELECT lsn FROM wal_start), pg_current_wal_flush_lsn())
 WHERE resource_manager LIKE 'glass%' OR resource_manager LIKE 'custom%';
 DROP PROCEDURE show_and_go_on;
 DROP FUNCTION said_since;
