@@ -15,7 +15,7 @@ use Test::More;
 my $limit = 24 * 1024 * 1024;
 plan skip_all => 'no prlimit' if system('prlimit --version >/dev/null 2>&1') != 0;
 
-my $node = PostgreSQL::Test::Cluster->new('full');
+my $node = GlassheapNode->new('full');
 my $am = access_method();
 # Segments of WAL below the limit.
 $node->init(extra => [ '-k', '-E', 'UTF8', '--locale=C.UTF-8', '--wal-segsize=1' ], allows_streaming => 1);

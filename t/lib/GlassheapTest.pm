@@ -2,7 +2,8 @@
 #
 # Why:    a crash test proves something only if it knows exactly what the server had acknowledged, and if the
 #         server dies at once with all its processes.  GH_AM=heap runs the same tests on heap, which shows that a
-#         test demands nothing that heap does not give.
+#         test demands nothing that heap does not give.  Servers are compared at the end without being asked
+#         (GlassheapNode.pm).
 # SPDX-License-Identifier: PostgreSQL
 package GlassheapTest;
 
@@ -10,6 +11,8 @@ use strict;
 use warnings;
 
 use Exporter 'import';
+use GlassheapCompare qw(processes_of wait_for_state);
+use GlassheapNode;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -56,7 +59,7 @@ sub common_settings
 sub new_node
 {
 	my ($name, %settings) = @_;
-	my $node = PostgreSQL::Test::Cluster->new($name);
+	my $node = GlassheapNode->new($name);
 	$node->init(extra => [ '-k', '-E', 'UTF8', '--locale=C.UTF-8' ], allows_streaming => 1);
 	$node->append_conf('postgresql.conf', common_settings(%settings));
 	# The access method must exist before a database can have it as default.
@@ -78,30 +81,17 @@ sub new_node
 sub new_standby
 {
 	my ($primary, $name, %settings) = @_;
-	my $standby = PostgreSQL::Test::Cluster->new($name);
+	my $standby = GlassheapNode->new($name);
 	my $backup = "for_$name";
+	# A standby that the test has stopped must still catch up at the end.
+	$primary->append_conf('postgresql.conf', 'wal_keep_size = 2GB');
+	$primary->reload;
 	$primary->backup($backup);
 	$standby->init_from_backup($primary, $backup, has_streaming => 1);
 	$standby->append_conf('postgresql.conf', "$_ = $settings{$_}\n") for sort keys %settings;
 	$standby->start;
+	$standby->follows($primary);
 	return $standby;
-}
-
-# Parent of a process, undef when it is gone or a zombie.
-sub live_parent
-{
-	my ($pid) = @_;
-	open my $stat, '<', "/proc/$pid/stat" or return undef;
-	my $line = <$stat> // return undef;
-	my ($state, $parent) = $line =~ /.*\) (\S) (\d+)/ or return undef;
-	return $state eq 'Z' ? undef : $parent;
-}
-
-sub children_of
-{
-	my ($parent) = @_;
-	opendir my $proc, '/proc' or die "no /proc: $!";
-	return grep { (live_parent($_) // -1) == $parent } grep { /^\d+$/ } readdir $proc;
 }
 
 # SIGKILL for the postmaster and all its children at the same moment, as when the machine stops: the
@@ -111,12 +101,13 @@ sub kill_server_9
 	my ($node) = @_;
 	my $postmaster = $node->{_pid} // die 'the server does not run';
 	kill 'STOP', $postmaster;
-	my @children = children_of($postmaster);
+	my @children = processes_of($postmaster);
 	kill 'KILL', @children, $postmaster;
-	wait_until(sub { !grep { defined live_parent($_) } @children, $postmaster }, 'processes to disappear');
+	wait_for_state(qr/Z/, @children, $postmaster);
 	# Until somebody reaps the orphan it is a zombie, which its successor would take for alive.
 	unlink $node->data_dir . '/postmaster.pid', $node->host . '/.s.PGSQL.' . $node->port . '.lock';
 	$node->{_pid} = undef;
+	$node->was_killed;
 	return;
 }
 
