@@ -15,6 +15,7 @@ use Time::HiRes qw(time usleep);
 
 plan skip_all => 'about the pool' unless is_glassheap();
 
+seed_from_environment();
 my $node = new_node('stress', 'glassheap.buffers' => '1MB', restart_after_crash => 'on');
 my $folder = PostgreSQL::Test::Utils::tempdir();
 
@@ -54,7 +55,7 @@ sub start_pgbench
 {
 	my (@options) = @_;
 	my $output = '';
-	my $run = IPC::Run::start([ $node->installed_command('pgbench'), '-n', '-T', 60, @options, $node->connstr('postgres') ],
+	my $run = IPC::Run::start([ $node->installed_command('pgbench'), '-n', '-T', 60, '--random-seed=' . int(rand(2**31)), @options, $node->connstr('postgres') ],
 		'<', '/dev/null', '>', \$output, '2>&1');
 	return $run;
 }
@@ -67,16 +68,29 @@ sub check_books
 	return;
 }
 
-# A load, trouble for some seconds, CHECKPOINT, and the end comes at once.
+# One round of trouble: some of those who match are terminated, but at least one.  Returns how many were told to go.
+sub terminate_some
+{
+	my ($who, $chance) = @_;
+	my ($rc, $pids) = $node->psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $who ORDER BY pid");
+	return 0 unless $rc == 0 && $pids ne '';
+	my @all = split /\n/, $pids;
+	my @chosen = grep { rand() < $chance } @all;
+	@chosen = ($all[ int rand @all ]) unless @chosen;
+	my ($done, $told) = $node->psql('postgres', 'SELECT count(*) FILTER (WHERE pg_terminate_backend(p)) FROM unnest(ARRAY[' . join(',', @chosen) . ']) p');
+	return $done == 0 ? $told : 0;
+}
+
+# A load, trouble for some seconds, CHECKPOINT, and the end comes at once.  Returns how many were terminated.
 sub load_and_kill
 {
 	my (%trouble) = @_;
+	my $terminated = 0;
 	my @load = (start_pgbench('-c', 10), start_pgbench('-c', 5, '-f', $ddl));
 	my $end = time + 4;
 	while (time < $end)
 	{
-		$node->psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $trouble{terminate}")
-		  if $trouble{terminate};
+		$terminated += terminate_some(@{ $trouble{terminate} }) if $trouble{terminate};
 		usleep(300_000);
 		$node->psql('postgres', 'CHECKPOINT');
 	}
@@ -84,17 +98,17 @@ sub load_and_kill
 	kill_server_9($node);
 	$_->kill_kill for @load;
 	$node->start;
-	return;
+	return $terminated;
 }
 
 $node->command_ok([ 'pgbench', '-i', '-q', '-s', 2, $node->connstr('postgres') ], 'pgbench -i');
 
 for my $round (1 .. 3)
 {
-	load_and_kill(terminate => "backend_type LIKE 'glassheap%' AND random() < 0.7");
+	cmp_ok(load_and_kill(terminate => [ "backend_type LIKE 'glassheap%'", 0.7 ]), '>', 0, "workers were terminated (round $round)");
 	check_books("after workers were terminated under load (round $round)");
 }
-load_and_kill(terminate => "application_name = 'pgbench' AND random() < 0.1");
+cmp_ok(load_and_kill(terminate => [ "application_name = 'pgbench'", 0.1 ]), '>', 0, 'backends were terminated');
 check_books('after backends were terminated under load');
 
 is($node->safe_psql('postgres', 'SELECT count(*) FROM glassheap_buffercache WHERE pinning_backends > 0'),
