@@ -42,7 +42,7 @@ sub bytes_of
 	my ($suffix, $at, $length) = @_;
 	open my $in, '<:raw', "$copy/$file$suffix" or die "$file$suffix: $!";
 	seek $in, $at, 0;
-	read $in, my $bytes, $length;
+	read($in, my $bytes, $length);
 	return $bytes;
 }
 

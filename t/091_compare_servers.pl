@@ -82,7 +82,7 @@ sub flip
 	seek $disk, 8192 + 8, 0;
 	print $disk pack('v', 0);
 	seek $disk, 2 * 8192 - 8, 0;
-	read $disk, my $byte, 1;
+	read($disk, my $byte, 1);
 	seek $disk, 2 * 8192 - 8, 0;
 	print $disk chr(ord($byte) ^ 1);
 	close $disk or die $!;

@@ -40,6 +40,7 @@ sub common_settings
 		checkpoint_timeout => '1h',
 		wal_level => 'replica',
 		max_wal_senders => 10,
+		allow_in_place_tablespaces => 'on',    # also when a standby with one starts again
 		max_prepared_transactions => 10,
 		jit => 'off',
 		default_table_access_method => "'" . access_method() . "'",
