@@ -1,4 +1,4 @@
-# t/090_compare_pages.pl: the comparison that ends the tests (t/lib/GlassheapPages.pm) finds one planted bit in each
+# t/090_compare_pages.pl: the comparison that ends the tests (t/lib/GlassheapForks.pm) finds one planted bit in each
 # fork, a missing file and a missing tail, and passes over what the log does not carry.
 # SPDX-License-Identifier: PostgreSQL
 use strict;

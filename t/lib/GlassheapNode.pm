@@ -36,6 +36,21 @@ sub not_compared
 	return;
 }
 
+# A known fault makes this server differ: what is found is told, and does not count.
+sub only_reported
+{
+	my ($node, $why) = @_;
+	$node->{gh_only_reported} = $why;
+	return;
+}
+
+sub judge
+{
+	my ($node, $what, @faults) = @_;
+	verdict($node->name . $what, $node->{gh_only_reported}, @faults);
+	return;
+}
+
 sub is_compared { return is_on() && !$_[0]{gh_not_compared}; }
 
 # gh_history: this server was killed or promoted, or has had a standby; only those are compared.
@@ -65,7 +80,7 @@ sub start
 	my $started = $node->SUPER::start(%params);
 	my $killed = delete $node->{gh_killed};
 	return $started unless $started && $killed && !$own_work && $node->is_compared && !$node->{gh_primary};
-	verdict($node->name . ': after the crash index and pages agree', cross_check_faults($node, relations_of($node)));
+	$node->judge(': after the crash index and pages agree', cross_check_faults($node, relations_of($node)));
 	return $started;
 }
 
@@ -78,7 +93,7 @@ sub stop
 	return $plain->() if !$node->is_compared || $node->{gh_primary} || !$node->{gh_history};
 	local $own_work = 1;
 	my ($tables, @faults) = recovered_copy_faults($node, $plain);
-	verdict($node->name . ": a recovered copy holds the same in all forks ($tables tables)", @faults);
+	$node->judge(": a recovered copy holds the same in all forks ($tables tables)", @faults);
 	return 1;
 }
 
@@ -93,7 +108,7 @@ sub compare_standby
 		$primary->stop('fast');
 	};
 	my ($tables, @faults) = standby_faults($primary, $standby, sub { $standby->stop('fast') }, $stop_primary);
-	verdict($standby->name . ' holds the same as ' . $primary->name . " in all forks ($tables tables)", @faults);
+	$standby->judge(' holds the same as ' . $primary->name . " in all forks ($tables tables)", @faults);
 	return;
 }
 

@@ -1,4 +1,4 @@
-# t/lib/GlassheapPages.pm: two files of one fork that should hold the same, compared page by page.  No server.
+# t/lib/GlassheapForks.pm: two files of one fork that should hold the same, compared page by page.  No server.
 #
 # Why:    primary, standby and recovered server replay one history: their pages are equal but for what the log does
 #         not carry.  Everything that is masked is named here with its reason; all else counts, to the bit.
@@ -15,7 +15,7 @@
 #   fsm   is not logged at all and may differ.  Asked of each file alone: every inner node is the greater of its two
 #         children, and nothing follows the last node.
 # SPDX-License-Identifier: PostgreSQL
-package GlassheapPages;
+package GlassheapForks;
 
 use strict;
 use warnings;
