@@ -43,14 +43,34 @@ void Html::escaped(const char *text) {
     }
 }
 
+void Html::grouped(std::uint64_t value) {
+    if (value < 1000) {
+        format(UINT64_FORMAT, value);
+        return;
+    }
+    grouped(value / 1000);
+    format(",%03u", static_cast<unsigned>(value % 1000));
+}
+
+void Html::bytes(std::uint64_t value) {
+    grouped(value);
+    if (value < 10 * 1024) return;
+    const Datum pretty = DirectFunctionCall1(pg_size_pretty, Int64GetDatum(static_cast<int64>(value)));
+    format(" (%s)", ::text_to_cstring(DatumGetTextPP(pretty)));
+}
+
 namespace {
 
 constexpr int kMapCells = 2048;
 
-void number(Html *html, const char *id, const char *name, std::uint64_t value, const char *source) {
-    html->format("<tr><th scope=\"row\">%s</th><td class=\"n\" id=\"n-%s\" data-value=\"" UINT64_FORMAT
-                 "\">" UINT64_FORMAT "</td><td class=\"s\"><code>%s</code></td></tr>\n",
-                 name, id, value, value, source);
+enum class Unit : std::uint8_t { things, bytes };
+
+void number(Html *html, const char *id, const char *name, std::uint64_t value, const char *source,
+            Unit unit = Unit::things) {
+    html->format("<tr><th scope=\"row\">%s</th><td class=\"n\" id=\"n-%s\" data-value=\"" UINT64_FORMAT "\">",
+                 name, id, value);
+    unit == Unit::bytes ? html->bytes(value) : html->grouped(value);
+    html->format("</td><td class=\"s\"><code>%s</code></td></tr>\n", source);
 }
 
 BlockNo fork_blocks(Relation rel, ForkNumber fork) {
@@ -119,10 +139,10 @@ void report_numbers(Report *report) {
         "<th scope=\"col\">Where it comes from</th></tr></thead><tbody>\n");
     number(html, "pages", "Pages", report->cells.blocks, "pg_relation_size() / 8192");
     number(html, "bytes", "Bytes", static_cast<std::uint64_t>(report->cells.blocks) * BLCKSZ,
-           "pg_relation_size()");
+           "pg_relation_size()", Unit::bytes);
     number(html, "all-visible", "All-visible pages", total.visible, "glassheap_visibility_map_summary()");
     number(html, "all-frozen", "All-frozen pages", total.frozen, "glassheap_visibility_map_summary()");
-    number(html, "free", "Free bytes by the map", total.free_bytes, "glassheap_freespace()");
+    number(html, "free", "Free bytes by the map", total.free_bytes, "glassheap_freespace()", Unit::bytes);
     number(html, "cached", "Pages in the pool", total.cached, "glassheap_buffercache");
     number(html, "dirty", "... of them dirty", total.dirty, "glassheap_buffercache");
     number(html, "fsm-blocks", "Pages of the free space map", fork_blocks(rel, FSM_FORKNUM),

@@ -11,10 +11,12 @@ namespace glassheap::introspect {
 
 namespace {
 
-constexpr int kLevelsDrawn = 5;
-constexpr int kTreeWidth = 640;
+// As wide as a telephone: nothing has to be scrolled sideways.
+constexpr int kLevelsDrawn = 4;
+constexpr int kTreeWidth = 360;
 constexpr int kLevelHeight = 52;
-constexpr int kBins = 16;
+constexpr int kBins = 8;
+constexpr int kBinWidth = 45;
 
 const std::uint8_t *nodes_of(const char *page) {
     return reinterpret_cast<const FSMPageData *>(page + MAXALIGN(SizeOfPageHeaderData))->fp_nodes;
@@ -53,8 +55,7 @@ Spot spot_of(std::uint32_t node) {
 void draw_tree(Html *html, const std::uint8_t *nodes, std::uint32_t leaf) {
     constexpr std::uint32_t kNodesDrawn = (1U << kLevelsDrawn) - 1;
     html->format(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Tree of a map page\">"
-        "<svg class=\"wide\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Upper %d levels of the tree "
+        "<svg class=\"drawing\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"Upper %d levels of the tree "
         "in a free space map page\">",
         kTreeWidth, kLevelsDrawn * kLevelHeight, kLevelsDrawn);
     for (std::uint32_t node = 1; node < kNodesDrawn; ++node) {
@@ -73,7 +74,7 @@ void draw_tree(Html *html, const std::uint8_t *nodes, std::uint32_t leaf) {
             on_path(node, leaf) ? " path" : "", at.x, at.y, node < 15 ? 14 : 10, at.x, at.y + 4,
             unsigned{nodes[node]});
     }
-    html->raw("</svg></div>\n");
+    html->raw("</svg>\n");
 }
 
 void list_map_pages(Report *report, BlockNo fsm_blocks, char *copy) {
@@ -83,13 +84,13 @@ void list_map_pages(Report *report, BlockNo fsm_blocks, char *copy) {
         "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Pages of the map\"><table><thead>"
         "<tr><th scope=\"col\">Map page</th><th scope=\"col\">Level</th><th scope=\"col\">Covers from "
         "page</th>"
-        "<th scope=\"col\" class=\"n\">Most room below it</th></tr></thead><tbody>\n");
+        "<th scope=\"col\" class=\"n\">Most bytes free below it</th></tr></thead><tbody>\n");
     for (BlockNo block = 0; block < std::min(fsm_blocks, kMostListed); ++block) {
         copy_fsm_page(report->rel, block, copy);
         const FsmAddress address = fsm_address_of(block);
         const char *what = address.level == 0 ? "bottom" : address.level == 1 ? "middle" : "root";
         html->format("<tr><td>%u</td><td>%d (%s)</td><td>" UINT64_FORMAT
-                     "</td><td class=\"n\">%zu bytes</td></tr>\n",
+                     "</td><td class=\"n\">%zu</td></tr>\n",
                      block, address.level, what, fsm_covers_from(address, 0),
                      static_cast<std::size_t>(fsm::category_to_avail(nodes_of(copy)[0])));
     }
@@ -106,20 +107,18 @@ void draw_distribution(Report *report) {
     }
     const std::uint64_t most = std::max<std::uint64_t>(*std::max_element(bins, bins + kBins), 1);
     report->html.raw(
-        "<h3>Pages by free bytes</h3><div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Pages "
-        "by free "
-        "bytes\"><svg class=\"wide\" viewBox=\"0 0 640 150\" role=\"img\" "
+        "<h3>Pages by free bytes</h3><svg class=\"drawing\" viewBox=\"0 0 360 150\" role=\"img\" "
         "aria-label=\"Number of pages by free bytes\">");
     for (int bin = 0; bin < kBins; ++bin) {
         const auto height = static_cast<int>(bins[bin] * 100 / most);
         report->html.format(
             "<g><title>%d to %d bytes free: " UINT64_FORMAT
-            " pages</title><rect class=\"f1\" x=\"%d\" y=\"%d\" width=\"34\" height=\"%d\"/>"
+            " pages</title><rect class=\"f1\" x=\"%d\" y=\"%d\" width=\"40\" height=\"%d\"/>"
             "<text x=\"%d\" y=\"130\">%d</text><text x=\"%d\" y=\"%d\">" UINT64_FORMAT "</text></g>",
-            bin * BLCKSZ / kBins, (bin + 1) * BLCKSZ / kBins - 1, bins[bin], bin * 40, 115 - height, height,
-            bin * 40, bin * BLCKSZ / kBins, bin * 40, 110 - height, bins[bin]);
+            bin * BLCKSZ / kBins, (bin + 1) * BLCKSZ / kBins - 1, bins[bin], bin * kBinWidth, 115 - height,
+            height, bin * kBinWidth, bin * BLCKSZ / kBins, bin * kBinWidth, 110 - height, bins[bin]);
     }
-    report->html.raw("</svg></div>\n");
+    report->html.raw("</svg>\n");
 }
 
 }  // namespace

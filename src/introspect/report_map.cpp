@@ -74,8 +74,9 @@ void legend(Report *report, const char *css, const Shade (&shades)[N]) {
 
 void data(Report *report, int columns) {
     const PageCells &cells = report->cells;
-    report->html.format("<script type=\"application/json\" id=\"map-data\">{\"columns\":%d,\"cells\":[",
-                        columns);
+    report->html.format(
+        "<script type=\"application/json\" id=\"map-data\">{\"columns\":%d,\"drawn\":%u,\"cells\":[", columns,
+        report->drawn);
     for (int i = 0; i < cells.count; ++i) {
         const PageCell &c = cells.cells[i];
         report->html.format("%s[%u,%u," UINT64_FORMAT ",%u,%u,%u,%u]", i == 0 ? "" : ",", c.first, c.pages,
@@ -96,7 +97,7 @@ void report_map(Report *report) {
     const int columns = columns_for(report->cells.count);
     html->format(
         "<p>%d cells, %u page%s each, from the first page at the top left. Move over the map, or focus "
-        "it and use the arrow keys, to read a cell.</p>\n",
+        "it and use the arrow keys, to read a cell and how to have its page drawn.</p>\n",
         report->cells.count, report->cells.pages_per_cell, report->cells.pages_per_cell == 1 ? "" : "s");
     html->raw(
         "<fieldset class=\"choice\"><legend>Coloured by</legend>"
@@ -106,8 +107,11 @@ void report_map(Report *report) {
     html->format(
         "<div class=\"picture maps show-free\" id=\"maps\" tabindex=\"0\" role=\"application\" "
         "aria-label=\"Map of pages, arrow keys move\" aria-describedby=\"map-text\" "
-        "style=\"max-width:%drem\">\n",
+        "style=\"max-width:%drem\" data-table=\"",
         std::max(columns * 2, 24));
+    html->escaped(::quote_qualified_identifier(::get_namespace_name(RelationGetNamespace(report->rel)),
+                                               RelationGetRelationName(report->rel)));
+    html->raw("\">\n");
     draw(report, "free", "Free space of each page", kFree, columns);
     draw(report, "vm", "Visibility map bits of each page", kVisible, columns);
     draw(report, "pool", "Pages in the pool", kPool, columns);

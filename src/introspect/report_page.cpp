@@ -99,7 +99,7 @@ void page_legend(Html *html) {
 // Where an item leads on the same page: the target of a redirect, or the next version; 0 nowhere.
 SlotNo next_of(PageView view, BlockNo block, SlotNo slot) {
     const LinePointer line = view.line(slot);
-    if (line.is_redirect()) return line.redirect_to();
+    if (line.is_redirect()) return line.redirect_to() <= view.max_slot() ? line.redirect_to() : kInvalidSlot;
     if (!line.is_normal()) return kInvalidSlot;
     const page::TupleHead &head = view.tuple(slot);
     const bool hot = (head.infomask2 & page::kHotUpdated) != 0 && (head.infomask & page::kXmaxInvalid) == 0;
@@ -108,59 +108,102 @@ SlotNo next_of(PageView view, BlockNo block, SlotNo slot) {
     return head.ctid.slot;
 }
 
-// Items of chains side by side, arrows between them as arcs.
-void draw_chains(Html *html, PageView view, BlockNo block) {
-    constexpr int kStep = 28;
-    constexpr int kBase = 120;
-    auto *place = static_cast<int *>(::palloc0(sizeof(int) * 3000));  // 1-based position of each linked item
+// ---- chains: items in the order of their chains, line by line, so that arrows are short and nothing is off
+// the edge
+
+constexpr int kChainColumns = 11;
+constexpr int kChainStep = 30;
+constexpr int kChainLine = 52;
+constexpr int kMostChained = 20 * kChainColumns;
+constexpr std::size_t kMostLines = (page::kPageSize - page::kHeaderSize) / page::kLinePointerSize;
+
+struct Chains {
+    SlotNo order[kMostLines];
+    int place[kMostLines + 1];  // of a slot in `order`, from 1; 0: in no chain
+    int count;
+};
+
+void add_chain(Chains *chains, PageView view, BlockNo block, SlotNo slot) {
+    while (slot != kInvalidSlot && chains->place[slot] == 0) {
+        chains->order[chains->count] = slot;
+        chains->place[slot] = ++chains->count;
+        slot = next_of(view, block, slot);
+    }
+}
+
+// Those nobody points to begin a chain; what is left then goes round in a circle, on a damaged page.
+Chains *find_chains(PageView view, BlockNo block) {
+    auto *chains = static_cast<Chains *>(::palloc0(sizeof(Chains)));
+    auto *pointed_to = static_cast<bool *>(::palloc0(kMostLines + 1));
     const SlotNo last = view.max_slot();
-    for (SlotNo slot = 1; slot <= last; ++slot)
-        if (const SlotNo next = next_of(view, block, slot); next != kInvalidSlot)
-            place[slot] = place[next] = 1;
-    int count = 0;
-    for (SlotNo slot = 1; slot <= last; ++slot)
-        if (place[slot] != 0) place[slot] = ++count;
+    for (SlotNo slot = 1; slot <= last; ++slot) pointed_to[next_of(view, block, slot)] = true;
+    for (const bool starts : {true, false})
+        for (SlotNo slot = 1; slot <= last; ++slot)
+            if (next_of(view, block, slot) != kInvalidSlot && pointed_to[slot] != starts)
+                add_chain(chains, view, block, slot);
+    ::pfree(pointed_to);
+    return chains;
+}
+
+struct Spot {
+    int x;
+    int y;
+};
+Spot spot_of(int place) noexcept {
+    return {(place - 1) % kChainColumns * kChainStep + kChainStep / 2,
+            (place - 1) / kChainColumns * kChainLine + 26};
+}
+
+void draw_arrow(Html *html, const Chains &chains, PageView view, SlotNo slot, SlotNo next) {
+    const Spot from = spot_of(chains.place[slot]);
+    const Spot to = spot_of(chains.place[next]);
+    const char *css = view.line(slot).is_redirect() ? " redirect" : "";
+    if (from.y == to.y && to.x > from.x)
+        html->format("<path class=\"arrow%s\" marker-end=\"url(#tip)\" d=\"M%d %dQ%d %d %d %d\">", css,
+                     from.x, from.y - 8, (from.x + to.x) / 2, from.y - 26, to.x - 1, to.y - 9);
+    else  // on the next line
+        html->format("<path class=\"arrow%s\" marker-end=\"url(#tip)\" d=\"M%d %dL%d %dL%d %d\">", css,
+                     from.x, from.y + 8, from.x, from.y + 20, to.x, to.y - 9);
+    html->format("<title>%u to %u</title></path>", unsigned{slot}, unsigned{next});
+}
+
+void draw_chained_item(Html *html, const Chains &chains, PageView view, SlotNo slot) {
+    const LinePointer line = view.line(slot);
+    const char *css = line.is_redirect() ? "t-lp"
+                      : line.is_normal() ? tuple_class(view.tuple(slot))
+                                         : "t-old";
+    const Spot at = spot_of(chains.place[slot]);
+    html->format(
+        "<g><title>%s</title><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"16\" height=\"16\"/>"
+        "<text text-anchor=\"middle\" x=\"%d\" y=\"%d\">%u</text></g>",
+        describe_item(view, slot), css, at.x - 8, at.y - 8, at.x, at.y + 19, unsigned{slot});
+}
+
+void draw_chains(Html *html, PageView view, BlockNo block) {
+    const Chains &chains = *find_chains(view, block);
     html->raw("<h3>HOT chains</h3>\n");
-    if (count == 0) {
+    if (chains.count == 0) {
         html->raw(
             "<p>This page has none: no row was updated in place since it was last pruned to single "
             "versions.</p>\n");
         return;
     }
-    const int width = (count + 1) * kStep;
+    const int drawn = std::min(chains.count, kMostChained);
     html->format(
-        "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"HOT chains\"><svg "
-        "viewBox=\"0 0 %d 160\" style=\"min-width:%dpx;max-width:%dpx\" role=\"img\" "
+        "<svg class=\"drawing\" id=\"chains\" viewBox=\"0 0 %d %d\" role=\"img\" "
         "aria-label=\"HOT chains as arrows\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"6\" "
         "refY=\"4\" markerWidth=\"6\" markerHeight=\"6\" orient=\"auto\"><path class=\"t-hot\" "
         "d=\"M0 0L8 4L0 8z\"/></marker></defs>",
-        width, width, width * 2);
-    for (SlotNo slot = 1; slot <= last; ++slot) {
-        const SlotNo next = next_of(view, block, slot);
-        if (next == kInvalidSlot) continue;
-        const int from = place[slot] * kStep;
-        const int to = place[next] * kStep;
-        const int rise = std::min(100, 20 + std::abs(to - from) / 3);
-        html->format(
-            "<path class=\"arrow%s\" marker-end=\"url(#tip)\" d=\"M%d %dQ%d %d %d %d\"><title>%u to %u"
-            "</title></path>",
-            view.line(slot).is_redirect() ? " redirect" : "", from, kBase - 8, (from + to) / 2,
-            kBase - 8 - rise, to, kBase - 9, unsigned{slot}, unsigned{next});
+        kChainColumns * kChainStep, (drawn + kChainColumns - 1) / kChainColumns * kChainLine + 4);
+    for (int i = 0; i < drawn; ++i) {
+        const SlotNo next = next_of(view, block, chains.order[i]);
+        if (next != kInvalidSlot && chains.place[next] <= drawn)
+            draw_arrow(html, chains, view, chains.order[i], next);
     }
-    for (SlotNo slot = 1; slot <= last; ++slot) {
-        if (place[slot] == 0) continue;
-        const bool redirect = view.line(slot).is_redirect();
-        const char *css = redirect                      ? "t-lp"
-                          : view.line(slot).is_normal() ? tuple_class(view.tuple(slot))
-                                                        : "t-old";
-        html->format(
-            "<g><title>%s</title><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"16\" height=\"16\"/>"
-            "<text text-anchor=\"middle\" x=\"%d\" y=\"%d\">%u</text></g>",
-            describe_item(view, slot), css, place[slot] * kStep - 8, kBase - 8, place[slot] * kStep,
-            kBase + 24, unsigned{slot});
-    }
-    html->raw(
-        "</svg></div><p>Dashed: a redirect left by pruning. Solid: from one version to the next.</p>\n");
+    for (int i = 0; i < drawn; ++i) draw_chained_item(html, chains, view, chains.order[i]);
+    html->raw("</svg>");
+    if (drawn < chains.count) html->format("<p>... and %d more items.</p>", chains.count - drawn);
+    html->raw("<p>Dashed: a redirect left by pruning. Solid: from one version to the next.</p>\n");
 }
 
 void page_data(Html *html, PageView view) {

@@ -27,7 +27,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:.5rem;
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .5rem;
 border-bottom:1px solid var(--line);font-weight:normal}thead th{color:var(--dim);font-size:.85rem}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.s{color:var(--dim)}
-.scroll{overflow-x:auto}
+.scroll{overflow-x:auto}.n,th{overflow-wrap:anywhere}thead .n{white-space:normal}
 svg{display:block;width:100%;height:auto}svg text{fill:currentColor;font:11px system-ui,sans-serif}
 .choice{border:0;padding:0;margin:.5rem 0}.choice legend{float:left;padding:0 .8rem 0 0;color:var(--dim)}
 .choice label{display:inline-block;padding:.3rem .8rem .3rem 0}
@@ -35,7 +35,7 @@ svg{display:block;width:100%;height:auto}svg text{fill:currentColor;font:11px sy
 .show-free .m-free,.show-vm .m-vm,.show-pool .m-pool{display:block!important}
 .legend{list-style:none;padding:0;margin:.6rem 0}.legend li{display:inline-block;margin:0 1rem .3rem 0}
 .legend svg{display:inline-block;width:.9rem;height:.9rem;vertical-align:-.1rem}
-output{display:block;min-height:3rem;padding:.5rem;border-left:4px solid var(--accent);background:var(--bg)}
+output{display:block;min-height:4.6rem;padding:.5rem;border-left:4px solid var(--accent);background:var(--bg)}
 .cursor{fill:none;stroke:var(--fg);stroke-width:2}
 .f0{fill:var(--f0)}.f1{fill:var(--f1)}.f2{fill:var(--f2)}.f3{fill:var(--f3)}.f4{fill:var(--f4)}
 .v0{fill:var(--v0)}.v1{fill:var(--v1)}.v2{fill:var(--v2)}.v3{fill:var(--v3)}
@@ -47,7 +47,7 @@ output{display:block;min-height:3rem;padding:.5rem;border-left:4px solid var(--a
 .chosen{stroke:var(--fg);stroke-width:2}
 .edge{stroke:var(--dim);fill:none}.node{fill:var(--card);stroke:var(--dim)}.path{stroke:var(--p0);stroke-width:2.5}
 .arrow{stroke:var(--t-hot);fill:none;stroke-width:1.5}.redirect{stroke-dasharray:4 3;stroke:var(--t-lp)}
-.bar{width:100%;height:.9rem;min-width:6rem}.wide{min-width:36rem}
+.bar{width:100%;height:.9rem;min-width:3rem}.drawing{max-width:45rem}
 #pool th:last-child{width:40%}
 @media (max-width:40rem){#numbers tr{display:grid;grid-template-columns:1fr auto;border-bottom:1px solid var(--line)}
 #numbers th,#numbers td{border:0}#numbers .s{grid-column:1/-1;padding-top:0}#numbers thead th:last-child{display:none}}
@@ -81,6 +81,19 @@ const char *const kReportScript = R"js(
   function percent(part, whole) { return whole ? Math.round(part * 1000 / whole) / 10 + " %" : "0 %"; }
 
   var maps = byId("maps"), map = json("map-data");
+  // From a cell to its page: this report draws one page, the server draws the others.
+  function wayTo(first, last) {
+    var way;
+    if (map.drawn >= first && map.drawn <= last) {
+      way = document.createElement("a");
+      way.href = "#page";
+      way.textContent = "Page " + map.drawn + " is drawn below.";
+    } else {
+      way = document.createElement("code");
+      way.textContent = "SELECT glassheap_report('" + maps.dataset.table.replace(/'/g, "''") + "', " + first + ")";
+    }
+    return way;
+  }
   if (maps && map) {
     document.querySelectorAll("input[name=shade]").forEach(function (input) {
       input.addEventListener("change", function () {
@@ -96,11 +109,13 @@ const char *const kReportScript = R"js(
       return i < map.cells.length ? i : null;
     }, function (i) {
       var c = map.cells[i], last = c[0] + c[1] - 1;
-      byId("map-text").textContent = (c[1] === 1 ? "Page " + c[0] : "Pages " + c[0] + " to " + last) + ": " +
-        c[2] + " bytes free (" + percent(c[2], c[1] * 8192) + "), " +
+      var text = byId("map-text");
+      text.textContent = (c[1] === 1 ? "Page " + c[0] : "Pages " + c[0] + " to " + last) + ": " +
+        c[2].toLocaleString("en") + " bytes free (" + percent(c[2], c[1] * 8192) + "), " +
         (c[1] === 1 ? (c[4] ? "all-frozen" : c[3] ? "all-visible" : "not all-visible") + ", " +
                       (c[6] ? "in the pool and dirty" : c[5] ? "in the pool" : "on disk only")
                     : c[3] + " all-visible, " + c[4] + " all-frozen, " + c[5] + " in the pool, " + c[6] + " dirty") + ".";
+      text.append(document.createElement("br"), wayTo(c[0], last));
       maps.querySelectorAll(".cursor").forEach(function (r) {
         r.setAttribute("x", i % map.columns * 10);
         r.setAttribute("y", Math.floor(i / map.columns) * 10);

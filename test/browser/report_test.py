@@ -96,6 +96,9 @@ def numbers_agree(test, browser):
     cells = json.loads(browser.run("return document.getElementById('map-data').textContent"))["cells"]
     test.equal(str(sum(cell[1] for cell in cells)), test.sql(NUMBERS["n-pages"]), "the map's cells are all pages")
     test.equal(str(sum(cell[2] for cell in cells)), test.sql(NUMBERS["n-free"]), "the map's cells have all free bytes")
+    shown = browser.run("return document.getElementById('n-bytes').textContent")
+    size = int(test.sql(NUMBERS["n-bytes"]))
+    test.equal(shown, f"{size:,} ({test.sql('SELECT pg_size_pretty(%d::bigint)' % size)})", "bytes are readable")
     first = test.sql("SELECT avail FROM glassheap_freespace('shown') WHERE blkno = 0")
     test.equal(str(cells[0][2]) if cells[0][1] == 1 else first, first, "the first cell is page 0")
 
@@ -141,6 +144,9 @@ def readable(test, browser, width, height, scheme):
     test.equal(browser.run(CONTRAST), [], f"{what}: all text stands out from its background")
     test.ok(browser.run("var r=document.getElementById('maps').getBoundingClientRect();return r.width>250&&r.height>40"),
             f"{what}: the map is large enough to be seen")
+    hidden = browser.run("var s=[];document.querySelectorAll('.scroll,svg').forEach(function(e){var r=e.getBoundingClientRect();"
+                         "if(r.width&&(e.scrollWidth>e.clientWidth+1||r.right>window.innerWidth))s.push(e.getAttribute('aria-label')||e.className.baseVal)});return s")
+    test.equal(hidden, [], f"{what}: nothing has to be scrolled sideways")
     browser.screenshot(os.path.join(test.folder, f"report-{what.replace(', ', '-')}.png"))
 
 
@@ -170,7 +176,16 @@ def by_keyboard(test, browser):
     one = browser.run(text, "map-text")
     test.ok(re.match(r"Pages? 1\b", one) is not None, "arrow keys move on the map", one)
     free = test.sql("SELECT avail FROM glassheap_freespace('shown') WHERE blkno = 1")
-    test.ok(f" {free} bytes free" in one, "the cell's text is what SQL says", one)
+    test.ok(f" {int(free):,} bytes free" in one, "the cell's text is what SQL says", one)
+    drawn = int(browser.run("return document.getElementById('d-block').dataset.value"))
+    way = "Page 1 is drawn below." if drawn == 1 else "SELECT glassheap_report('public.shown', 1)"
+    test.ok(one.endswith(way), "a cell says how to see its page", one)
+    cells = json.loads(browser.run("return document.getElementById('map-data').textContent"))["cells"]
+    browser.press("Home", *["ArrowRight"] * next(i for i, cell in enumerate(cells) if cell[0] <= drawn < cell[0] + cell[1]))
+    test.equal(browser.run("var a=document.querySelector('#map-text a');return a&&a.getAttribute('href')"), "#page",
+               "the cell of the page that is drawn leads there")
+    browser.press("Home", "ArrowRight")
+    one = browser.run(text, "map-text")
     browser.press("ArrowDown")
     test.ok(browser.run(text, "map-text") != one, "... also line by line")
     browser.run("document.querySelector('input[name=shade][value=vm]').focus()")
@@ -198,7 +213,10 @@ def by_mouse(test, browser):
 
 def pictures_say_something(test, browser):
     test.ok(browser.run("return document.querySelectorAll('#page .arrow').length") > 0, "HOT chains are drawn as arrows")
-    test.ok(browser.run("return document.querySelectorAll('#fsm .node').length") == 31, "five levels of the free space map's tree are drawn")
+    test.ok(browser.run("var s=document.getElementById('chains'),b=s.viewBox.baseVal;return [...s.querySelectorAll('rect,path.arrow')].every("
+                        "e=>{var r=e.getBBox();return r.x>=0&&r.y>=0&&r.x+r.width<=b.width&&r.y+r.height<=b.height})"),
+            "all of them inside their picture, arrow heads too")
+    test.ok(browser.run("return document.querySelectorAll('#fsm .node').length") == 15, "four levels of the free space map's tree are drawn")
     test.ok(browser.run("return document.querySelectorAll('#pool .bar').length") >= 2, "the pool's tables are drawn as bars")
     test.ok(browser.run("return [...document.querySelectorAll('svg[role=img]')].every(s => s.getAttribute('aria-label'))"),
             "every picture has a name for those who cannot see it")
@@ -224,7 +242,7 @@ def main():
         browser.open("file://" + os.path.abspath(path))
         numbers_agree(test, browser)
         pictures_say_something(test, browser)
-        for width, height in ((375, 740), (1280, 900)):
+        for width, height in ((390, 844), (1280, 900)):
             for scheme in ("light", "dark"):
                 readable(test, browser, width, height, scheme)
         browser.scheme("light")
