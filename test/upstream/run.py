@@ -8,7 +8,7 @@
 #         from the expected one AND from the control's; it is then run once more alone, both ways, so that
 #         chance (row order between parallel tests) does not count but a real difference does.
 # Usage:  run.py [--out DIR] [--conf 'name = value']... [suite]...    suites: regress isolation plpgsql contrib
-#         or contrib/NAME.
+#         or contrib/NAME, or modules/NAME (src/test/modules; compiled into the server under test, which must be a copy).
 # Result: a line per test that differs, then "N passed, N failed"; exit status 1 if any failed.
 # SPDX-License-Identifier: PostgreSQL
 import argparse
@@ -22,10 +22,11 @@ import sys
 import tempfile
 
 AM = "glassheap"
-SETUP = {"run": "CREATE EXTENSION glassheap;\n",
-         "control": "CREATE FUNCTION glassheap_tableam_handler(internal) RETURNS table_am_handler"
+# In a schema of their own: tests list what is in public.
+SETUP = {"run": "CREATE SCHEMA glassheap; CREATE EXTENSION glassheap SCHEMA glassheap;\n",
+         "control": "CREATE SCHEMA glassheap; CREATE FUNCTION glassheap.glassheap_tableam_handler(internal) RETURNS table_am_handler"
                     " AS 'heap_tableam_handler' LANGUAGE internal STRICT;"
-                    " CREATE ACCESS METHOD glassheap TYPE TABLE HANDLER glassheap_tableam_handler;"
+                    " CREATE ACCESS METHOD glassheap TYPE TABLE HANDLER glassheap.glassheap_tableam_handler;"
                     " COMMENT ON ACCESS METHOD glassheap IS 'heap rebuilt on its own buffer pool';\n"}
 CACHE = pathlib.Path(os.environ.get("GH_UPSTREAM_CACHE", "/var/tmp/glassheap-upstream"))
 # contrib directories whose tests need packages or settings that a plain server does not have, or that test
@@ -149,6 +150,23 @@ def build_libraries(server, source, log):
     return libs
 
 
+def build_module(server, directory, log):
+    """A module of src/test/modules, installed into the server under test."""
+    with tempfile.TemporaryDirectory() as tmp:
+        work = pathlib.Path(tmp) / directory.name
+        shutil.copytree(directory, work)
+        result = run(["make", "-s", "-C", work, "USE_PGXS=1", f"PG_CONFIG={server.pg_config}", "with_llvm=no", "install"])
+    log.write_text(result.stdout)
+    if result.returncode:
+        die(f"{directory.name} cannot be built or installed: {log}")
+
+
+def preloaded_by(lines):
+    """Libraries that a test directory's configuration wants preloaded, quoted or not."""
+    found = [re.match(r"\s*shared_preload_libraries\s*=\s*'?([^'#]*)'?", line) for line in lines]
+    return [name.strip() for match in found if match for name in match.group(1).split(",") if name.strip()]
+
+
 class Cluster:
     """A throw-away server in which the access method exists in every database."""
 
@@ -161,11 +179,13 @@ class Cluster:
                                  "-U", "postgres", "-D", self.data], cwd="/")
         if result.returncode:
             die(f"initdb: {result.stdout}")
-        preload = "glassheap" if kind == "run" else ""
+        ours = ["glassheap"] if kind == "run" else []
+        preload = ",".join(ours + preloaded_by(conf))
+        conf = [ln for ln in conf if not preloaded_by([ln])]
         for database in ("template1", "template0", "postgres"):
             result = server.as_user(
                 [server.bindir / "postgres", "--single", "-j", "-F", "-D", self.data, "-c", "exit_on_error=on",
-                 "-c", f"shared_preload_libraries={preload}", database], input=SETUP[kind], cwd="/")
+                 "-c", f"shared_preload_libraries={','.join(ours)}", database], input=SETUP[kind], cwd="/")
             if result.returncode:
                 die(f"setup in {database}: {result.stdout}")
         lines = [f"shared_preload_libraries = '{preload}'", f"default_table_access_method = {AM}", "fsync = off",
@@ -205,9 +225,13 @@ class Suite:
             yield ("isolation/pg_isolation_regress", d, "isolation_regression",
                    [f"--schedule={d}/isolation_schedule"], [])
         else:
-            d = source / ("src/pl/plpgsql/src" if self.name == "plpgsql" else self.name)
+            home = {"plpgsql": "src/pl/plpgsql/src"}.get(self.name, re.sub(r"^modules/", "src/test/modules/", self.name))
+            d = source / home
+            if self.name.startswith("modules/"):
+                self.out.mkdir(parents=True, exist_ok=True)
+                build_module(self.server, d, self.out / "build.log")
             text = re.sub(r"\\\n", " ", (d / "Makefile").read_text())
-            conf = [str(d / m) for m in re.findall(r"--temp-config[= ]\$\(top_srcdir\)/" + self.name + r"/(\S+)", text)]
+            conf = [str(d / m) for m in re.findall(r"--temp-config[= ]\$\(top_srcdir\)/" + home + r"/(\S+)", text)]
             lines = [ln for c in conf for ln in pathlib.Path(c).read_text().splitlines()]
             for word, program in (("REGRESS", "regress/pg_regress"), ("ISOLATION", "isolation/pg_isolation_regress")):
                 tests = re.search(rf"(?m)^{word}\s*=\s*(.*)$", text)
@@ -231,7 +255,7 @@ class Suite:
         self.out.mkdir(parents=True, exist_ok=True)
         verdicts, crashes = {}, []
         for kind in ("control", "run"):
-            settings = [ln for part in self.parts for ln in part[4] if "shared_preload_libraries" not in ln]
+            settings = [ln for part in self.parts[:1] for ln in part[4]]
             cluster = Cluster(self.server, kind, self.out, settings + conf)
             try:
                 for part in self.parts:
