@@ -111,7 +111,6 @@ is($standby->safe_psql('postgres', "SELECT pg_relation_size('ddl')"), $primary->
 	'the tail that VACUUM gave back is gone on the standby too');
 
 # Promotion.
-$standby->only_reported('replay leaves bits in the visibility map (the examination of 2026-11-21, A1)');
 my $last = digests($primary);
 $primary->stop('immediate');
 $standby->promote;
