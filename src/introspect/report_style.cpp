@@ -27,7 +27,7 @@ section{background:var(--card);border:1px solid var(--line);border-radius:.5rem;
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3rem .5rem;
 border-bottom:1px solid var(--line);font-weight:normal}thead th{color:var(--dim);font-size:.85rem}
 .n{text-align:right;font-variant-numeric:tabular-nums;white-space:nowrap}.s{color:var(--dim)}
-.scroll{overflow-x:auto}.n,th{overflow-wrap:anywhere}thead .n{white-space:normal}
+.scroll{overflow-x:auto}tbody th{overflow-wrap:anywhere}thead .n{white-space:normal}
 svg{display:block;width:100%;height:auto}svg text{fill:currentColor;font:11px system-ui,sans-serif}
 .choice{border:0;padding:0;margin:.5rem 0}.choice legend{float:left;padding:0 .8rem 0 0;color:var(--dim)}
 .choice label{display:inline-block;padding:.3rem .8rem .3rem 0}
