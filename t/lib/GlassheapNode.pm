@@ -36,18 +36,10 @@ sub not_compared
 	return;
 }
 
-# A known fault makes this server differ: what is found is told, and does not count.
-sub only_reported
-{
-	my ($node, $why) = @_;
-	$node->{gh_only_reported} = $why;
-	return;
-}
-
 sub judge
 {
 	my ($node, $what, @faults) = @_;
-	verdict($node->name . $what, $node->{gh_only_reported}, @faults);
+	verdict($node->name . $what, @faults);
 	return;
 }
 
