@@ -25,8 +25,18 @@ VmPage page_of(Buffer vmbuf) noexcept {
 
 enum class Change : bool { clear, set };
 
+// The reference's page covers the block; page_of().set and clear take the block modulo what a page covers.
+bool ref_covers(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block) {
+    BlockNumber map_block;
+    ::XLogRecGetBlockTag(record, block_id, nullptr, nullptr, &map_block);
+    return map_block == map_block_of(heap_block);
+}
+
 void redo_change(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, BlockNo other_block,
                  std::uint8_t bits, Change change) {
+    GH_ASSERT(ref_covers(record, block_id, heap_block));
+    GH_ASSERT(other_block == kInvalidBlock ||
+              (change == Change::clear && ref_covers(record, block_id, other_block)));
     Buffer vmbuf = InvalidBuffer;
     // A damaged or missing page is replaced by zeroes: clear bits are always true, only slower.
     const XLogRedoAction action =
