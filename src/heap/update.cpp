@@ -1,10 +1,8 @@
 // heap/update.cpp — a new version of one row (phases: heap/update_state.hpp).
 //
-// Invariants: U1; HOT: a heap-only version stands on the page of its predecessor and no index column differs.
-// Locking: page latches in block order, then map pages.
-// Errors: may longjmp before the critical section of apply.
-// WAL:    RecordType::update or hot_update.
-// See:    heap/README.md.
+// Invariants: U1, U2; HOT: a heap-only version stands on the page of its predecessor and no index column
+// differs. Locking: page latches in block order, then map pages. Errors: may longjmp before the critical
+// section of apply. WAL:    RecordType::update or hot_update. See:    heap/README.md.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -36,6 +34,17 @@ NewXmax inherited_xmax(const Update &update) {
     return inherited;
 }
 
+// The header of a version that `xid` makes.
+void start_version(HeapTupleHeader fresh, TransactionId xid, CommandId cid, const NewXmax &inherited) {
+    fresh->t_infomask &= static_cast<uint16>(~HEAP_XACT_MASK);
+    fresh->t_infomask2 &= static_cast<uint16>(~HEAP2_XACT_MASK);
+    HeapTupleHeaderSetXmin(fresh, xid);
+    HeapTupleHeaderSetCmin(fresh, cid);
+    fresh->t_infomask |= static_cast<uint16>(HEAP_UPDATED | inherited.infomask);
+    fresh->t_infomask2 |= inherited.infomask2;
+    HeapTupleHeaderSetXmax(fresh, inherited.xmax);
+}
+
 // Everything that may fail or create a multixact, before any byte changes.
 void prepare_headers(Update *update) {
     const TransactionId xid = ::GetCurrentTransactionId();
@@ -43,16 +52,24 @@ void prepare_headers(Update *update) {
     update->old_xmax = compute_xmax(Holder::of(row), xid, update->mode, true);
     const NewXmax inherited = inherited_xmax(*update);
 
-    HeapTupleHeader fresh = update->new_tuple->t_data;
-    fresh->t_infomask &= static_cast<uint16>(~HEAP_XACT_MASK);
-    fresh->t_infomask2 &= static_cast<uint16>(~HEAP2_XACT_MASK);
-    HeapTupleHeaderSetXmin(fresh, xid);
-    HeapTupleHeaderSetCmin(fresh, update->cid);
-    fresh->t_infomask |= static_cast<uint16>(HEAP_UPDATED | inherited.infomask);
-    fresh->t_infomask2 |= inherited.infomask2;
-    HeapTupleHeaderSetXmax(fresh, inherited.xmax);
+    start_version(update->new_tuple->t_data, xid, update->cid, inherited);
     // The plain cid is in the new version already; the old one may need a combination.
     ::HeapTupleHeaderAdjustCmax(row, &update->cid, &update->combo);
+}
+
+// U2.  The latch was given up: whoever locked the row beside us keeps it, in both versions.  Those who held
+// it before are still among its holders, and so are we, as a locker; the combo cid stands as it is.
+void renew_headers(Update *update) {
+    HeapTupleHeader row = update->old_tuple.t_data;
+    if (update->marked.unchanged(row)) return;
+    const TransactionId xid = ::GetCurrentTransactionId();
+    update->old_xmax = compute_xmax(Holder::of(row), xid, update->mode, true);
+    // Joining us made it a multixact, and what the wait found out is about others.
+    update->asked_holders = false;
+    const NewXmax inherited = inherited_xmax(*update);
+    const CommandId own_cid = HeapTupleHeaderGetRawCommandId(update->new_tuple->t_data);
+    start_version(update->new_tuple->t_data, xid, own_cid, inherited);
+    if (update->stored != update->new_tuple) start_version(update->stored->t_data, xid, own_cid, inherited);
 }
 
 void mark_versions(const Update &update, const buffer::PinnedPage &target, bool hot) noexcept {
@@ -107,6 +124,7 @@ void apply_update(Update *update, bool hot, HeapTuple old_key) {
 
 // The change and what stands around it under the latches.  Returns whether it was a HOT update.
 bool change_row(Update *update) {
+    if (update->let_go) renew_headers(update);
     // About the old version; the check looks at locks on the table as well, which is what the new one needs.
     ::CheckForSerializableConflictIn(update->rel, &update->old_tuple.t_self, update->page.block());
     const bool hot = !update->new_page && !update->changes.indexed;
@@ -167,7 +185,9 @@ TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, CommandId 
                 false,
                 false,
                 {},
-                false};
+                false,
+                false,
+                {}};
     if (!open_for_update(&work, otid)) {
         *tmfd = {};
         tmfd->ctid = *otid;

@@ -2,6 +2,7 @@
 //
 // Invariants: U1 of heap/update_state.hpp: while the latch is given up the old row carries our lock, so that
 //             others wait instead of changing it.  If we fail after that, the lock dies with our xid.
+//             Lockers may join us (U2); update.cpp looks for them when the latch is held again.
 // Locking: two page latches in block order (placement).
 // Errors: may longjmp.
 // WAL:    RecordType::lock for the lock: an xid must not reach disk before some record names it.
@@ -28,6 +29,8 @@ void lock_old_version(Update *update) {
     GH_ASSERT(HEAP_XMAX_IS_LOCKED_ONLY(lock.infomask));
     mark_locked(update->rel, update->page, update->old_slot(), lock.as_change(update->cid, update->combo),
                 update->vmbuf);
+    update->let_go = true;
+    update->marked = Holder::of(update->old_tuple.t_data);
 }
 
 // Latches the old page if the new version fits there.

@@ -3,11 +3,17 @@
 //     find and decide      update_find.cpp    row latched, ours to change, or a failure
 //     prepare headers      update.cpp         new xmax of both versions, before anything changes
 //     toast and place      update_place.cpp   the old row is locked while the latch is given up
+//     renew headers        update.cpp         if it was: who joined our lock meanwhile
 //     apply                update.cpp         both pages, maps, log: one critical section
 //     finish               update.cpp         invalidation, pins, statistics
 //
 // Invariants: U1 from the last decision to the apply phase the row is protected without a gap: by the page
 //                latch, or by the lock that place wrote on it.
+//             U2 the lock keeps others from changing the row, not from locking it beside us (KEY SHARE goes
+//             along
+//                with an update that leaves the key alone): no xmax computed before the latch was given up is
+//                written after it without comparing.  The row's bytes, its place and its other header fields
+//                stay: the page is pinned, so it is neither pruned nor frozen.
 // Errors: every phase but apply may longjmp.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -40,6 +46,8 @@ struct Update {
 
     NewXmax old_xmax;
     bool combo;
+    bool let_go;    // the latch was given up after the headers were prepared
+    Holder marked;  // ... under this mark of ours
 
     SlotNo old_slot() const noexcept { return ItemPointerGetOffsetNumberNoCheck(&old_tuple.t_self); }
     bool lacks_vm_pin() const noexcept { return vmbuf == InvalidBuffer && page.view().all_visible(); }
