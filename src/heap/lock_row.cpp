@@ -30,6 +30,8 @@ void open_row(RowLock *lock, const ItemPointerData &tid) {
 void mark(RowLock *lock) {
     // Even a plain xid of ours may become a member of somebody's multixact right after.
     ::MultiXactIdSetOldestMember();
+    // Not before: who asks and gets nothing (SKIP LOCKED, NOWAIT, a row already ours) needs no transaction
+    // id.
     const NewXmax xmax =
         compute_xmax(Holder::of(lock->tuple.t_data), ::GetCurrentTransactionId(), lock->mode, false);
     // The cmax is left alone: a lock needs none, and an updated version still needs its own.
@@ -79,7 +81,6 @@ TM_Result lock_row(Relation rel, HeapTuple tuple, CommandId cid, LockTupleMode m
                  false, {},  InvalidBuffer, {}};
     const ItemPointerData tid = tuple->t_self;
     tuple->t_data = nullptr;
-    ::GetCurrentTransactionId();  // may allocate: not under a latch
     open_row(&lock, tid);
     bool have_it;
     const TM_Result result = acquire(&lock, tmfd, &have_it);
