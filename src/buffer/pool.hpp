@@ -101,7 +101,8 @@ public:
 
     // D9: what a reader found out about the whole page, valid until the next exclusive latch.
     // `newest_xid`: newest inserting xid of the page; set only if all tuples are committed by their
-    // inserter, and none was ever deleted or locked.  Returns kInvalidXid when nothing is known.
+    // inserter, and none was deleted or updated (locks do not count).  Returns kInvalidXid when nothing is
+    // known.
     Xid known_all_committed_upto() const noexcept;
     void remember_all_committed_upto(Xid newest_xid) const noexcept;  // share latch held
 

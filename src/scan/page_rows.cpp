@@ -3,13 +3,14 @@
 // Why:    see page_rows.hpp.  Three ways, cheapest first:
 //         1. the page is known to be visible to everybody (PD_ALL_VISIBLE), or all its inserters are known
 //            to be committed and older than the snapshot (D9): only line pointers are looked at;
-//         2. tuples that nobody deleted or locked are judged by their inserter alone, whose fate is looked up
-//            once per page; no hint bit is set, so reading dirties nothing; afterwards the result is kept
-//            with the frame for way 1;
+//         2. tuples that nobody deleted or updated are judged by their inserter alone, whose fate is looked
+//         up
+//            once per page; a row lock (of a foreign key check, say) counts for nothing; no hint bit is set,
+//            so reading dirties nothing; afterwards the result is kept with the frame for way 1;
 //         3. everything else is asked of mvcc::satisfies, row by row.
 // Invariants: P1 way 1 and 2 only for ordinary MVCC snapshots outside conflict tracking and recovery.
 //         P2 what is remembered for way 1 holds for every later snapshot: all inserters committed, nothing
-//            deleted or locked.
+//            deleted or updated.  Who does that later takes the exclusive latch, and thereby forgets it (A1).
 // Locking: share latch held by the caller; load_block takes and releases it.
 // Errors: may longjmp with the latch held (LWLockReleaseAll).
 // See:    PG: access/heap/heapam.c (facts), SLOTS.md "Traps".
@@ -19,6 +20,7 @@
 #include "debug/stop_points.hpp"
 #include "heap/prune.hpp"
 #include "mvcc/visibility.hpp"
+#include "mvcc/visibility_rules.hpp"
 #include "scan/scan_desc.hpp"
 
 namespace glassheap::scan {
@@ -37,38 +39,70 @@ constexpr RowNumbers kRowNumbers;
 // What the inserter of a tuple means for the snapshot at hand.
 enum class Inserter : std::uint8_t { visible, invisible, ask };
 
-// The inserter judged last on this page: pages mostly hold rows of few transactions.
-struct InserterCache {
-    TransactionId xid = InvalidTransactionId;
-    bool hinted = false;
-    Inserter verdict = Inserter::ask;
-    bool committed = false;
-};
-
-Inserter judge_inserter(TransactionId xid, bool hinted_committed, Snapshot snapshot, bool *committed) {
-    *committed = false;
+Inserter judge_inserter(TransactionId xid, bool hinted_committed, Snapshot snapshot) {
     // Our own rows depend on the command counter.
     if (!hinted_committed && ::TransactionIdIsCurrentTransactionId(xid)) return Inserter::ask;
     if (::XidInMVCCSnapshot(xid, snapshot)) return Inserter::invisible;
     if (!hinted_committed && !::TransactionIdDidCommit(xid)) return Inserter::ask;  // lets the hint be set
-    *committed = true;
     return Inserter::visible;
 }
 
+// Verdicts on the inserters of a page, each of whom is judged once.  What holds for an xid with the hint bit
+// holds for it without, too.  The one judged last stands in front: pages mostly hold rows of few.
+class InserterVerdicts {
+public:
+    // Written out: the implicit one would have the whole table zeroed for every page.
+    InserterVerdicts() noexcept {}
+
+    Inserter of(TransactionId xid, bool hinted, Snapshot snapshot) {
+        if (xid != last_) [[unlikely]] {
+            last_verdict_ = find_or_judge(xid, hinted, snapshot);
+            last_ = xid;
+        }
+        return last_verdict_;
+    }
+
+private:
+    // A page has fewer inserters than the table has places.
+    static constexpr unsigned kPlaces = 512;
+    static_assert(kPlaces > page::kMaxTuplesPerPage);
+
+    Inserter find_or_judge(TransactionId xid, bool hinted, Snapshot snapshot);
+
+    TransactionId last_ = InvalidTransactionId;
+    Inserter last_verdict_ = Inserter::ask;
+    int count_ = 0;
+    std::uint64_t taken_[kPlaces / 64];  // set up with the first entry
+    TransactionId xids_[kPlaces];
+    Inserter verdicts_[kPlaces];
+};
+
+Inserter InserterVerdicts::find_or_judge(TransactionId xid, bool hinted, Snapshot snapshot) {
+    if (count_ == 0) std::fill(std::begin(taken_), std::end(taken_), 0);
+    unsigned place = xid % kPlaces;  // neighbours in time take neighbouring places
+    for (; (taken_[place / 64] >> (place % 64) & 1) != 0; place = (place + 1) % kPlaces)
+        if (xids_[place] == xid) return verdicts_[place];
+    const Inserter verdict = judge_inserter(xid, hinted, snapshot);
+    // Line pointers beyond what fits are damage: the loop above must end for them, too.
+    if (++count_ > page::kMaxTuplesPerPage) [[unlikely]]
+        return verdict;
+    taken_[place / 64] |= std::uint64_t{1} << (place % 64);
+    xids_[place] = xid;
+    verdicts_[place] = verdict;
+    return verdict;
+}
+
 // Way 2 for one tuple; `ask` when it must be looked at properly.
-Inserter judge_unlocked(const page::TupleHead &head, Snapshot snapshot, InserterCache *cache) {
-    if ((head.infomask & (page::kXmaxInvalid | page::kMoved)) != page::kXmaxInvalid) return Inserter::ask;
+Inserter judge_undeleted(const page::TupleHead &head, Snapshot snapshot, InserterVerdicts *verdicts) {
+    if ((head.infomask & (page::kXmaxInvalid | page::kMoved)) != page::kXmaxInvalid) [[unlikely]] {
+        // A mere lock hides nothing from anybody.
+        if ((head.infomask & page::kMoved) != 0 || !mvcc::rules::locks_only(head)) return Inserter::ask;
+    }
     const std::uint16_t xmin_bits = head.infomask & page::kXminFrozen;
     if (xmin_bits == page::kXminFrozen) return Inserter::visible;
     if (xmin_bits == page::kXminInvalid) return Inserter::invisible;
     if (!TransactionIdIsNormal(head.xmin)) return Inserter::ask;
-    const bool hinted = xmin_bits == page::kXminCommitted;
-    if (head.xmin != cache->xid || hinted != cache->hinted) {
-        cache->verdict = judge_inserter(head.xmin, hinted, snapshot, &cache->committed);
-        cache->xid = head.xmin;
-        cache->hinted = hinted;
-    }
-    return cache->verdict;
+    return verdicts->of(head.xmin, xmin_bits == page::kXminCommitted, snapshot);
 }
 
 // Has the page no gaps: is every line pointer normal?  Looked at four at a time, as this is asked of every
@@ -112,7 +146,7 @@ struct RowJudge {
     bool lock_rows;
     bool rememberable;  // so far every tuple is as P2 wants it
     Xid newest_inserter;
-    InserterCache cache;
+    InserterVerdicts verdicts;
 
     bool sees(SlotNo row);
     bool sees_slowly(SlotNo row, const page::TupleHead &head);
@@ -144,7 +178,7 @@ bool RowJudge::sees_slowly(SlotNo row, const page::TupleHead &head) {
 bool RowJudge::sees(SlotNo row) {
     const page::TupleHead &head = page.view().tuple(row);
     if (!shortcuts) return sees_slowly(row, head);
-    switch (judge_unlocked(head, snapshot, &cache)) {
+    switch (judge_undeleted(head, snapshot, &verdicts)) {
         case Inserter::visible:
             note_inserter(head);
             return true;
@@ -201,7 +235,7 @@ PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot sna
                    .lock_rows = lock_rows,
                    .rememberable = shortcuts,
                    .newest_inserter = kFrozenXid,
-                   .cache = {}};
+                   .verdicts = {}};
     int count = 0;
     const int last = view.max_slot();
     for (int i = 1; i <= last; ++i) {

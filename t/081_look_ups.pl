@@ -1,0 +1,145 @@
+# t/081_look_ups.pl: what asking costs when nothing is changed.  A row lock that is not had, or is had already, takes no
+# transaction id and writes nothing; a scan looks up each transaction of a page once, and, whatever locks stand on the
+# page, never again.  Counted, not timed.
+# SPDX-License-Identifier: PostgreSQL
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use GlassheapSession;
+use GlassheapTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('look_ups', 'glassheap.autoprewarm' => 'off');
+$node->safe_psql('postgres', <<'SQL');
+CREATE EXTENSION pg_walinspect;
+CREATE TABLE job (id int PRIMARY KEY, note text);
+INSERT INTO job SELECT g, 'x' FROM generate_series(1, 20) g;
+SQL
+my ($holder, $poller) = map { GlassheapSession->new($node) } 1 .. 2;
+
+# ---- transaction ids
+sub next_xid { return $node->safe_psql('postgres', 'SELECT pg_snapshot_xmax(pg_current_snapshot())'); }
+
+# Records of ours and of commits, from there to here; others (standby snapshots) may come at any time.
+sub records_since
+{
+	my ($lsn) = @_;
+	return $node->safe_psql('postgres', "SELECT count(*) FROM pg_get_wal_records_info_till_end_of_wal('$lsn') "
+		  . "WHERE resource_manager IN ('glassheap', 'Heap', 'Transaction')");
+}
+
+sub costs_nothing
+{
+	my ($what, $action, $xids, $records) = @_;
+	my $lsn = $node->safe_psql('postgres', 'SELECT pg_current_wal_insert_lsn()');
+	my $before = next_xid();
+	$action->();
+	is(next_xid() - $before, $xids, "$what: $xids transaction ids");
+	$node->safe_psql('postgres', "SELECT txid_current()");    # a record to end with
+	is(records_since($lsn), $records + 1, "$what: $records records");
+	return;
+}
+
+$holder->ask('BEGIN; SELECT id FROM job FOR UPDATE');
+costs_nothing('100 polls that skip every row', sub {
+	is($poller->ask('SELECT id FROM job ORDER BY id LIMIT 1 FOR UPDATE SKIP LOCKED'), '', 'nothing is left')
+	  for 1 .. 100;
+}, 0, 0);
+costs_nothing('50 polls that refuse to wait', sub {
+	is($poller->ask('SELECT id FROM job WHERE id = 3 FOR NO KEY UPDATE NOWAIT'), 'ERROR:  55P03', 'not available')
+	  for 1 .. 50;
+}, 0, 0);
+costs_nothing('50 polls within one transaction', sub {
+	$poller->ask('BEGIN');
+	$poller->ask('SELECT id FROM job FOR SHARE SKIP LOCKED') for 1 .. 50;
+	is($poller->ask('SELECT pg_current_xact_id_if_assigned() IS NULL'), 't', 'no transaction id was assigned');
+	$poller->ask('COMMIT');
+}, 0, 0);
+costs_nothing('100 subtransactions that cannot have the row', sub {
+	$poller->ask('DO $$ BEGIN FOR i IN 1 .. 100 LOOP '
+		  . 'BEGIN PERFORM id FROM job WHERE id = 3 FOR UPDATE NOWAIT; EXCEPTION WHEN lock_not_available THEN NULL; END; '
+		  . 'END LOOP; END $$');
+}, 0, 0);
+$holder->ask('COMMIT');
+costs_nothing('100 subtransactions that have the row already', sub {
+	$poller->ask('DO $$ BEGIN PERFORM id FROM job WHERE id = 3 FOR UPDATE; FOR i IN 1 .. 100 LOOP '
+		  . 'BEGIN PERFORM id FROM job WHERE id = 3 FOR UPDATE; EXCEPTION WHEN lock_not_available THEN NULL; END; '
+		  . 'END LOOP; END $$');
+}, 1, 2);    # the lock, the commit
+costs_nothing('upserts that do nothing', sub {
+	$poller->ask("INSERT INTO job VALUES (3, 'y') ON CONFLICT DO NOTHING") for 1 .. 20;
+}, 0, 0);
+costs_nothing('updates and deletes that find nothing', sub {
+	$poller->ask("UPDATE job SET note = 'y' WHERE id = 99; DELETE FROM job WHERE id = 99") for 1 .. 20;
+}, 0, 0);
+is($poller->ask('BEGIN; SELECT id FROM job WHERE id = 4 FOR UPDATE SKIP LOCKED; '
+		. 'SELECT pg_current_xact_id_if_assigned() IS NOT NULL; COMMIT'), "4\nt", 'a lock that is had is by somebody');
+
+# ---- look-ups of the commit log
+# Each row by a transaction of its own.
+$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE many (a int, b text);
+ALTER TABLE many SET (autovacuum_enabled = off);
+CREATE PROCEDURE fill() LANGUAGE plpgsql AS
+$$ BEGIN FOR i IN 1 .. 1500 LOOP INSERT INTO many VALUES (i, repeat('x', 100)); COMMIT; END LOOP; END $$;
+CALL fill();
+SQL
+
+# Look-ups made by one statement in a session of its own.
+sub look_ups
+{
+	my ($sql) = @_;
+	my $count = sub {
+		return $node->safe_psql('postgres', "SELECT blks_hit + blks_read FROM pg_stat_slru WHERE name = 'Xact'");
+	};
+	my $before = $count->();
+	$node->safe_psql('postgres', "SET max_parallel_workers_per_gather = 0; $sql; SELECT pg_stat_force_next_flush()");
+	return $count->() - $before;
+}
+
+my $scan = 'SELECT count(*) FROM many';
+my $pages = $node->safe_psql('postgres', "SELECT pg_relation_size('many') / 8192");
+my $first = look_ups($scan);
+cmp_ok($first, '>=', 1500, "the first scan looks up each of 1500 transactions ($first)");
+my $again = look_ups($scan);
+cmp_ok($again, '<', 50, "the second one none ($again)");
+
+# What foreign key checks leave: a row of each page has a locker, or two.
+$node->safe_psql('postgres', 'BEGIN; SELECT count(*) FROM (SELECT a FROM many WHERE a % 10 = 1 FOR KEY SHARE) x; COMMIT');
+look_ups($scan);
+$again = look_ups($scan);
+cmp_ok($again, '<', 50, "with locks on all of $pages pages, too ($again)");
+$_->ask('BEGIN; SELECT count(*) FROM (SELECT a FROM many WHERE a % 10 = 1 FOR KEY SHARE) x') for $holder, $poller;
+look_ups($scan);
+$again = look_ups($scan);
+cmp_ok($again, '<', 50, "with multixacts that run ($again)");
+is($node->safe_psql('postgres', $scan), '1500', 'all rows are seen');
+$_->ask('COMMIT') for $holder, $poller;
+look_ups($scan);
+$again = look_ups($scan);
+cmp_ok($again, '<', 50, "with multixacts that ended ($again)");
+
+# A real change comes after the locks: it must be seen, and hide what it hides.
+$node->safe_psql('postgres', 'DELETE FROM many WHERE a % 20 = 1; UPDATE many SET b = b WHERE a % 20 = 11');
+is($node->safe_psql('postgres', $_), '1425', 'deleted rows are gone, updated ones are there once') for $scan, $scan;
+$node->safe_psql('postgres', "BEGIN; DELETE FROM many WHERE a % 20 = 2; SELECT count(*) FROM many; ROLLBACK");
+is($node->safe_psql('postgres', $scan), '1425', 'and a deletion rolled back hides none');
+
+SKIP:
+{
+	skip 'heap looks a transaction up again when another stood between', 3 unless is_glassheap();
+	# One page, its rows by turns of a transaction and of one subtransaction each.
+	my $turns = join('; ', map { "INSERT INTO turn VALUES ($_); SAVEPOINT s; INSERT INTO turn VALUES (-$_); RELEASE s" } 1 .. 60);
+	$node->safe_psql('postgres', "CREATE TABLE turn (a int); BEGIN; $turns; COMMIT");
+	$first = look_ups('SELECT count(*) FROM turn');
+	cmp_ok($first, '<', 61 + 25, "120 rows of 61 transactions by turns: each is looked up once ($first)");
+	cmp_ok($first, '>=', 61, 'and they are looked up');
+	is($node->safe_psql('postgres', 'SELECT count(*), sum(a) FROM turn'), '120|0', 'the rows are right');
+}
+
+$_->close for $holder, $poller;
+$node->stop;
+done_testing();
