@@ -35,9 +35,6 @@ struct XidLimits {
     bool fate(TransactionId xid, XidFate *fate) const;
 };
 
-inline constexpr SlotNo kMostLinePointers =
-    static_cast<SlotNo>((page::kPageSize - page::kHeaderSize) / page::kLinePointerSize);
-
 struct ToastPointer {
     varatt_external pointer;
     SlotNo slot;
@@ -70,7 +67,7 @@ struct Verifier {
     SlotNo slot;    // 0: the page as a whole
     int attribute;  // -1: the tuple as a whole
     const char *page;
-    ItemState items[kMostLinePointers + 1];
+    ItemState items[page::kMostLinePointers + 1];
     ToastPointer *pending;  // of this page, checked when it is done
     int pending_count;
     int pending_capacity;

@@ -129,49 +129,69 @@ bool verify_tuple_header(Verifier *v, const page::TupleHead &head, unsigned leng
     return usable;
 }
 
-// ---- xmin: false when the tuple's attributes must not be looked at
+// ---- xmin
+
+// What of the rest of the tuple may be looked at?
+enum class Inserted : std::uint8_t {
+    no,         // aborted, or its header is damaged: nothing
+    uncertain,  // by a transaction that runs: its successors (it may have updated its own row), no attributes
+    yes,
+};
 
 bool inserter_committed_hint(const page::TupleHead &head) {
     return (head.infomask & page::kXminCommitted) != 0;
 }
 
 // Before PostgreSQL 9.0 VACUUM FULL moved tuples; what moved it decides instead of xmin.
-bool verify_moved(Verifier *v, const page::TupleHead &head) {
+Inserted verify_moved(Verifier *v, const page::TupleHead &head) {
     const TransactionId mover = head.cid;
     if (!report_xid_bounds(v, "xvac", mover, v->limits.check(mover)) || !TransactionIdIsValid(mover))
-        return false;
+        return Inserted::no;
     XidFate fate;
-    if (!v->limits.fate(mover, &fate)) return true;
+    if (!v->limits.fate(mover, &fate)) return Inserted::yes;
     if (fate == XidFate::running || fate == XidFate::mine) {
         report_damage(v, "xvac %u of an old-style VACUUM FULL is still running", mover);
-        return false;
+        return Inserted::no;
     }
-    return true;
+    return Inserted::yes;
 }
 
-bool verify_xmin(Verifier *v, const page::TupleHead &head) {
+Inserted by_fate(XidFate fate) {
+    switch (fate) {
+        case XidFate::committed:
+            return Inserted::yes;
+        case XidFate::running:
+        case XidFate::mine:
+            return Inserted::uncertain;
+        case XidFate::aborted:
+            break;
+    }
+    return Inserted::no;
+}
+
+Inserted verify_xmin(Verifier *v, const page::TupleHead &head) {
     const bool frozen = (head.infomask & page::kXminFrozen) == page::kXminFrozen;
     ItemState *item = &v->items[v->slot];
     if (frozen) {
         item->xmin_known = true;
         item->xmin_fate = XidFate::committed;
-        return true;
+        return Inserted::yes;
     }
     const XidBounds bounds = v->limits.check(head.xmin);
-    if (bounds == XidBounds::none) return false;  // a speculative insertion that was taken back
-    if (!report_xid_bounds(v, "xmin", head.xmin, bounds)) return false;
+    if (bounds == XidBounds::none) return Inserted::no;  // a speculative insertion that was taken back
+    if (!report_xid_bounds(v, "xmin", head.xmin, bounds)) return Inserted::no;
     item->xmin_known = v->limits.fate(head.xmin, &item->xmin_fate);
-    if (!item->xmin_known) return true;
+    if (!item->xmin_known) return Inserted::yes;
     const bool invalid_hint = (head.infomask & page::kXminFrozen) == page::kXminInvalid;
     if (inserter_committed_hint(head) && item->xmin_fate != XidFate::committed)
         report_damage(v, "xmin %u is marked committed, but the commit log says %s", head.xmin,
                       item->xmin_fate == XidFate::aborted ? "aborted" : "in progress");
     if (invalid_hint && item->xmin_fate == XidFate::committed)
         report_damage(v, "xmin %u is marked aborted, but the commit log says committed", head.xmin);
-    if (inserter_committed_hint(head)) return true;
-    if (invalid_hint) return false;
+    if (inserter_committed_hint(head)) return Inserted::yes;
+    if (invalid_hint) return Inserted::no;
     if ((head.infomask & page::kMoved) != 0) return verify_moved(v, head);
-    return item->xmin_fate == XidFate::committed;
+    return by_fate(item->xmin_fate);
 }
 
 // ---- xmax
@@ -220,10 +240,10 @@ void verify_tuple(Verifier *v) {
     const page::TupleHead &head = v->view().tuple(v->slot);
     if (!verify_tuple_header(v, head, v->view().line(v->slot).length())) return;
     v->items[v->slot].header_ok = true;
-    const bool inserted = verify_xmin(v, head);
-    if (!inserted) return;
+    const Inserted inserted = verify_xmin(v, head);
+    if (inserted == Inserted::no) return;
     const Deletion deletion = verify_xmax(v, head);
-    if (deletion.checkable) verify_attributes(v, deletion.may_be_cleaned_up);
+    if (inserted == Inserted::yes && deletion.checkable) verify_attributes(v, deletion.may_be_cleaned_up);
 }
 
 }  // namespace
