@@ -28,6 +28,11 @@ constexpr std::size_t align_up(std::size_t n) noexcept {
 // As many tuples as fit when each is an aligned bare header: 291.
 inline constexpr int kMaxTuplesPerPage =
     static_cast<int>((kPageSize - kHeaderSize) / (align_up(kTupleHeaderSize) + kLinePointerSize));
+// As many line pointers as lie within a page, whatever a damaged header or address claims.
+inline constexpr SlotNo kMostLinePointers = static_cast<SlotNo>((kPageSize - kHeaderSize) / kLinePointerSize);
+constexpr bool is_possible_slot(SlotNo slot) noexcept {
+    return slot >= 1 && slot <= kMostLinePointers;
+}
 // Line pointers never exceed what a page could hold if tuples were only line pointers.
 inline constexpr std::size_t kMaxTupleSize = kPageSize - align_up(kHeaderSize + kLinePointerSize);
 

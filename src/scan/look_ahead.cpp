@@ -2,8 +2,9 @@
 //
 // Why:    `tid` is no more than an address, but core passes the address of a field of the IndexScanDesc.
 // Invariants: L2 the IndexScanDesc is believed only if tid and call_again lie as far apart as these two
-// fields
-//            do, and if its fetch state is ours: other callers pass variables of their own.
+//            fields do, and if its fetch state is ours: other callers pass variables of their own.
+//         L3 an address comes from an index, which may be damaged: an offset number whose line pointer would
+//            not lie within the page is not followed.
 // Errors: never longjmps.
 // See:    PG: access/nbtree.h (BTScanPosData), access/index/indexam.c (index_fetch_heap)
 // SPDX-License-Identifier: PostgreSQL
@@ -46,7 +47,6 @@ void follow(LookAhead *state, const BTScanPosData &position) noexcept {
         state->step = step;
         state->next_frame = item + step;
         state->next_page = item + step;
-        state->next_tuple = item + step;
     }
     state->last_item = item;
 }
@@ -58,7 +58,10 @@ BlockNo block_of(const ItemPointerData &tid) noexcept {
     return ItemPointerGetBlockNumberNoCheck(&tid);
 }
 
+// nullptr: L3.
 const char *line_address(const char *page, const ItemPointerData &tid) noexcept {
+    if (!page::is_possible_slot(root_of(tid))) [[unlikely]]
+        return nullptr;
     return page + page::kHeaderSize + (root_of(tid) - 1U) * page::kLinePointerSize;
 }
 
@@ -68,20 +71,25 @@ void touch_page(LookAhead *state, Relation rel, const BTScanPosData &position, i
     const bool same_block = before >= position.firstItem && before <= position.lastItem &&
                             block_of(position.items[before].heapTid) == block_of(tid) &&
                             before != state->last_item;
-    const char *page = same_block ? state->pages[static_cast<unsigned>(before) % LookAhead::kWindow]
+    const char *page = same_block ? state->touched[static_cast<unsigned>(before) % LookAhead::kWindow].page
                                   : buffer::peek_page(rel, MAIN_FORKNUM, block_of(tid));
-    state->pages[static_cast<unsigned>(item) % LookAhead::kWindow] = page;
+    const char *line = page != nullptr ? line_address(page, tid) : nullptr;
+    state->touched[static_cast<unsigned>(item) % LookAhead::kWindow] = {page, line};
     if (page == nullptr) return;
     if (!same_block) __builtin_prefetch(page);
-    __builtin_prefetch(line_address(page, tid));
+    __builtin_prefetch(line);
 }
 
-void touch_tuple(const LookAhead &state, const BTScanPosData &position, int item) noexcept {
-    const char *page = state.pages[static_cast<unsigned>(item) % LookAhead::kWindow];
-    if (page == nullptr) return;
-    page::LinePointer line;
-    std::memcpy(&line, line_address(page, position.items[item].heapTid), sizeof line);
-    if (line.is_normal()) __builtin_prefetch(page + line.offset());
+void touch_tuple(const LookAhead &state, int item) noexcept {
+    const auto [page, line] = state.touched[static_cast<unsigned>(item) % LookAhead::kWindow];
+    if (line == nullptr) return;
+    page::LinePointer pointer;
+    std::memcpy(&pointer, line, sizeof pointer);
+    // A prefetch of a wrong address does nothing, so the pointer's state is not asked.  To gcc it never does
+    // anything: without the asm it takes this function for one without effect and drops the calls.
+    const char *tuple = page + pointer.offset();
+    asm volatile("" : "+r"(tuple));
+    __builtin_prefetch(tuple);
 }
 
 }  // namespace
@@ -106,13 +114,9 @@ void look_ahead(LookAhead *state, IndexFetchTableData *fetch, ItemPointer tid, b
     for (int i = 0; i < 2 && in_leaf(state->next_page) && distance(state->next_page) <= LookAhead::kPages;
          ++i) {
         touch_page(state, fetch->rel, *position, state->next_page);
+        // Follows the pages at a fixed distance; what stood there before a turn or a new leaf does no harm.
+        touch_tuple(*state, state->next_page - (LookAhead::kPages - LookAhead::kTuples) * state->step);
         state->next_page += state->step;
-    }
-    for (int i = 0; i < 2 && in_leaf(state->next_tuple) && state->next_tuple != state->next_page &&
-                    distance(state->next_tuple) <= LookAhead::kTuples;
-         ++i) {
-        touch_tuple(*state, *position, state->next_tuple);
-        state->next_tuple += state->step;
     }
 }
 

@@ -25,8 +25,12 @@ struct LookAhead {
     int step = 1;                  // the direction of the scan
     int next_frame = 0;            // first item whose frame was not touched
     int next_page = 0;             // first item whose page was not touched
-    int next_tuple = 0;            // first item whose tuple was not touched
-    const char *pages[kWindow];
+
+    struct Touched {
+        const char *page;  // nullptr: not in the pool
+        const char *line;  // nullptr: impossible (L3)
+    };
+    Touched touched[kWindow];
 };
 
 // Called with what core passed for a fetch; does nothing when these are not the fields of a btree scan.
