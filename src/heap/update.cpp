@@ -1,8 +1,10 @@
 // heap/update.cpp — a new version of one row (phases: heap/update_state.hpp).
 //
-// Invariants: U1, U2; HOT: a heap-only version stands on the page of its predecessor and no index column
-// differs. Locking: page latches in block order, then map pages. Errors: may longjmp before the critical
-// section of apply. WAL:    RecordType::update or hot_update. See:    heap/README.md.
+// Invariants: U1, U2; HOT: a heap-only version stands on its predecessor's page and no index column differs.
+// Locking: page latches in block order, then map pages.
+// Errors: may longjmp before the critical section of apply.
+// WAL:    RecordType::update or hot_update.
+// See:    heap/README.md.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
