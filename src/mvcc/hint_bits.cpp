@@ -22,20 +22,20 @@ bool covered_by_page_lsn(const buffer::PinnedPage &page, XLogRecPtr commit_lsn) 
     return !XLogHintBitIsNeeded() && page.view().lsn() >= commit_lsn;
 }
 
+}  // namespace
+
 // Would the commit survive a crash at least as long as this page?  Temporary and unlogged pages do not
 // survive at all.
-bool commit_is_safe(const buffer::PinnedPage &page, TransactionId xid) {
+bool may_hint_commit(const buffer::PinnedPage &page, TransactionId xid) {
     if (!page.survives_crash()) return true;
     const XLogRecPtr commit_lsn = ::TransactionIdGetCommitLSN(xid);
     return !::XLogNeedsFlush(commit_lsn) || covered_by_page_lsn(page, commit_lsn);
 }
 
-}  // namespace
-
 void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits,
                    TransactionId xid) {
     if (page == nullptr) return;
-    if (TransactionIdIsValid(xid) && !commit_is_safe(*page, xid)) return;
+    if (TransactionIdIsValid(xid) && !may_hint_commit(*page, xid)) return;
     tuple->t_infomask |= bits;
     page->mark_dirty_hint();
 }

@@ -35,5 +35,7 @@ void advance_latest_removed_xid(HeapTupleHeader tuple, TransactionId *latest_rem
 // LSN covers it), as in heap.
 void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits,
                    TransactionId xid);
+// May the hint that `xid` committed be set on this page now?  (set_hint_bits asks by itself.)
+bool may_hint_commit(const buffer::PinnedPage &page, TransactionId xid);
 
 }  // namespace glassheap::mvcc

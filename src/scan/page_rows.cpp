@@ -4,13 +4,15 @@
 //         1. the page is known to be visible to everybody (PD_ALL_VISIBLE), or all its inserters are known
 //            to be committed and older than the snapshot (D9): only line pointers are looked at;
 //         2. tuples that nobody deleted or updated are judged by their inserter alone, whose fate is looked
-//         up
-//            once per page; a row lock (of a foreign key check, say) counts for nothing; no hint bit is set,
-//            so reading dirties nothing; afterwards the result is kept with the frame for way 1;
+//            up once per page; a row lock (of a foreign key check, say) counts for nothing; afterwards the
+//            result is kept with the frame for way 1;
 //         3. everything else is asked of mvcc::satisfies, row by row.
 // Invariants: P1 way 1 and 2 only for ordinary MVCC snapshots outside conflict tracking and recovery.
 //         P2 what is remembered for way 1 holds for every later snapshot: all inserters committed, nothing
 //            deleted or updated.  Who does that later takes the exclusive latch, and thereby forgets it (A1).
+//         P3 way 2 writes hint bits where pg_xact was asked about more inserters than kFreeLookUps, as this
+//            would come again when the page comes again, or never ends when P2 does not hold; a page of one
+//            inserter, as bulk loads leave them, is not dirtied by reading.
 // Locking: share latch held by the caller; load_block takes and releases it.
 // Errors: may longjmp with the latch held (LWLockReleaseAll).
 // See:    PG: access/heap/heapam.c (facts), SLOTS.md "Traps".
@@ -37,14 +39,25 @@ struct RowNumbers {
 constexpr RowNumbers kRowNumbers;
 
 // What the inserter of a tuple means for the snapshot at hand.
-enum class Inserter : std::uint8_t { visible, invisible, ask };
+enum class Inserter : std::uint8_t {
+    visible,
+    visible_unhinted,  // pg_xact said so, and the hint may be written (H1)
+    invisible,
+    ask
+};
 
-Inserter judge_inserter(TransactionId xid, bool hinted_committed, Snapshot snapshot) {
+// One look-up per visit costs less than writing the page; dozens do not.
+constexpr int kFreeLookUps = 1;
+
+Inserter judge_inserter(const buffer::PinnedPage &page, TransactionId xid, bool hinted_committed,
+                        Snapshot snapshot) {
     // Our own rows depend on the command counter.
     if (!hinted_committed && ::TransactionIdIsCurrentTransactionId(xid)) return Inserter::ask;
     if (::XidInMVCCSnapshot(xid, snapshot)) return Inserter::invisible;
-    if (!hinted_committed && !::TransactionIdDidCommit(xid)) return Inserter::ask;  // lets the hint be set
-    return Inserter::visible;
+    if (hinted_committed) return Inserter::visible;
+    if (!::TransactionIdDidCommit(xid)) return Inserter::ask;  // lets the hint be set
+    // At once, while core remembers this transaction: it is one look-up together.
+    return mvcc::may_hint_commit(page, xid) ? Inserter::visible_unhinted : Inserter::visible;
 }
 
 // Verdicts on the inserters of a page, each of whom is judged once.  What holds for an xid with the hint bit
@@ -52,14 +65,22 @@ Inserter judge_inserter(TransactionId xid, bool hinted_committed, Snapshot snaps
 class InserterVerdicts {
 public:
     // Written out: the implicit one would have the whole table zeroed for every page.
-    InserterVerdicts() noexcept {}
+    InserterVerdicts(const buffer::PinnedPage &page, Snapshot snapshot) noexcept
+        : page_(page), snapshot_(snapshot) {}
 
-    Inserter of(TransactionId xid, bool hinted, Snapshot snapshot) {
+    Inserter of(TransactionId xid, bool hinted) {
         if (xid != last_) [[unlikely]] {
-            last_verdict_ = find_or_judge(xid, hinted, snapshot);
+            last_verdict_ = find_or_judge(xid, hinted);
             last_ = xid;
         }
         return last_verdict_;
+    }
+
+    bool worth_hints() const noexcept { return unhinted_ > kFreeLookUps; }
+    // Nobody is looked up for it.
+    bool is_unhinted(TransactionId xid) const noexcept {
+        const unsigned place = place_of(xid);
+        return is_taken(place) && verdicts_[place] == Inserter::visible_unhinted;
     }
 
 private:
@@ -67,25 +88,35 @@ private:
     static constexpr unsigned kPlaces = 512;
     static_assert(kPlaces > page::kMaxTuplesPerPage);
 
-    Inserter find_or_judge(TransactionId xid, bool hinted, Snapshot snapshot);
+    bool is_taken(unsigned place) const noexcept { return (taken_[place / 64] >> (place % 64) & 1) != 0; }
+    // Where `xid` stands, or could.  Neighbours in time take neighbouring places.
+    unsigned place_of(TransactionId xid) const noexcept {
+        unsigned place = xid % kPlaces;
+        while (is_taken(place) && xids_[place] != xid) place = (place + 1) % kPlaces;
+        return place;
+    }
+    Inserter find_or_judge(TransactionId xid, bool hinted);
 
+    const buffer::PinnedPage &page_;
+    Snapshot snapshot_;
     TransactionId last_ = InvalidTransactionId;
     Inserter last_verdict_ = Inserter::ask;
     int count_ = 0;
+    int unhinted_ = 0;
     std::uint64_t taken_[kPlaces / 64];  // set up with the first entry
     TransactionId xids_[kPlaces];
     Inserter verdicts_[kPlaces];
 };
 
-Inserter InserterVerdicts::find_or_judge(TransactionId xid, bool hinted, Snapshot snapshot) {
+Inserter InserterVerdicts::find_or_judge(TransactionId xid, bool hinted) {
     if (count_ == 0) std::fill(std::begin(taken_), std::end(taken_), 0);
-    unsigned place = xid % kPlaces;  // neighbours in time take neighbouring places
-    for (; (taken_[place / 64] >> (place % 64) & 1) != 0; place = (place + 1) % kPlaces)
-        if (xids_[place] == xid) return verdicts_[place];
-    const Inserter verdict = judge_inserter(xid, hinted, snapshot);
+    const unsigned place = place_of(xid);
+    if (is_taken(place)) return verdicts_[place];
+    const Inserter verdict = judge_inserter(page_, xid, hinted, snapshot_);
     // Line pointers beyond what fits are damage: the loop above must end for them, too.
     if (++count_ > page::kMaxTuplesPerPage) [[unlikely]]
         return verdict;
+    unhinted_ += verdict == Inserter::visible_unhinted ? 1 : 0;
     taken_[place / 64] |= std::uint64_t{1} << (place % 64);
     xids_[place] = xid;
     verdicts_[place] = verdict;
@@ -93,7 +124,7 @@ Inserter InserterVerdicts::find_or_judge(TransactionId xid, bool hinted, Snapsho
 }
 
 // Way 2 for one tuple; `ask` when it must be looked at properly.
-Inserter judge_undeleted(const page::TupleHead &head, Snapshot snapshot, InserterVerdicts *verdicts) {
+Inserter judge_undeleted(const page::TupleHead &head, InserterVerdicts *verdicts) {
     if ((head.infomask & (page::kXmaxInvalid | page::kMoved)) != page::kXmaxInvalid) [[unlikely]] {
         // A mere lock hides nothing from anybody.
         if ((head.infomask & page::kMoved) != 0 || !mvcc::rules::locks_only(head)) return Inserter::ask;
@@ -102,7 +133,7 @@ Inserter judge_undeleted(const page::TupleHead &head, Snapshot snapshot, Inserte
     if (xmin_bits == page::kXminFrozen) return Inserter::visible;
     if (xmin_bits == page::kXminInvalid) return Inserter::invisible;
     if (!TransactionIdIsNormal(head.xmin)) return Inserter::ask;
-    return verdicts->of(head.xmin, xmin_bits == page::kXminCommitted, snapshot);
+    return verdicts->of(head.xmin, xmin_bits == page::kXminCommitted);
 }
 
 // Has the page no gaps: is every line pointer normal?  Looked at four at a time, as this is asked of every
@@ -151,7 +182,12 @@ struct RowJudge {
     bool sees(SlotNo row);
     bool sees_slowly(SlotNo row, const page::TupleHead &head);
     void note_inserter(const page::TupleHead &head) noexcept;
+    void write_hints() const;
 };
+
+HeapTupleHeader header_of(const page::TupleHead &head) noexcept {
+    return reinterpret_cast<HeapTupleHeader>(const_cast<page::TupleHead *>(&head));
+}
 
 void RowJudge::note_inserter(const page::TupleHead &head) noexcept {
     if ((head.infomask & page::kXminFrozen) == page::kXminFrozen) return;
@@ -165,7 +201,7 @@ bool RowJudge::sees_slowly(SlotNo row, const page::TupleHead &head) {
     tuple.t_len = page.view().line(row).length();
     ItemPointerSet(&tuple.t_self, page.block(), row);
     tuple.t_tableOid = RelationGetRelid(rel);
-    tuple.t_data = reinterpret_cast<HeapTupleHeader>(const_cast<page::TupleHead *>(&head));
+    tuple.t_data = header_of(head);
 
     const bool visible = mvcc::satisfies(&tuple, snapshot, &page);
     if (!tracked) return visible;
@@ -178,8 +214,9 @@ bool RowJudge::sees_slowly(SlotNo row, const page::TupleHead &head) {
 bool RowJudge::sees(SlotNo row) {
     const page::TupleHead &head = page.view().tuple(row);
     if (!shortcuts) return sees_slowly(row, head);
-    switch (judge_undeleted(head, snapshot, &verdicts)) {
+    switch (judge_undeleted(head, &verdicts)) {
         case Inserter::visible:
+        case Inserter::visible_unhinted:
             note_inserter(head);
             return true;
         case Inserter::invisible:
@@ -189,6 +226,21 @@ bool RowJudge::sees(SlotNo row) {
             break;
     }
     return sees_slowly(row, head);
+}
+
+// P3.
+void RowJudge::write_hints() const {
+    const page::PageView view = page.view();
+    const int last = view.max_slot();
+    for (int i = 1; i <= last; ++i) {
+        const auto row = static_cast<SlotNo>(i);
+        if (!view.line(row).is_normal()) continue;
+        const page::TupleHead &head = view.tuple(row);
+        if ((head.infomask & (page::kXminFrozen | page::kMoved)) != 0 || !verdicts.is_unhinted(head.xmin))
+            continue;
+        // Whether it may be was asked when the verdict was made.
+        mvcc::set_hint_bits(header_of(head), &page, page::kXminCommitted, InvalidTransactionId);
+    }
 }
 
 bool is_plain_snapshot(Snapshot snapshot) noexcept {
@@ -235,7 +287,7 @@ PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot sna
                    .lock_rows = lock_rows,
                    .rememberable = shortcuts,
                    .newest_inserter = kFrozenXid,
-                   .verdicts = {}};
+                   .verdicts = {page, snapshot}};
     int count = 0;
     const int last = view.max_slot();
     for (int i = 1; i <= last; ++i) {
@@ -243,6 +295,8 @@ PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot sna
         if (view.line(row).is_normal() && judge.sees(row)) buffer[count++] = row;
     }
     GH_ASSERT(count <= page::kMaxTuplesPerPage);
+    if (judge.verdicts.worth_hints()) [[unlikely]]
+        judge.write_hints();
     if (judge.rememberable && count > 0) page.remember_all_committed_upto(judge.newest_inserter);
     return {buffer, count};
 }
