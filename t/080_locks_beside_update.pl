@@ -144,20 +144,29 @@ for my $way (sort keys %update)
 	$locker->ask('COMMIT');
 	nothing_is_wrong("$way, rolled back", '1|1');
 
-	# We hold the row ourselves, and update it in a subtransaction that is kept, or is rolled back; then again.
-	for my $end ('RELEASE', 'ROLLBACK TO')
+	# We hold the row ourselves, and update it in a subtransaction that is kept, or is rolled back; then again: in the
+	# last case under a multixact that names us, as the same locker, and the updater that was rolled back.
+	for my $end ('RELEASE s', 'ROLLBACK TO s', 'ROLLBACK TO s; RELEASE s')
 	{
-		fresh_tables();
-		$updater->ask('BEGIN; SELECT id FROM par WHERE id = 1 FOR NO KEY UPDATE; SAVEPOINT s');
-		start_update($update{$way});
-		$locker->ask('BEGIN; INSERT INTO kid VALUES (1, 1)');
-		let_update_go();
-		is($updater->ask("$end s"), '', "$way: $end");
-		is(try_lock('SHARE'), 'ERROR:  55P03', "$way, $end: our lock is still there");
-		is($updater->ask('UPDATE par SET n = n + 10 WHERE id = 1; COMMIT'), '', "$way, $end: updated again");
-		delete_meets_lock("$way, $end");
-		$locker->ask('COMMIT');
-		nothing_is_wrong("$way, $end", '1|1');
+		for my $beside (1, 0)
+		{
+			my $case = "$way, $end, " . ($beside ? 'a child beside' : 'alone');
+			fresh_tables();
+			$updater->ask('BEGIN; SELECT id FROM par WHERE id = 1 FOR NO KEY UPDATE; SAVEPOINT s');
+			start_update($update{$way});
+			$locker->ask('BEGIN; INSERT INTO kid VALUES (1, 1)') if $beside;
+			let_update_go();
+			is($updater->ask($end), '', $case);
+			is(try_lock('SHARE'), 'ERROR:  55P03', "$case: our lock is still there");
+			start_update('UPDATE par SET n = n + 10 WHERE id = 1');
+			is(try_lock('SHARE'), 'ERROR:  55P03', "$case: and while the row is updated again");
+			is(let_update_go(), '', "$case: updated again");
+			is($updater->ask('COMMIT'), '', "$case: committed");
+			delete_meets_lock($case) if $beside;
+			is(try_lock('UPDATE'), '1', "$case: nobody holds the new version") if !$beside;
+			$locker->ask('COMMIT') if $beside;
+			nothing_is_wrong($case, "1|$beside");
+		}
 	}
 
 	# An update of the key lets nobody in; locks of before that do not conflict cannot exist.

@@ -22,11 +22,19 @@ bool needs_toast(const Update &update) {
            update.new_tuple->t_len > TOAST_TUPLE_THRESHOLD;
 }
 
+// A multixact that names us as this locker already is handed back as it is (MultiXactIdExpand), with an
+// updater that was rolled back: our own, in a subtransaction.
+bool nobody_updates(const NewXmax &lock) {
+    if (HEAP_XMAX_IS_LOCKED_ONLY(lock.infomask)) return true;
+    const TransactionId updater = multixact_updater(lock.xmax);
+    return !::TransactionIdIsInProgress(updater) && !::TransactionIdDidCommit(updater);
+}
+
 // The lock is computed apart from the xmax of the update: a multixact would name us as updater there.
 void lock_old_version(Update *update) {
     const NewXmax lock =
         compute_xmax(Holder::of(update->old_tuple.t_data), ::GetCurrentTransactionId(), update->mode, false);
-    GH_ASSERT(HEAP_XMAX_IS_LOCKED_ONLY(lock.infomask));
+    GH_ASSERT(nobody_updates(lock));
     mark_locked(update->rel, update->page, update->old_slot(), lock.as_change(update->cid, update->combo),
                 update->vmbuf);
     update->let_go = true;
