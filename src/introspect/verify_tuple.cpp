@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "debug/stop_points.hpp"
 #include "introspect/verify.hpp"
 
 namespace glassheap::introspect {
@@ -291,7 +292,9 @@ void verify_tuples(Verifier *v) {
     const SlotNo last = v->view().max_slot();
     for (SlotNo slot = 1; slot <= last; ++slot) {
         v->slot = slot;
-        if (v->items[slot].valid) verify_tuple(v);
+        if (!v->items[slot].valid) continue;
+        verify_tuple(v);
+        GH_STOP_POINT("introspect.tuple_verified");
     }
     v->slot = kInvalidSlot;
 }
