@@ -19,14 +19,6 @@ namespace glassheap::scan {
 
 namespace {
 
-// How many rows ahead of the one handed out tuples are fetched into the processor's cache.
-constexpr int kTouchAhead = 4;
-
-void touch_row(const RowScan &scan, int index) noexcept {
-    if (index < scan.row_count)
-        __builtin_prefetch(scan.page.data() + scan.page.view().line(scan.rows[index]).offset());
-}
-
 // M1: the row that line pointer `root` stands for, or kInvalidSlot.
 SlotNo row_of_root(page::PageView view, SlotNo root) noexcept {
     const SlotNo last = view.max_slot();
@@ -94,7 +86,6 @@ bool bitmap_next_block(TableScanDesc sscan, TBMIterateResult *result) {
     scan.page.latch_share();
     list_rows(scan, result);
     scan.page.unlatch();
-    for (int i = 0; i < kTouchAhead; ++i) touch_row(scan, i);
     return scan.row_count > 0;
 }
 
@@ -105,9 +96,7 @@ extern "C" bool gh_bitmap_next_row(TableScanDesc sscan, TBMIterateResult *, Tupl
     using namespace glassheap::scan;
     RowScan &scan = row_scan(sscan);
     if (scan.cursor >= scan.row_count) return false;
-    const SlotNo row = scan.rows[scan.cursor];
-    touch_row(scan, scan.cursor + kTouchAhead);
-    ++scan.cursor;
+    const SlotNo row = scan.rows[scan.cursor++];
 
     HeapTupleData tuple;
     row_at(scan, row, &tuple);
