@@ -1,0 +1,62 @@
+// wal/restartpoint.cpp — see restartpoint.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "buffer/pool.hpp"
+#include "pg/pg_recovery.hpp"
+#include "pg/resource.hpp"
+#include "wal/missing_pages.hpp"
+#include "wal/restartpoint.hpp"
+
+namespace glassheap::wal {
+
+namespace {
+
+// What the end of a transaction would do; between two records replay holds no latch and no pin.
+void clean_up_after_error(MemoryContext caller) {
+    ::MemoryContextSwitchTo(caller);
+    ::EmitErrorReport();
+    ::LWLockReleaseAll();
+    ::ConditionVariableCancelSleep();
+    pgstat_report_wait_end();
+    pg::release_all_pins();
+    ::FlushErrorState();
+}
+
+// False: some page could not be written, and the log says which.  In a context of its own: an error leaves
+// behind what was allocated, and the startup process lives as long as the standby.
+bool flush_pool() {
+    static MemoryContext context = nullptr;
+    if (context == nullptr)
+        context =
+            AllocSetContextCreate(TopMemoryContext, "glassheap flush in replay", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = ::MemoryContextSwitchTo(context);
+    volatile bool done = false;
+    PG_TRY();
+    {
+        buffer::flush_all();
+        done = true;
+    }
+    PG_CATCH();
+    { clean_up_after_error(caller); }
+    PG_END_TRY();
+    ::MemoryContextSwitchTo(caller);
+    ::MemoryContextReset(context);
+    return done;
+}
+
+}  // namespace
+
+void redo_checkpoint(XLogReaderState *record, void (*core)(XLogReaderState *)) {
+    RelFileNode node;
+    // Nothing dirty: a backend of the standby has written, for an eviction, what we could not.
+    if (flush_pool() || !buffer::find_dirty(&node)) return core(record);
+    ereport(LOG, (errmsg("no restartpoint at %X/%X, because glassheap pages could not be written",
+                         LSN_FORMAT_ARGS(record->ReadRecPtr)),
+                  errdetail("Replay goes on; the pages are tried again at the next checkpoint record.")));
+    enter_imaginary_page(node);
+    core(record);
+    remove_imaginary_page(node);
+}
+
+}  // namespace glassheap::wal
