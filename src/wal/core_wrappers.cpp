@@ -4,13 +4,13 @@
 //         drop, truncation or file copy touches files behind the pool's back.  rm_redo of five managers is
 //         replaced by a function that does our part and then calls the original (POOL.md 2.1).
 // Invariants: our part comes first: pages are forgotten before their file goes, flushed before it is copied.
-// Errors: fatal to the startup process.
+// Errors: fatal to the startup process; what a checkpoint record finds unwritable is not (restartpoint).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
 #include "buffer/pool.hpp"
 #include "pg/pg_recovery.hpp"
-#include "wal/missing_pages.hpp"
+#include "wal/restartpoint.hpp"
 #include "wal/rmgr.hpp"
 
 namespace glassheap::wal {
@@ -25,7 +25,6 @@ std::uint8_t info_of(XLogReaderState *record) noexcept {
 
 void forget(const RelFileNode &node) {
     buffer::forget_relation({node, InvalidBackendId});
-    explain_missing_pages(node, 0, true);
 }
 
 void forget_all(const RelFileNode *nodes, int count) {
@@ -35,16 +34,12 @@ void forget_all(const RelFileNode *nodes, int count) {
 // ---- RM_XLOG: a restartpoint may begin here
 Redo core_xlog_redo = nullptr;
 
-void before_xlog(XLogReaderState *record) {
-    const std::uint8_t info = info_of(record);
-    if (info != XLOG_CHECKPOINT_ONLINE && info != XLOG_CHECKPOINT_SHUTDOWN) return;
-    if (reachedConsistency) check_missing_pages();
-    buffer::flush_all();
-}
-
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
-    before_xlog(record);
-    core_xlog_redo(record);
+    const std::uint8_t info = info_of(record);
+    if (info == XLOG_CHECKPOINT_ONLINE || info == XLOG_CHECKPOINT_SHUTDOWN)
+        redo_checkpoint(record, core_xlog_redo);
+    else
+        core_xlog_redo(record);
 }
 
 // ---- RM_XACT: files of dropped relations go
@@ -114,7 +109,6 @@ void before_smgr(XLogReaderState *record) {
         const auto *cut = reinterpret_cast<const xl_smgr_truncate *>(XLogRecGetData(record));
         if ((cut->flags & SMGR_TRUNCATE_HEAP) == 0) return;
         buffer::forget_from({cut->rnode, InvalidBackendId}, MAIN_FORKNUM, cut->blkno);
-        explain_missing_pages(cut->rnode, cut->blkno, false);
     }
 }
 
@@ -129,7 +123,6 @@ Redo core_dbase_redo = nullptr;
 void before_database_drop(const xl_dbase_drop_rec *dropped) {
     for (int i = 0; i < dropped->ntablespaces; ++i)
         buffer::forget_database(dropped->db_id, dropped->tablespace_ids[i]);
-    explain_missing_pages_of_database(dropped->db_id);
 }
 
 void before_dbase(XLogReaderState *record) {

@@ -1,9 +1,12 @@
-// wal/missing_pages.hpp — blocks that replay wanted to change but did not find.
+// wal/missing_pages.hpp — pages that WAL changes and that are not there.
 //
 // Why:    with full_page_writes off, or in a base backup, WAL may change a block of a file that is dropped or
-//         truncated further on.  Such a change is skipped, but must be explained by the drop: a block that
-//         is still missing when the database is consistent means lost data (PG does the same in xlogutils.c).
-// Errors: PANIC when a block stays unexplained, WARNING with ignore_invalid_pages.
+//         truncated further on.  Such a change is skipped, but must be explained by the drop.  Core keeps the
+//         book of its own missing pages (xlogutils.c), and its rules are the ones wanted: a page still
+//         unexplained when an archive recovery or a standby becomes consistent is a PANIC, before anybody can
+//         read; one met later is a PANIC at once; until explained there is no restartpoint; crash recovery,
+//         where the explaining record may have been lost, refuses nothing.  So ours go into the same book.
+// Errors: PANIC once the database is consistent (WARNING with ignore_invalid_pages).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -11,11 +14,10 @@
 
 namespace glassheap::wal {
 
+// Enters the block, absent or all zeroes.
 void note_missing_page(const RelFileNode &node, ForkNumber fork, BlockNo block);
-// The file was dropped, or cut to `first` blocks.
-void explain_missing_pages(const RelFileNode &node, BlockNo first_main, bool whole_relation);
-void explain_missing_pages_of_database(Oid database);
-// Called where the database is known to be consistent.
-void check_missing_pages();
+// While a page of the relation, whose file exists, is entered, core keeps no place for a restartpoint.
+void enter_imaginary_page(const RelFileNode &node);
+void remove_imaginary_page(const RelFileNode &node);
 
 }  // namespace glassheap::wal

@@ -142,7 +142,6 @@ extern "C" void gh_rm_redo(XLogReaderState *record) {
 }
 
 extern "C" void gh_rm_cleanup() {
-    check_missing_pages();
     // The end-of-recovery checkpoint runs in the checkpointer, before any guardian exists (POOL.md 1.8).
     buffer::flush_all();
 }
