@@ -36,9 +36,9 @@ ask(<<'SQL');
 BEGIN;
 CREATE TABLE lost (a int, b text);
 INSERT INTO lost SELECT g, 'a' FROM generate_series(1, 100) g;
-SELECT 'file ' || pg_relation_filepath('lost');
+SELECT 'file ' || pg_relation_filepath('lost') || ' of ' || txid_current();
 SQL
-my ($path) = $out =~ /^file (\S+)$/m or die "no path: $out";
+my ($path, $xid) = $out =~ /^file (\S+) of (\d+)$/m or die "no path: $out";
 $node->safe_psql('postgres', 'CHECKPOINT');
 ask("INSERT INTO lost SELECT g, 'a' FROM generate_series(101, 110) g;");
 # A commit flushes the log up to here; from now on nobody else does.
@@ -48,8 +48,12 @@ kill 'STOP', $walwriter;
 ask('ROLLBACK;');
 my $file = $node->data_dir . "/$path";
 ok(!-s $file, 'the file of the aborted table is gone');
+my $redo = $node->safe_psql('postgres', 'SELECT redo_lsn FROM pg_control_checkpoint()');
 kill_server_9($node);
 eval { $session->finish };
+my ($records) = run_command([ $node->installed_command('pg_waldump'), '-p', $node->data_dir . '/pg_wal', '-s', $redo ]);
+like($records, qr/^rmgr: \S+\s.*tx:\s+$xid\b/m, 'the log has changes of the aborted transaction');
+unlike($records, qr/Transaction.*tx:\s+$xid\b.*ABORT/, 'and not its end');
 is($node->start(fail_ok => 1), 1, 'the server starts') or die 'no server';
 is($node->safe_psql('postgres', 'SELECT a FROM other'), 1, 'with what was acknowledged');
 # ---- 2. the same while pages are compared with their images

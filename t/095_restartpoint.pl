@@ -11,6 +11,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+plan skip_all => 'needs prlimit' unless grep { -x "$_/prlimit" } split /:/, $ENV{PATH};
+
 my $primary = new_node('primary', wal_keep_size => '1GB');
 plan skip_all => 'heap writes in the checkpointer' unless is_glassheap();
 my $standby = new_standby($primary, 'standby', log_checkpoints => 'on');
@@ -41,6 +43,7 @@ for my $round (1 .. 3)
 	$primary->safe_psql('postgres', "UPDATE t SET a = a WHERE a = $round; CHECKPOINT");
 	$primary->wait_for_catchup($standby);
 }
+cmp_ok(-s $standby->logfile, '<', 8192, 'the log is not cut off by the limit');
 like(slurp_file($standby->logfile, $log), qr/no restartpoint at \S+, because glassheap pages could not be written/,
 	'the log says that there is no restartpoint, and why');
 $standby->safe_psql('postgres', 'CHECKPOINT');

@@ -1,13 +1,13 @@
 // wal/missing_pages.cpp — see missing_pages.hpp.  In the startup process only.
 //
-// Invariants: B1 core enters a page into its book when asked to read one that is not there; what it read on
-// the way
-//            leaves shared_buffers at once, for our pages have no business there.
+// Invariants: B1 core enters a page into its book when asked to read one behind the end of the file.  A page
+// of zeroes
+//            is not behind it: core is made to believe so for this one call, or it would read the page into
+//            shared_buffers, where ours have no business.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
 #include "pg/pg_recovery.hpp"
-#include "storage/files.hpp"
 #include "wal/missing_pages.hpp"
 
 namespace glassheap::wal {
@@ -18,25 +18,17 @@ namespace {
 constexpr BlockNo kImaginary = MaxBlockNumber;
 
 void enter(const RelFileNode &node, ForkNumber fork, BlockNo block) {
+    SMgrRelation files = ::smgropen(node, InvalidBackendId);
+    const BlockNumber known = files->smgr_cached_nblocks[fork];
+    files->smgr_cached_nblocks[fork] = block;  // B1; believed in recovery only
     ::XLogReadBufferExtended(node, fork, block, RBM_NORMAL, InvalidBuffer);
-}
-
-// The block is in the file.  False: core found something on it.
-bool enter_zeroes(const RelFileNode &node, ForkNumber fork, BlockNo block) {
-    const Buffer buf = ::XLogReadBufferExtended(node, fork, block, RBM_NORMAL, InvalidBuffer);
-    if (BufferIsValid(buf)) ::ReleaseBuffer(buf);
-    ::DropRelFileNodeBuffers(::smgropen(node, InvalidBackendId), &fork, 1, &block);  // B1
-    return !BufferIsValid(buf);
+    files->smgr_cached_nblocks[fork] = known;
 }
 
 }  // namespace
 
 void note_missing_page(const RelFileNode &node, ForkNumber fork, BlockNo block) {
-    if (block >= storage::block_count(node, InvalidBackendId, fork))
-        enter(node, fork, block);
-    else if (!enter_zeroes(node, fork, block))
-        enter(node, fork,
-              kImaginary);  // zeroes in our pool, something else in the file: missing all the same
+    enter(node, fork, block);
 }
 
 void enter_imaginary_page(const RelFileNode &node) {

@@ -4,10 +4,11 @@
 //         So we compare here, right after replaying the record, and take the flag off it (POOL.md 2.3).
 //         The setting must name the resource manager: wal_consistency_checking = 'glassheap' ('all' is parsed
 //         before we exist).
-// Invariants: K1 before the database is consistent, map pages are not compared.  Files are newer then than
-//            the record: dropped ones are made anew, and replay fills a map page from zeroes with the bits of
-//            later records only; a truncation clears bits without moving the LSN.  Pages of rows are zeroes
-//            then, or complete.
+// Invariants: K1 before the database is consistent, map pages that replay may have made anew are not
+// compared.
+//            Files are newer then than the record: those dropped later begin empty, and a map page is filled
+//            from zeroes with the bits of later records only; a truncation clears bits without moving the
+//            LSN.  Pages of rows are zeroes then, or complete.
 // Errors: FATAL when a page differs, as core.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -59,12 +60,18 @@ void mask(char *bytes, ForkNumber fork, BlockNo block) {
         hide_lsn_and_checksum(bytes);
 }
 
+// K1.  With images of full pages the first change of a map page after the redo pointer brings the whole of
+// it.
+bool may_be_made_anew() noexcept {
+    return !reachedConsistency && (ArchiveRecoveryRequested || !fullPageWrites);
+}
+
 void check_ref(XLogReaderState *record, std::uint8_t ref) {
     RelFileNode node;
     ForkNumber fork;
     BlockNumber block;
     ::XLogRecGetBlockTag(record, ref, &node, &fork, &block);
-    if (fork == VISIBILITYMAP_FORKNUM && !reachedConsistency) return;  // K1
+    if (fork == VISIBILITYMAP_FORKNUM && may_be_made_anew()) return;
     const bool comparable =
         fork == VISIBILITYMAP_FORKNUM ? copy_vm(record, node, block) : copy_ours(record, node, fork, block);
     if (!comparable) return;

@@ -5,6 +5,7 @@
 #include "buffer/pool.hpp"
 #include "pg/pg_recovery.hpp"
 #include "pg/resource.hpp"
+#include "storage/files.hpp"
 #include "wal/missing_pages.hpp"
 #include "wal/restartpoint.hpp"
 
@@ -45,12 +46,23 @@ bool flush_pool() {
     return done;
 }
 
+// Writing to a file that is gone would make a new one, with holes: rather end, and meet the missing pages on
+// the way back.
+void require_file(const RelFileNode &node) {
+    if (storage::file_exists(node, InvalidBackendId, MAIN_FORKNUM)) return;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
+                    errmsg("file \"%s\" is gone, and pages of it are to be written",
+                           storage::path_of(node, InvalidBackendId, MAIN_FORKNUM)),
+                    errhint("Restore it, or make the standby anew from a base backup.")));
+}
+
 }  // namespace
 
 void redo_checkpoint(XLogReaderState *record, void (*core)(XLogReaderState *)) {
     RelFileNode node;
     // Nothing dirty: a backend of the standby has written, for an eviction, what we could not.
     if (flush_pool() || !buffer::find_dirty(&node)) return core(record);
+    require_file(node);
     ereport(LOG, (errmsg("no restartpoint at %X/%X, because glassheap pages could not be written",
                          LSN_FORMAT_ARGS(record->ReadRecPtr)),
                   errdetail("Replay goes on; the pages are tried again at the next checkpoint record.")));
