@@ -7,6 +7,7 @@
 #include "buffer/page_tag.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/verify.hpp"
+#include "pg/pg_local_buffers.hpp"
 #include "storage/files.hpp"
 
 namespace glassheap::buffer {
@@ -52,8 +53,16 @@ char *data_of(int index) noexcept {
     return reinterpret_cast<char *>(base) + (i % kPagesPerChunk) * page::kPageSize;
 }
 
-void start() {
+// Core refuses another temp_buffers once its own local buffers exist.  Making them (descriptors only) when
+// ours are puts us under the same rule, with the same words; asking for a prefetch is the way to have them
+// made.
+void fix_temp_buffers(const ForkRef &fork) {
+    ::PrefetchLocalBuffer(::smgropen(fork.node.node, fork.node.backend), MAIN_FORKNUM, 0);
+}
+
+void start(const ForkRef &fork) {
     if (map != nullptr) return;
+    fix_temp_buffers(fork);
     const int total = std::max(num_temp_buffers, 16);
     const std::size_t chunk_count = (static_cast<std::size_t>(total) + kPagesPerChunk - 1) / kPagesPerChunk;
     if (frames == nullptr)
@@ -181,7 +190,7 @@ bool matches(const LocalFrame &f, const RelFileNodeBackend &node, int fork, Bloc
 }  // namespace
 
 PinnedPage local_read(const ForkRef &fork, BlockNo block, ReadMode mode, bool *hit) {
-    start();
+    start(fork);
     reserve_pin();
     const PageTag tag = tag_of(fork, block);
     int index = lookup(tag);
@@ -221,7 +230,7 @@ PinnedPage local_repin(const ForkRef &fork, BlockNo block, FrameNo hint) {
 }
 
 PinnedPage local_extend(const ForkRef &fork, BlockNo first, BlockNo count) {
-    start();
+    start(fork);
     reserve_pin();
     const PageTag tag = tag_of(fork, first);
     int index = lookup(tag);
