@@ -3,7 +3,9 @@
 // Why:    one table to read when looking for where something is done.
 // Invariants: A1 every callback that core calls without asking is set (checked by the compiler).
 //         A2 looking at the catalog (the handler itself, sizes, TOAST decisions) works without
-//            shared_preload_libraries; touching rows says what is missing (buffer::require_ready).
+//            shared_preload_libraries; touching rows says what is missing (buffer::require_ready).  VACUUM
+//            passes over the table with a WARNING, ANALYZE reads its file: both are asked for whole
+//            databases.
 // Errors: whatever the rooms raise.
 // See:    PG: access/tableam.h (contract)
 // SPDX-License-Identifier: PostgreSQL
@@ -19,6 +21,22 @@
 #include "vacuum/vacuum.hpp"
 
 namespace glassheap::am {
+
+namespace {
+
+// ANALYZE without a pool; no other scan begins there (A2).
+bool reads_file() noexcept {
+    return !buffer::is_ready();
+}
+
+void warn_vacuum_skipped(Relation rel) {
+    ereport(WARNING,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("skipping vacuum of \"%s\" --- glassheap must be loaded via shared_preload_libraries",
+                    RelationGetRelationName(rel))));
+}
+
+}  // namespace
 
 extern "C" {
 
@@ -100,7 +118,11 @@ static void gh_copy_for_cluster(Relation old_heap, Relation new_heap, Relation o
 }
 
 static void gh_vacuum(Relation rel, VacuumParams *params, BufferAccessStrategy strategy) {
-    buffer::require_ready();
+    // VACUUM of a whole database goes on behind us.
+    if (!buffer::is_ready()) {
+        warn_vacuum_skipped(rel);
+        return;
+    }
     vacuum::vacuum_relation(rel, params, strategy);
 }
 
@@ -158,10 +180,14 @@ static void gh_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *page
 
 static TableScanDesc gh_scan_begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key,
                                    ParallelTableScanDesc pscan, uint32 flags) {
+    if (reads_file() && (flags & SO_TYPE_ANALYZE) != 0) return scan::begin_analyze_of_file(rel, flags);
     return scan::begin(rel, snapshot, nkeys, key, pscan, flags);
 }
 static void gh_scan_end(TableScanDesc desc) {
-    scan::end(desc);
+    if (reads_file())
+        scan::end_analyze_of_file(desc);
+    else
+        scan::end(desc);
 }
 static void gh_scan_rescan(TableScanDesc desc, ScanKeyData *key, bool set_params, bool allow_strat,
                            bool allow_sync, bool allow_pagemode) {
@@ -183,11 +209,14 @@ static bool gh_scan_sample_next_tuple(TableScanDesc desc, SampleScanState *state
     return scan::sample_next_tuple(desc, state, slot);
 }
 static bool gh_scan_analyze_next_block(TableScanDesc desc, BlockNumber block, BufferAccessStrategy strategy) {
-    return scan::analyze_next_block(desc, block, strategy);
+    if (!reads_file()) return scan::analyze_next_block(desc, block, strategy);
+    scan::analyze_file_next_block(desc, block);
+    return true;
 }
 static bool gh_scan_analyze_next_tuple(TableScanDesc desc, TransactionId oldest_xmin, double *live,
                                        double *dead, TupleTableSlot *slot) {
-    return scan::analyze_next_tuple(desc, oldest_xmin, live, dead, slot);
+    return reads_file() ? scan::analyze_file_next_tuple(desc, oldest_xmin, live, dead, slot)
+                        : scan::analyze_next_tuple(desc, oldest_xmin, live, dead, slot);
 }
 static IndexFetchTableData *gh_index_fetch_begin(Relation rel) {
     return scan::index_fetch_begin(rel);

@@ -40,6 +40,12 @@ extern "C" {
 PG_FUNCTION_INFO_V1(glassheap_version);
 PGDLLEXPORT Datum glassheap_version(PG_FUNCTION_ARGS) {
     (void)fcinfo;
+    if (!buffer::is_ready())
+        ereport(WARNING, (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+                          errmsg("glassheap is not loaded via shared_preload_libraries"),
+                          errdetail("Its tables cannot be read or changed on this server."),
+                          errhint("Add this line to postgresql.conf and restart the server: "
+                                  "shared_preload_libraries = 'glassheap'")));
     PG_RETURN_TEXT_P(::cstring_to_text(kVersion));
 }
 

@@ -1,27 +1,21 @@
 // scan/analyze.cpp — the rows of a block for ANALYZE, with its count of live and dead ones.
 //
-// Why:    the counts become reltuples and n_dead_tup; what counts as live must be heap's rule, because the
-//         statistics messages of transactions in progress are added to it later.
+// Why:    analyze_count.hpp.
 // Locking: the block stays pinned and latched share from analyze_next_block until analyze_next_tuple says
 //         that it has no more rows: rows are copied meanwhile by the caller, nothing else happens.
 // Errors: may longjmp (pin and latch are abandonable).
 // See:    PG: access/heap/heapam_handler.c, commands/analyze.c (facts)
 // SPDX-License-Identifier: PostgreSQL
 #include "mvcc/visibility.hpp"
+#include "scan/analyze_count.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
 #include "scan/slot.hpp"
 
 namespace glassheap::scan {
 
-namespace {
-
-enum class Counts : std::uint8_t { live, dead, neither };
-
-// A transaction in progress is taken as not having happened, since it will report its own changes when it
-// ends; our own is taken as having happened.
-Counts count_row(HeapTuple tuple, TransactionId oldest_xmin, const buffer::PinnedPage &page) {
-    switch (mvcc::satisfies_vacuum(tuple, oldest_xmin, &page)) {
+Counts count_row(HeapTuple tuple, TransactionId oldest_xmin, const buffer::PinnedPage *page) {
+    switch (mvcc::satisfies_vacuum(tuple, oldest_xmin, page)) {
         case HEAPTUPLE_LIVE:
             return Counts::live;
         case HEAPTUPLE_DEAD:
@@ -39,8 +33,6 @@ Counts count_row(HeapTuple tuple, TransactionId oldest_xmin, const buffer::Pinne
     elog(ERROR, "unexpected result of a visibility check");
     pg_unreachable();
 }
-
-}  // namespace
 
 bool analyze_next_block(TableScanDesc sscan, BlockNo block, BufferAccessStrategy strategy) {
     RowScan &scan = row_scan(sscan);
@@ -66,7 +58,7 @@ bool analyze_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin, double *
 
         HeapTupleData tuple;
         row_at(scan, scan.row, &tuple);
-        const Counts counts = count_row(&tuple, oldest_xmin, scan.page);
+        const Counts counts = count_row(&tuple, oldest_xmin, &scan.page);
         if (counts == Counts::dead) *dead += 1;
         if (counts != Counts::live) continue;
         *live += 1;

@@ -28,6 +28,12 @@ bool sample_next_tuple(TableScanDesc scan, SampleScanState *state, TupleTableSlo
 bool analyze_next_block(TableScanDesc scan, BlockNo block, BufferAccessStrategy strategy);
 bool analyze_next_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *live, double *dead,
                         TupleTableSlot *slot);
+// analyze where the library is not preloaded (scan/analyze_file.cpp): no pool, rows come from the file
+TableScanDesc begin_analyze_of_file(Relation rel, uint32 flags);
+void end_analyze_of_file(TableScanDesc scan);
+void analyze_file_next_block(TableScanDesc scan, BlockNo block);
+bool analyze_file_next_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *live, double *dead,
+                             TupleTableSlot *slot);
 // index fetch (scan/index_fetch.cpp)
 IndexFetchTableData *index_fetch_begin(Relation rel);
 void index_fetch_reset(IndexFetchTableData *fetch);

@@ -1,0 +1,91 @@
+// scan/analyze_file.cpp — ANALYZE on a server that has no pool: rows are read from the file, page by page.
+//
+// Why:    where the library is not preloaded nothing can write our tables, but ANALYZE of a whole database
+// must go
+//         through them, and a table AM cannot decline it: a scan without rows would set reltuples to 0.
+// Invariants: F1 pages are private copies: nothing is cached, no hint bit is set, nothing is written.
+// Errors: DATA_CORRUPTED for a page that does not verify; may longjmp (everything is abandonable).
+// See:    scan/analyze.cpp; am/table_am.cpp chooses between the two.
+// SPDX-License-Identifier: PostgreSQL
+#include "scan/analyze_count.hpp"
+#include "scan/scans.hpp"
+#include "scan/slot.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::scan {
+
+namespace {
+
+struct FileScan {
+    TableScanDescData base;  // must be first
+    char *page;
+    BlockNo block;
+    SlotNo row;
+};
+static_assert(std::is_standard_layout_v<FileScan> && offsetof(FileScan, base) == 0);
+
+FileScan &file_scan(TableScanDesc scan) noexcept {
+    return *reinterpret_cast<FileScan *>(scan);
+}
+
+void read_page_of_file(FileScan &scan, BlockNo block) {
+    const RelFileNode &node = scan.base.rs_rd->rd_node;
+    storage::read_block(node, InvalidBackendId, MAIN_FORKNUM, block, scan.page);
+    if (storage::page_is_verified(scan.page, block)) return;
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("invalid page in block %u of relation %s", block,
+                           storage::path_of(node, InvalidBackendId, MAIN_FORKNUM))));
+}
+
+}  // namespace
+
+TableScanDesc begin_analyze_of_file(Relation rel, uint32 flags) {
+    ::RelationIncrementReferenceCount(rel);
+    auto *scan = pg::make_zeroed<FileScan>();
+    scan->base.rs_rd = rel;
+    scan->base.rs_flags = flags;
+    scan->page = static_cast<char *>(::palloc(page::kPageSize));
+    return &scan->base;
+}
+
+void end_analyze_of_file(TableScanDesc sscan) {
+    FileScan &scan = file_scan(sscan);
+    ::RelationDecrementReferenceCount(scan.base.rs_rd);
+    ::pfree(scan.page);
+    ::pfree(&scan);
+}
+
+void analyze_file_next_block(TableScanDesc sscan, BlockNo block) {
+    FileScan &scan = file_scan(sscan);
+    read_page_of_file(scan, block);
+    scan.block = block;
+    scan.row = kInvalidSlot;
+}
+
+bool analyze_file_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin, double *live, double *dead,
+                             TupleTableSlot *slot) {
+    FileScan &scan = file_scan(sscan);
+    const page::PageView view(scan.page);
+    const SlotNo last = view.max_slot();
+    while (scan.row < last) {
+        const page::LinePointer line = view.line(++scan.row);
+        if (line.is_dead()) *dead += 1;
+        if (!line.is_normal()) continue;
+
+        HeapTupleData tuple;
+        tuple.t_len = line.length();
+        ItemPointerSet(&tuple.t_self, scan.block, scan.row);
+        tuple.t_tableOid = RelationGetRelid(scan.base.rs_rd);
+        tuple.t_data = reinterpret_cast<HeapTupleHeader>(scan.page + line.offset());
+        const Counts counts = count_row(&tuple, oldest_xmin, nullptr);
+        if (counts == Counts::dead) *dead += 1;
+        if (counts != Counts::live) continue;
+        *live += 1;
+        store_in_place(slot, tuple);
+        return true;
+    }
+    ::ExecClearTuple(slot);
+    return false;
+}
+
+}  // namespace glassheap::scan
