@@ -33,7 +33,9 @@ void warn_vacuum_skipped(Relation rel) {
     ereport(WARNING,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
              errmsg("skipping vacuum of \"%s\" --- glassheap must be loaded via shared_preload_libraries",
-                    RelationGetRelationName(rel))));
+                    RelationGetRelationName(rel)),
+             errhint("Add this line to postgresql.conf and restart the server: "
+                     "shared_preload_libraries = 'glassheap'")));
 }
 
 }  // namespace

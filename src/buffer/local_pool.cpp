@@ -63,7 +63,7 @@ void fix_temp_buffers(const ForkRef &fork) {
 void start(const ForkRef &fork) {
     if (map != nullptr) return;
     fix_temp_buffers(fork);
-    const int total = std::max(num_temp_buffers, 16);
+    const int total = std::max(NLocBuffer, 16);  // what core fixed, whatever becomes of the setting
     const std::size_t chunk_count = (static_cast<std::size_t>(total) + kPagesPerChunk - 1) / kPagesPerChunk;
     if (frames == nullptr)
         frames = static_cast<LocalFrame *>(::MemoryContextAllocExtended(

@@ -32,9 +32,11 @@ void read_page_of_file(FileScan &scan, BlockNo block) {
     const RelFileNode &node = scan.base.rs_rd->rd_node;
     storage::read_block(node, InvalidBackendId, MAIN_FORKNUM, block, scan.page);
     if (storage::page_is_verified(scan.page, block)) return;
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("invalid page in block %u of relation %s", block,
-                           storage::path_of(node, InvalidBackendId, MAIN_FORKNUM))));
+    ereport(zero_damaged_pages ? WARNING : ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid page in block %u of relation %s%s", block,
+                                                     storage::path_of(node, InvalidBackendId, MAIN_FORKNUM),
+                                                     zero_damaged_pages ? "; passing over it" : "")));
+    std::memset(scan.page, 0, page::kPageSize);
 }
 
 }  // namespace
