@@ -12,6 +12,7 @@
 
 #include "mvcc/historic.hpp"
 
+#include "mvcc/decoded_cids.hpp"
 #include "mvcc/multi.hpp"
 
 namespace glassheap::mvcc {
@@ -28,47 +29,12 @@ bool is_known_committed(TransactionId xid, Snapshot s) noexcept {
     return s->xcnt > 0 && listed(xid, s->xip, s->xcnt);
 }
 
-struct CommandIds {
-    bool known = false;
-    CommandId cmin = InvalidCommandId;
-    CommandId cmax = InvalidCommandId;
-};
-
-// An entry of the reorder buffer's table of command ids; it is private to reorderbuffer.c, but its memory
-// layout is what HistoricSnapshotGetTupleCids() hands out.
-struct TupleCidKey {
-    RelFileNode node;
-    ItemPointerData tid;
-};
-struct TupleCidEntry {
-    TupleCidKey key;
-    CommandId cmin;
-    CommandId cmax;
-    CommandId combocid;
-};
-
-CommandIds command_ids(HeapTuple tuple) {
-    HTAB *table = ::HistoricSnapshotGetTupleCids();
-    if (table == nullptr) return {};
-    Relation rel = ::RelationIdGetRelation(tuple->t_tableOid);  // open already: somebody scans it
-    if (rel == nullptr) return {};
-
-    TupleCidKey key;
-    std::memset(&key, 0, sizeof key);  // hashed with its padding
-    key.node = rel->rd_node;
-    key.tid = tuple->t_self;
-    ::RelationClose(rel);
-    const auto *entry = static_cast<const TupleCidEntry *>(::hash_search(table, &key, HASH_FIND, nullptr));
-    if (entry == nullptr) return {};
-    return {true, entry->cmin, entry->cmax};
-}
-
 bool inserted_before(HeapTuple tuple, const page::TupleHead &t, Snapshot s) {
     const TransactionId xmin = rules::xmin_frozen(t) ? FrozenTransactionId : t.xmin;
     if (rules::xmin_invalid(t)) return false;
     if (is_decoded_one(xmin, s)) {
         // Not in the table: its command was not decoded yet, so it is in the future.
-        const CommandIds ids = command_ids(tuple);
+        const CommandIds ids = decoded_cids(tuple, s);
         return ids.known && ids.cmin < s->curcid;
     }
     if (xid_precedes(xmin, s->xmin)) return rules::xmin_committed(t) || ::TransactionIdDidCommit(xmin);
@@ -80,7 +46,7 @@ bool deleted_before(HeapTuple tuple, const page::TupleHead &t, Snapshot s) {
     if (rules::has(t, page::kXmaxInvalid) || rules::locks_only(t)) return false;
     const TransactionId xmax = rules::has(t, page::kXmaxIsMulti) ? updater_in_multi(t.xmax) : t.xmax;
     if (is_decoded_one(xmax, s)) {
-        const CommandIds ids = command_ids(tuple);
+        const CommandIds ids = decoded_cids(tuple, s);
         return ids.known && ids.cmax != InvalidCommandId && ids.cmax < s->curcid;
     }
     if (xid_precedes(xmax, s->xmin)) {

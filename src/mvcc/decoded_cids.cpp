@@ -1,0 +1,146 @@
+// mvcc/decoded_cids.cpp — see decoded_cids.hpp.
+//
+// Invariants: C1 mappings are applied in the order of the rewrites, so that a row rewritten twice is followed
+// twice.
+//         C2 nothing is added for rows whose command ids the decoder does not know: they stay in the future.
+// Errors: ERROR with the file's name.
+// See:    heap/rewrite_mappings.cpp writes the files; PG: replication/logical/reorderbuffer.c (facts)
+// SPDX-License-Identifier: PostgreSQL
+#include "mvcc/decoded_cids.hpp"
+
+#include "pg/pg_logical_rewrite.hpp"
+
+namespace glassheap::mvcc {
+
+namespace {
+
+constexpr const char *kFolder = "pg_logical/mappings";
+
+// An entry of the reorder buffer's table of command ids; it is private to reorderbuffer.c, but its memory
+// layout is what HistoricSnapshotGetTupleCids() hands out.
+struct TupleCidKey {
+    RelFileNode node;
+    ItemPointerData tid;
+};
+struct TupleCidEntry {
+    TupleCidKey key;
+    CommandId cmin;
+    CommandId cmax;
+    CommandId combocid;
+};
+
+TupleCidKey key_of(const RelFileNode &node, const ItemPointerData &tid) noexcept {
+    TupleCidKey key;
+    std::memset(&key, 0, sizeof key);  // hashed with its padding
+    key.node = node;
+    key.tid = tid;
+    return key;
+}
+
+TupleCidEntry *find(HTAB *cids, const TupleCidKey &key) {
+    return static_cast<TupleCidEntry *>(::hash_search(cids, &key, HASH_FIND, nullptr));
+}
+
+// The row at the old address is at the new one now.
+void follow(HTAB *cids, const LogicalRewriteMappingData &mapping) {
+    const TupleCidEntry *old = find(cids, key_of(mapping.old_node, mapping.old_tid));
+    if (old == nullptr) return;  // C2
+    const TupleCidEntry known = *old;
+    const TupleCidKey key = key_of(mapping.new_node, mapping.new_tid);
+    bool found;
+    auto *entry = static_cast<TupleCidEntry *>(::hash_search(cids, &key, HASH_ENTER, &found));
+    if (found) return;
+    entry->cmin = known.cmin;
+    entry->cmax = known.cmax;
+    entry->combocid = known.combocid;
+}
+
+void follow_all_of(HTAB *cids, const char *path) {
+    const int fd = ::OpenTransientFile(path, O_RDONLY | PG_BINARY);
+    if (fd < 0) ereport(ERROR, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path)));
+    for (;;) {
+        LogicalRewriteMappingData mapping;
+        ::pgstat_report_wait_start(WAIT_EVENT_REORDER_LOGICAL_MAPPING_READ);
+        const ssize_t bytes = ::read(fd, &mapping, sizeof mapping);
+        ::pgstat_report_wait_end();
+        if (bytes < 0)
+            ereport(ERROR, (errcode_for_file_access(), errmsg("could not read file \"%s\": %m", path)));
+        if (bytes == 0) break;
+        if (bytes != sizeof mapping)
+            ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                            errmsg("could not read from file \"%s\": read %zd instead of %zu bytes", path,
+                                   bytes, sizeof mapping)));
+        follow(cids, mapping);
+    }
+    if (::CloseTransientFile(fd) != 0)
+        ereport(ERROR, (errcode_for_file_access(), errmsg("could not close file \"%s\": %m", path)));
+}
+
+struct MappingFile {
+    XLogRecPtr rewritten_at;
+    char path[MAXPGPATH];
+};
+
+int by_rewrite(const ListCell *a, const ListCell *b) noexcept {
+    const XLogRecPtr x = static_cast<const MappingFile *>(lfirst(a))->rewritten_at;
+    const XLogRecPtr y = static_cast<const MappingFile *>(lfirst(b))->rewritten_at;
+    return x < y ? -1 : x > y;
+}
+
+bool is_decoded_one(TransactionId xid, Snapshot s) noexcept {
+    return s->subxcnt > 0 && std::binary_search(s->subxip, s->subxip + s->subxcnt, xid);
+}
+
+// The file's name tells what it maps: rows of which table, changed by which transaction, and who rewrote it.
+MappingFile *relevant(const char *name, Oid database, Oid table, Snapshot snapshot) {
+    Oid of_database;
+    Oid of_table;
+    uint32 hi;
+    uint32 lo;
+    TransactionId mapped_xid;
+    TransactionId rewriter;
+    if (std::strncmp(name, "map-", 4) != 0) return nullptr;
+    if (std::sscanf(name, LOGICAL_REWRITE_FORMAT, &of_database, &of_table, &hi, &lo, &mapped_xid,
+                    &rewriter) != 6)
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("could not parse filename \"%s\"", name)));
+    if (of_database != database || of_table != table) return nullptr;
+    if (!is_decoded_one(mapped_xid, snapshot) || !::TransactionIdDidCommit(rewriter)) return nullptr;
+    auto *file = pg::make_raw<MappingFile>();
+    file->rewritten_at = (static_cast<XLogRecPtr>(hi) << 32) | lo;
+    ::pg_snprintf(file->path, sizeof file->path, "%s/%s", kFolder, name);
+    return file;
+}
+
+void apply_mappings(HTAB *cids, Oid table, Snapshot snapshot) {
+    const Oid database = ::IsSharedRelation(table) ? InvalidOid : MyDatabaseId;
+    List *files = NIL;
+    DIR *folder = ::AllocateDir(kFolder);
+    while (const dirent *entry = ::ReadDir(folder, kFolder))
+        if (MappingFile *file = relevant(entry->d_name, database, table, snapshot))
+            files = ::lappend(files, file);
+    ::FreeDir(folder);
+    ::list_sort(files, by_rewrite);  // C1
+    for (auto *file : pg::each<MappingFile>(files)) follow_all_of(cids, file->path);
+    ::list_free_deep(files);
+}
+
+}  // namespace
+
+CommandIds decoded_cids(HeapTuple tuple, Snapshot snapshot) {
+    HTAB *cids = ::HistoricSnapshotGetTupleCids();
+    if (cids == nullptr) return {};
+    Relation rel = ::RelationIdGetRelation(tuple->t_tableOid);  // open already: somebody scans it
+    if (rel == nullptr) return {};
+    const TupleCidKey key = key_of(rel->rd_node, tuple->t_self);
+    ::RelationClose(rel);
+
+    const TupleCidEntry *entry = find(cids, key);
+    if (entry == nullptr) {
+        apply_mappings(cids, tuple->t_tableOid, snapshot);
+        entry = find(cids, key);
+    }
+    if (entry == nullptr) return {};
+    return {true, entry->cmin, entry->cmax};
+}
+
+}  // namespace glassheap::mvcc
