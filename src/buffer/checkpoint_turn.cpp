@@ -150,7 +150,8 @@ TurnResult take_turn() {
     complain_if_alone_for_long();
     ::LWLockAcquire(&shared.turn, LW_EXCLUSIVE);
     if (!holder(partner()).present) {
-        if (holder(me).guarding) stop_guarding();
+        // C3: a partner that is leaving has its flag up until it has written everything.
+        if (holder(me).guarding && !holder(partner()).guarding) stop_guarding();
     } else if (!holder(me).guarding) {
         start_guarding();
         result.partner_awake = true;

@@ -9,7 +9,9 @@
 //            rotated: the checkpointer waits for it (POOL.md 1.4 has the proof; one holder alone loses data).
 //         C2 write-back is on only while both are guarding; a leaving holder turns it off, writes everything,
 //            and only then drops its flag.
-//         C3 a lone holder lowers its flag: in write-through mode every writer protects itself.
+//         C3 a lone holder lowers its flag: in write-through mode every writer protects itself.  But not
+//            while the partner, on leaving, still has its flag up: a checkpoint may have let the partner go
+//            for an earlier rotation and count on this flag alone.  Nor does it rotate meanwhile.
 // Locking: PoolShared::turn is held during a turn with its flush; nothing else is taken before it.
 // Errors: take_turn may longjmp (I/O); the flag stays up, the checkpoint waits, the next turn tries again.
 // SPDX-License-Identifier: PostgreSQL
