@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
+#include "debug/stop_points.hpp"
 #include "storage/lifecycle.hpp"
 
 namespace glassheap::storage {
@@ -45,6 +46,45 @@ void forget_pending_deletes(bool at_commit) {
     for_each_pending_delete(at_commit, [](const RelFileNodeBackend &node) { buffer::forget_relation(node); });
 }
 
+// The files that this commit will unlink, as known before it: core hands out its list by allocating memory,
+// and after the commit record an error would be a PANIC.  In TopTransactionContext.
+RelFileNode *doomed = nullptr;
+int doomed_count = 0;
+
+void note_pending_deletes() {
+    MemoryContext outer = ::MemoryContextSwitchTo(TopTransactionContext);
+    doomed_count = ::smgrGetPendingDeletes(true, &doomed);
+    ::MemoryContextSwitchTo(outer);
+}
+
+void forget_noted_deletes() noexcept {
+    for (int i = 0; i < doomed_count; ++i) buffer::forget_relation({doomed[i], InvalidBackendId});
+    doomed_count = 0;
+}
+
+// Core's list once more, for what other libraries dropped in their PRE_COMMIT callbacks after ours.  Without
+// memory those must do without us; what this transaction's statements dropped is forgotten already.  An error
+// lets interrupts in, which the commit that goes on holds off: their counts are put back.
+void forget_at_commit() {
+    forget_noted_deletes();
+    MemoryContext context = CurrentMemoryContext;
+    const auto held = InterruptHoldoffCount;
+    const auto cancels_held = QueryCancelHoldoffCount;
+    PG_TRY();
+    {
+        GH_STOP_POINT("commit.pending_deletes");
+        forget_pending_deletes(true);
+    }
+    PG_CATCH();
+    {
+        ::MemoryContextSwitchTo(context);
+        ::FlushErrorState();
+        InterruptHoldoffCount = held;
+        QueryCancelHoldoffCount = cancels_held;
+    }
+    PG_END_TRY();
+}
+
 void forget_temp(Fate fate) {
     for (FileEvent *event = events; event != nullptr; event = event->next)
         if (event->fate == fate) buffer::forget_relation(event->node);
@@ -72,17 +112,19 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
     switch (event) {
         case XACT_EVENT_PRE_COMMIT:
             flush_unlogged_changes();
+            note_pending_deletes();
             break;
         case XACT_EVENT_PRE_PREPARE:
             flush_unlogged_changes();
             part_with_pending_deletes();
             break;
         case XACT_EVENT_COMMIT:
-            forget_pending_deletes(true);
+            forget_at_commit();
             forget_temp(Fate::temp_dropped);
             events = nullptr;
             break;
         case XACT_EVENT_ABORT:
+            doomed_count = 0;
             forget_pending_deletes(false);
             forget_temp(Fate::temp_created);
             events = nullptr;
