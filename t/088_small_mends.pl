@@ -1,4 +1,5 @@
-# t/088_small_mends.pl: no memory in the commit callback is no PANIC, nor does it leave the session deaf.
+# t/088_small_mends.pl: no memory in the commit callback is no PANIC; ignore_checksum_failure reports and counts pages
+# that came by read-ahead; what a standby says about its pool; counters of processes agree.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -10,6 +11,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $node = new_node('mends', restart_after_crash => 'off');
+my $am = access_method();
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 
 # ---- core's list of files to unlink is asked for once more after the commit record; asking may fail.
@@ -27,6 +29,29 @@ SKIP:
 	is(sql("SELECT count(*) FROM glassheap_buffercache WHERE relfilenode = $gone"), '0', 'its pages have left the pool');
 	is($node->psql('postgres', 'CHECKPOINT'), 0, 'and a checkpoint succeeds');
 }
+
+# ---- damaged pages of a large scan, ignored
+sql("CREATE TABLE damaged (id int, v text); ALTER TABLE damaged ALTER v SET STORAGE PLAIN;"
+	  . "INSERT INTO damaged SELECT g, repeat('v', 720) FROM generate_series(1, 20000) g; VACUUM damaged");
+my $path = $node->data_dir . '/' . sql("SELECT pg_relation_filepath('damaged')");
+$node->stop('fast');
+open my $file, '+<:raw', $path or die "$path: $!";
+my @bad = map { 1000 + $_ * 13 } 1 .. 10;
+for my $block (@bad)
+{
+	seek $file, $block * 8192 + 5000, 0;
+	print $file 'XXXX';
+}
+close $file;
+$node->start;
+my ($rc, $out, $err) = $node->psql('postgres', 'SET ignore_checksum_failure = on; SET max_parallel_workers_per_gather = 0; SELECT count(v) FROM damaged');
+is($rc, 0, 'ignore_checksum_failure lets a scan go on');
+is($out, '20000', '... over all rows');
+my @warnings = $err =~ /page verification failed/g;
+is(scalar @warnings, scalar @bad, '... with a warning for each damaged page');
+$node->poll_query_until('postgres', "SELECT checksum_failures = " . @bad . " FROM pg_stat_database WHERE datname = 'postgres'")
+  or diag sql("SELECT checksum_failures FROM pg_stat_database WHERE datname = 'postgres'");
+is(sql("SELECT checksum_failures FROM pg_stat_database WHERE datname = 'postgres'"), scalar @bad, '... each of them counted');
 
 $node->stop('fast');
 done_testing();

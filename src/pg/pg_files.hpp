@@ -8,4 +8,6 @@ extern "C" {
 #include "common/relpath.h"
 #include "storage/fd.h"
 #include "utils/wait_event.h"
+
+extern bool ignore_checksum_failure;  // of bufpage.c, which no header declares
 }

@@ -150,7 +150,11 @@ void create_file_in_redo(const RelFileNode &node, ForkNumber fork) {
 }
 
 bool page_is_intact(char *page, BlockNo block) {
-    return ::PageIsVerifiedExtended(page, block, 0);
+    // A failure that the user wants ignored must still be reported, so it is not intact.
+    const bool ignored = std::exchange(ignore_checksum_failure, false);
+    const bool intact = ::PageIsVerifiedExtended(page, block, 0);
+    ignore_checksum_failure = ignored;
+    return intact;
 }
 
 bool page_is_verified(char *page, BlockNo block) {

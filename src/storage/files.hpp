@@ -33,6 +33,6 @@ char *path_of(const RelFileNode &node, BackendId backend, ForkNumber fork);
 // Is the page, as read, what was written?  Header and checksum; honours ignore_checksum_failure and counts
 // checksum failures.
 bool page_is_verified(char *page, BlockNo block);
-bool page_is_intact(char *page, BlockNo block);  // the same, silently
+bool page_is_intact(char *page, BlockNo block);  // silently, and whatever ignore_checksum_failure says
 
 }  // namespace glassheap::storage
