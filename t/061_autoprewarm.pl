@@ -12,7 +12,7 @@ use Test::More;
 
 plan skip_all => 'the pool is glassheap\'s' unless is_glassheap();
 
-my $node = new_node('prewarm');
+my $node = new_node('prewarm', 'glassheap.autoprewarm' => 'on');
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 my $cached = "SELECT coalesce(sum(buffers), 0) FROM glassheap_buffercache_relations WHERE fork = 'main' AND relid = 'kept'::regclass";
 
@@ -26,6 +26,17 @@ my $list = $node->data_dir . '/glassheap.blocks';
 $node->restart;
 ok($node->poll_query_until('postgres', "SELECT ($cached) = $pages"), 'after a restart it is there again, without a query having read it');
 is(sql("SELECT coalesce(sum(reads), 0) FROM glassheap_stat_io WHERE backend_type = 'client backend'"), 0, '... read by the worker');
+$node->stop('immediate');
+$node->start;
+ok($node->poll_query_until('postgres', "SELECT ($cached) = $pages"), 'after a crash as well');
+is(sql("SELECT pg_stat_have_stats('relation', (SELECT oid FROM pg_database WHERE datname = 'postgres'), 'kept'::regclass)"), 'f',
+	'... which starts no statistics of tables that nobody touched');
+is(sql('SHOW max_worker_processes'), '12', 'its workers, too, come on top of the default');
+
+# A standby needs room for as many workers as its primary has, whether it prewarms or not.
+my $standby = new_standby($node, 'prewarm_standby', 'glassheap.autoprewarm' => 'off');
+is($standby->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 't', 'a standby without prewarming starts');
+$standby->stop('fast');
 is(sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'glassheap prewarm'"), 1, 'the worker is seen in pg_stat_activity');
 
 # The list names pages of a table that is dropped, and of one that is shorter now; a line is damaged.
@@ -52,7 +63,7 @@ close $file;
 $node->start;
 is(sql($cached), 0, 'a list that is none loads nothing');
 
-$node->append_conf('postgresql.conf', "glassheap.autoprewarm = off\n");
+$node->append_conf('postgresql.conf', "glassheap.autoprewarm = off    # the default\n");
 sql("SELECT glassheap_prewarm('kept')");
 sql("SELECT glassheap_autoprewarm_dump_now()");
 $node->restart;

@@ -22,7 +22,7 @@ namespace glassheap::introspect {
 
 namespace {
 
-constinit bool autoprewarm = true;
+constinit bool autoprewarm = false;
 constinit int autoprewarm_interval = 300;
 
 constexpr int kRestartSeconds = 60;
@@ -41,7 +41,8 @@ int warm_fork(Relation rel, const BlockEntry *first, const BlockEntry *end) {
         buffer::ClockInfo clock;
         buffer::read_clock(&clock);
         if (clock.free_frames <= 0) break;
-        buffer::read_page(rel, fork, entry->block).release();
+        // By file and not by relation: nobody has used the table, so its statistics must not begin.
+        buffer::read_page(buffer::fork_of(rel, fork), entry->block).release();
         ++done;
     }
     return done;
@@ -152,7 +153,7 @@ void define_settings() {
                               300, 0, INT_MAX / 1000, PGC_SIGHUP, GUC_UNIT_S, nullptr, nullptr, nullptr);
     ::DefineCustomBoolVariable("glassheap.autoprewarm",
                                "After a restart, loads glassheap's pool with the pages it held before.",
-                               nullptr, &autoprewarm, true, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
+                               nullptr, &autoprewarm, false, PGC_POSTMASTER, 0, nullptr, nullptr, nullptr);
 }
 
 void register_workers() {
