@@ -61,6 +61,18 @@ void dirty_with_image(Frame &f, FrameNo frame) {
     if (!held_before) MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
 }
 
+// A hint that needs no record.  In write-through mode a page is dirty only while its writer holds checkpoints
+// off: whatever stayed dirty could be written at any time, after the last checkpoint of a DROP DATABASE for
+// example, whose file is then missing when the checkpointer comes to sync it (a PANIC).  So the hint is not
+// kept, as one that needs an image is not.  In recovery files go after their pages (wal/core_wrappers), and
+// there is no mode.
+void dirty_without_record(Frame &f, FrameNo frame) {
+    const bool guarded = is_write_back();
+    if (!guarded && !::RecoveryInProgress()) return;
+    if (f.state.set_dirty()) count_dirtied();
+    if (guarded && !is_write_back()) write_out(frame);  // the guardians left while we were at it
+}
+
 }  // namespace
 
 void advance_page_lsn(char *page, Lsn lsn) noexcept {
@@ -121,16 +133,12 @@ void PinnedPage::mark_dirty_hint() const {
     Frame &f = frame_at(frame_);
     if (f.state.load().has(StateBits::kDirty | StateBits::kJustDirtied)) return;
     if (!hint_needs_image(f)) {
-        if (f.state.set_dirty()) count_dirtied();
+        dirty_without_record(f, frame_);
         return;
     }
     // What must not be logged is not dirtied: the hint is lost when the page leaves the pool.  Nor is it
     // without guardians: an image older than the next redo pointer would not protect a later write.
     if (::RecoveryInProgress() || ::RelFileNodeSkippingWAL(node_of(f.tag)) || !is_write_back()) return;
-    if (f.state.load().dirty()) {
-        f.state.set_dirty();
-        return;
-    }
     dirty_with_image(f, frame_);
 }
 
