@@ -4,7 +4,8 @@
 //                            checkpoint makes the guardians write everything first
 //   ALTER DATABASE .. SET    files move under the pages: forgotten while the database is locked against
 //     TABLESPACE             connections and already checkpointed
-//   DROP DATABASE            forgotten when it is gone (before, core's checkpoint must still write)
+//   DROP DATABASE            forgotten when it is gone (before, core's checkpoint must still write); or at
+//                            once if an earlier one has marked it invalid, and failed for a page of it
 //   DROP of a temporary      core says nothing at commit about files of temporary tables: noted here, for
 //     table                  storage/lifecycle
 // SPDX-License-Identifier: PostgreSQL
@@ -88,9 +89,19 @@ void alter_database(const UtilityCall &call) {
     moving_database = InvalidOid;
 }
 
+// DROP DATABASE marks it so before its checkpoint; nobody can connect to such a database, or mend it.
+bool is_invalid(Oid database) {
+    HeapTuple row = ::SearchSysCache1(DATABASEOID, ObjectIdGetDatum(database));
+    if (!HeapTupleIsValid(row)) return false;
+    const bool invalid = ::database_is_invalid_form(reinterpret_cast<Form_pg_database>(GETSTRUCT(row)));
+    ::ReleaseSysCache(row);
+    return invalid;
+}
+
 void drop_database(const UtilityCall &call) {
     const auto *stmt = reinterpret_cast<const DropdbStmt *>(call.pstmt->utilityStmt);
     const Oid database = ::get_database_oid(stmt->dbname, true);
+    if (OidIsValid(database) && is_invalid(database)) buffer::forget_database(database, InvalidOid);
     call.run();
     if (OidIsValid(database)) buffer::forget_database(database, InvalidOid);
 }
