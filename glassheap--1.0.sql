@@ -38,7 +38,7 @@ LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
 
 CREATE FUNCTION glassheap_build_info(
     OUT version text, OUT postgresql text, OUT postgresql_major int4, OUT compiler text,
-    OUT checks int4, OUT block_size int4, OUT features text[])
+    OUT checks int4, OUT block_size int4)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_build_info'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
@@ -501,20 +501,14 @@ CREATE VIEW glassheap_stat_bgwriter AS SELECT * FROM glassheap_stat_bgwriter_row
 
 CREATE FUNCTION glassheap_stat_checkpointer_row(OUT flushes bigint, OUT write_time float8,
     OUT buffers_written bigint, OUT stats_reset timestamptz, OUT pid int4, OUT turns bigint,
-    OUT last_turn timestamptz, OUT last_flush timestamptz, OUT write_back bool, OUT redo_lsn pg_lsn,
-    OUT oldest_dirty_lsn pg_lsn, OUT flush_lag_bytes bigint)
+    OUT last_turn timestamptz, OUT last_flush timestamptz, OUT mode text, OUT redo_lsn pg_lsn,
+    OUT oldest_dirty_lsn pg_lsn, OUT flush_lag_bytes bigint, OUT waiting_for int4, OUT unwritable text)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_stat_checkpointer_row'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 
--- 17's columns first: what concerns checkpoints as such is counted by PostgreSQL, what concerns our pages by us.
-CREATE VIEW glassheap_stat_checkpointer AS
-SELECT pg_catalog.pg_stat_get_bgwriter_timed_checkpoints() AS num_timed,
-       pg_catalog.pg_stat_get_bgwriter_requested_checkpoints() AS num_requested,
-       g.write_time, pg_catalog.pg_stat_get_checkpoint_sync_time() AS sync_time, g.buffers_written,
-       g.stats_reset, g.pid, g.turns, g.flushes, g.last_turn, g.last_flush, g.write_back, g.redo_lsn,
-       g.oldest_dirty_lsn, g.flush_lag_bytes
-  FROM glassheap_stat_checkpointer_row() g;
+-- Our part of the checkpoints; pg_stat_bgwriter counts them, and what they do for shared_buffers.
+CREATE VIEW glassheap_stat_checkpointer AS SELECT * FROM glassheap_stat_checkpointer_row();
 
 CREATE FUNCTION glassheap_relation_io(tablespace oid, relfilenode oid, OUT reads bigint, OUT writes bigint,
     OUT evictions bigint, OUT extends bigint)
@@ -595,8 +589,11 @@ LANGUAGE C STABLE STRICT PARALLEL SAFE;
 CREATE VIEW glassheap_processes AS
 SELECT p.pid, p.role, p.backend_type, p.since, p.state, p.wait_event, what.purpose,
        CASE p.pid WHEN w.pid THEN w.rounds WHEN g.pid THEN g.turns END AS rounds,
-       CASE p.pid WHEN w.pid THEN w.buffers_clean WHEN g.pid THEN g.buffers_written END AS pages_written,
-       CASE p.pid WHEN w.pid THEN w.last_round WHEN g.pid THEN g.last_turn END AS last_round
+       CASE WHEN p.pid IN (w.pid, g.pid) THEN
+            (SELECT pg_catalog.sum(io.writes)::bigint FROM glassheap_stat_io_rows() io
+              WHERE io.backend_type = p.backend_type) END AS pages_written,
+       CASE p.pid WHEN w.pid THEN w.last_round WHEN g.pid THEN g.last_turn END AS last_round,
+       CASE WHEN p.pid IN (w.pid, g.pid) THEN p.pid IS NOT DISTINCT FROM g.waiting_for END AS overdue
   FROM (SELECT glassheap_postmaster_pid() AS pid, 'postmaster' AS role, 'postmaster' AS backend_type,
                pg_catalog.pg_postmaster_start_time() AS since, NULL::text AS state, NULL::text AS wait_event
          UNION ALL

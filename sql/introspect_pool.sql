@@ -78,8 +78,8 @@ SELECT hits > 0 AS hits, reads > 0 AS reads, stats_reset <= now() AS since FROM 
 
 -- Workers.
 SELECT pid > 0 AS runs, buffers_alloc > 0 AS alloc, rounds > 0 AS rounds, last_round > now() - interval '1 minute' AS recent FROM glassheap_stat_bgwriter;
-SELECT pid > 0 AS runs, turns > 0 AS turns, flushes > 0 AS flushes, write_back, redo_lsn > '0/0' AS redo, last_turn > now() - interval '1 minute' AS recent,
-       flush_lag_bytes >= 0 AS lag FROM glassheap_stat_checkpointer;
+SELECT pid > 0 AS runs, turns > 0 AS turns, flushes > 0 AS flushes, mode = 'write-back' AS guarded, redo_lsn > '0/0' AS redo, last_turn > now() - interval '1 minute' AS recent,
+       flush_lag_bytes >= 0 AS lag, waiting_for, unwritable FROM glassheap_stat_checkpointer;
 SELECT role, backend_type, purpose IS NOT NULL AS explained FROM glassheap_processes
  WHERE role IN ('postmaster', 'glassheap') AND backend_type !~ 'prewarm|vacuum' ORDER BY 1, 2;
 SELECT count(*) = count(DISTINCT pid) AS each_once, bool_and(purpose IS NOT NULL OR role = 'other') AS all_explained FROM glassheap_processes;

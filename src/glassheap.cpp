@@ -34,6 +34,7 @@ extern "C" void gh_shmem_request() {
 extern "C" void gh_shmem_startup() {
     if (next_shmem_startup != nullptr) next_shmem_startup();
     buffer::init_shared_memory();
+    buffer::warn_without_workers();
     debug::init_shared_memory();
 }
 
@@ -45,12 +46,13 @@ void hook_shared_memory() {
 }
 
 // The checkpoint guardian, the pool writer and the two prewarmers come on top of the default number of
-// workers, so that parallel queries and logical replication keep theirs.  Who sets max_worker_processes has
+// workers, so that parallel queries and logical replication keep theirs.  Whether there are prewarmers does
+// not matter: a standby must have room for as many workers as its primary.  Who sets max_worker_processes has
 // counted for himself.
 void make_room_for_workers() {
-    constexpr int kOwnWorkers = 4;
+    constexpr int own_workers = 4;
     char wanted[16];
-    ::pg_snprintf(wanted, sizeof wanted, "%d", max_worker_processes + kOwnWorkers);
+    ::pg_snprintf(wanted, sizeof wanted, "%d", max_worker_processes + own_workers);
     ::SetConfigOption("max_worker_processes", wanted, PGC_POSTMASTER, PGC_S_DYNAMIC_DEFAULT);
 }
 
@@ -69,6 +71,7 @@ PGDLLEXPORT void _PG_init() {
     am::install_ddl_hooks();
     am::install_stock_reader_hooks();
     buffer::install_resource_callback();
+    buffer::install_log_hook();
     buffer::set_hint_image_logger(wal::emit_hint_image);
     make_room_for_workers();
     buffer::register_workers();

@@ -20,6 +20,8 @@ $node->append_conf('postgresql.conf', "shared_preload_libraries = 'glassheap'\nf
 $node->start;
 is($node->safe_psql('postgres', "SELECT string_agg(backend_type, ',') FROM pg_stat_activity WHERE backend_type LIKE 'glassheap%'"),
 	'glassheap checkpoint guardian', 'one worker is alone');
+like(slurp_file($node->logfile), qr/WARNING:  glassheap will write every changed page at once, because its worker processes do not fit/,
+	'the log has a WARNING from the start');
 $node->safe_psql('postgres', 'CREATE EXTENSION glassheap; CREATE DATABASE d');
 $node->safe_psql('d', 'CREATE EXTENSION glassheap; CREATE TABLE t (id int) USING glassheap; INSERT INTO t SELECT generate_series(1, 5000)');
 $node->safe_psql('d', "SELECT count(*) FROM t WHERE ctid = '($_,1)'") for 0 .. 3;

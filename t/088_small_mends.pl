@@ -30,6 +30,18 @@ SKIP:
 	is($node->psql('postgres', 'CHECKPOINT'), 0, 'and a checkpoint succeeds');
 }
 
+if (is_glassheap())
+{
+	# ---- a standby has no write-back mode, and that is no alarm
+	my $standby = new_standby($node, 'mends_standby');
+	is($standby->safe_psql('postgres', 'SELECT write_back IS NULL FROM glassheap_control()'), 't', 'write_back is null on a standby');
+	is($standby->safe_psql('postgres', 'SELECT mode FROM glassheap_stat_checkpointer'), 'replay', '... and the mode says why');
+	$standby->promote;
+	$standby->poll_query_until('postgres', 'SELECT write_back FROM glassheap_control()') or die 'no guardians after promotion';
+	pass('after promotion the guardians come');
+	$standby->stop('fast');
+}
+
 # ---- damaged pages of a large scan, ignored
 sql("CREATE TABLE damaged (id int, v text); ALTER TABLE damaged ALTER v SET STORAGE PLAIN;"
 	  . "INSERT INTO damaged SELECT g, repeat('v', 720) FROM generate_series(1, 20000) g; VACUUM damaged");
@@ -53,5 +65,14 @@ $node->poll_query_until('postgres', "SELECT checksum_failures = " . @bad . " FRO
   or diag sql("SELECT checksum_failures FROM pg_stat_database WHERE datname = 'postgres'");
 is(sql("SELECT checksum_failures FROM pg_stat_database WHERE datname = 'postgres'"), scalar @bad, '... each of them counted');
 
+if (is_glassheap())
+{
+	# ---- counters of the workers agree
+	sql('CREATE TABLE w AS SELECT generate_series(1, 20000) AS id; CHECKPOINT');
+	is(sql("SELECT count(*) FROM (SELECT backend_type, sum(writes) AS n FROM glassheap_stat_io GROUP BY 1) io JOIN glassheap_processes p USING (backend_type) WHERE io.n <> p.pages_written"),
+		'0', 'pages_written of glassheap_processes is what glassheap_stat_io says');
+	is(sql("SELECT count(*) FROM pg_attribute WHERE attrelid = 'glassheap_stat_checkpointer'::regclass AND attname IN ('num_timed', 'num_requested', 'sync_time')"),
+		'0', 'glassheap_stat_checkpointer has no counters of the cluster');
+}
 $node->stop('fast');
 done_testing();

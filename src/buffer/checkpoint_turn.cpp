@@ -4,7 +4,9 @@
 
 #include "buffer/checkpoint_turn.hpp"
 
+#include "buffer/checkpoint_veto.hpp"
 #include "buffer/flush.hpp"
+#include "buffer/partner_watch.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/settings.hpp"
 #include "debug/stop_points.hpp"
@@ -16,14 +18,32 @@ namespace {
 
 constexpr int kTurnsBeforeWriteBack = 2;
 constexpr std::uint64_t kSlowFlushMicros = 30'000'000;
+constexpr long kRetryMs = 5'000;  // of a page that could not be written, while no checkpoint asks
 
 constinit Holder me = Holder::none;
+// A flush of mine is to be done and has not come to its end: an error got in between.
+constinit bool unwritten = false;
+
+// The last try while the veto is up.
+struct LastTry {
+    TimestampTz at;
+    XLogRecPtr redo;
+    std::uint32_t calls;
+};
+constinit LastTry last_try = {};
 
 HolderShared &holder(Holder who) noexcept {
     return pool.shared->holders[static_cast<int>(who)];
 }
 Holder partner() noexcept {
     return me == Holder::guardian ? Holder::writer : Holder::guardian;
+}
+
+std::size_t flush_all_of_it(int flush_after) {
+    unwritten = true;
+    const std::size_t pages = debug_guardian_flush ? flush_every_dirty(flush_after) : 0;
+    unwritten = false;
+    return pages;
 }
 
 // A virtual transaction of our own, never a real one: ending one would lower the flag.
@@ -84,21 +104,40 @@ void complain_if_alone_for_long() {
          errhint("Consider increasing max_worker_processes.")));
 }
 
+// Lets the checkpoints go that waited for this turn.
+void end_turn() noexcept {
+    rotate();
+    pool.shared->last_turn = static_cast<int>(me);
+    holder(me).overdue = false;
+    pool.shared->guardian_turns.fetch_add(1, std::memory_order_relaxed);
+    pool.shared->guardian_last_turn.store(::GetCurrentTimestamp(), std::memory_order_relaxed);
+    partner_came();
+}
+
+bool is_retry_due() {
+    if (!holder(me).veto) return true;
+    return last_try.redo != ::GetRedoRecPtr() || last_try.calls != pool.shared->checkpoint_calls.load() ||
+           ::TimestampDifferenceExceeds(last_try.at, ::GetCurrentTimestamp(), kRetryMs);
+}
+
+// The veto has to go when everything is written (T1).
+void write_for_checkpoint(XLogRecPtr redo) {
+    const TimestampTz began = ::GetCurrentTimestamp();
+    const std::size_t pages = flush_all_of_it(checkpoint_flush_after);
+    note_flush(redo, pages, began);
+    if (holder(me).veto) lower_veto();
+}
+
 // The turn proper, under the turn lock with both guarding and the partner having gone last.
 bool turn() {
     const XLogRecPtr redo = ::GetRedoRecPtr();
     const bool moved = redo != pool.shared->flushed_redo;
-    if (moved) {
-        const TimestampTz began = ::GetCurrentTimestamp();
-        const std::size_t pages = debug_guardian_flush ? flush_every_dirty(checkpoint_flush_after) : 0;
-        note_flush(redo, pages, began);
-    }
+    const bool due = moved || holder(me).veto;
+    if (moved) redo_pointer_has_moved();
+    if (due) write_for_checkpoint(redo);
     GH_STOP_POINT("guardian_before_rotate");
-    rotate();
-    pool.shared->last_turn = static_cast<int>(me);
-    pool.shared->guardian_turns.fetch_add(1, std::memory_order_relaxed);
-    pool.shared->guardian_last_turn.store(::GetCurrentTimestamp(), std::memory_order_relaxed);
-    return moved;
+    end_turn();
+    return due;
 }
 
 void maybe_switch_to_write_back() noexcept {
@@ -107,25 +146,69 @@ void maybe_switch_to_write_back() noexcept {
     pool.shared->write_back.store(true);
 }
 
+// In write-through mode only a veto of mine still asks for a flush.  C3: a partner that is leaving guards.
+void serve_alone() {
+    if (holder(me).guarding && !holder(partner()).guarding) stop_guarding();
+    if (holder(me).veto && is_retry_due()) write_for_checkpoint(::GetRedoRecPtr());
+}
+
+void serve_together(TurnResult *result) {
+    PoolShared &shared = *pool.shared;
+    if (!holder(me).guarding) {
+        start_guarding();
+        result->partner_awake = result->hurry = true;
+    } else if (!holder(partner()).guarding) {
+        rotate();
+    } else if (shared.last_turn != static_cast<int>(me) && is_retry_due()) {
+        result->flushed = turn();
+        maybe_switch_to_write_back();
+        result->partner_awake = result->flushed || !is_write_back();
+        result->settled = is_write_back() && !holder(me).veto && !holder(partner()).veto;
+    }
+}
+
+// Nobody may have the turn for long but a partner that writes, or is stopped.
+void acquire_turn_patiently() {
+    constexpr long pause_us = 10'000;
+    while (!::LWLockConditionalAcquire(&pool.shared->turn, LW_EXCLUSIVE)) {
+        watch_partner_in_turn();
+        ::pg_usleep(pause_us);
+    }
+    partner_came();
+}
+
 // before_shmem_exit: LWLocks of an interrupted turn are released already, and this process is still among
-// those the checkpointer waits for.  A page that cannot be written now would be lost: PANIC.
+// those the checkpointer waits for.  An error here is FATAL, and goes on with have_left, which then vetoes.
 extern "C" void glassheap_leave_turns(int code, Datum arg) {
     (void)code;
     (void)arg;
     if (me == Holder::none || !holder(me).present) return;
     pg::release_all_pins();
-    START_CRIT_SECTION();
-    ::LWLockAcquire(&pool.shared->turn, LW_EXCLUSIVE);
+    unwritten = true;
+    acquire_turn_patiently();
     pool.shared->write_back.store(false);
     holder(me).present = false;
-    holder(me).pid = 0;
     ::LWLockRelease(&pool.shared->turn);
     pg_memory_barrier();
-    if (debug_guardian_flush) flush_every_dirty(0);
-    ::LWLockAcquire(&pool.shared->turn, LW_EXCLUSIVE);
+    GH_STOP_POINT("guardian_leaves");
+    flush_all_of_it(0);
+    if (holder(me).veto) lower_veto();
+}
+
+// Runs after it, whatever became of it; the flag is still up (C2).
+extern "C" void glassheap_have_left(int code, Datum arg) {
+    (void)code;
+    (void)arg;
+    pg::release_all_pins();
+    if (unwritten) raise_veto(last_tried_page());
+    acquire_turn_patiently();
+    pool.shared->write_back.store(false);
+    holder(me).present = holder(me).overdue = false;
+    holder(me).pid = 0;
     if (holder(me).guarding) stop_guarding();
     ::LWLockRelease(&pool.shared->turn);
-    END_CRIT_SECTION();
+    wake_holder(partner());
+    drop_veto_pin();
 }
 
 }  // namespace
@@ -138,30 +221,59 @@ void join_as(Holder who) {
     me = who;
     my_counters = nullptr;
     prepare_flush_space();
+    prepare_veto();
+    ::before_shmem_exit(glassheap_have_left, 0);
     ::before_shmem_exit(glassheap_leave_turns, 0);
-    ::LWLockAcquire(&pool.shared->turn, LW_EXCLUSIVE);
-    holder(me) = {MyProcPid, MyProc->pgprocno, true, false};
+    acquire_turn_patiently();
+    HolderShared &mine = holder(who);
+    mine.pid = MyProcPid;
+    mine.procno = MyProc->pgprocno;
+    mine.present = true;
+    mine.guarding = mine.overdue = false;
     ::LWLockRelease(&pool.shared->turn);
 }
 
 TurnResult take_turn() {
-    TurnResult result = {false, false};
-    PoolShared &shared = *pool.shared;
+    TurnResult result = {};
     complain_if_alone_for_long();
-    ::LWLockAcquire(&shared.turn, LW_EXCLUSIVE);
-    if (!holder(partner()).present) {
-        // C3: a partner that is leaving has its flag up until it has written everything.
-        if (holder(me).guarding && !holder(partner()).guarding) stop_guarding();
-    } else if (!holder(me).guarding) {
-        start_guarding();
-        result.partner_awake = true;
-    } else if (holder(partner()).guarding && shared.last_turn != static_cast<int>(me)) {
-        result.flushed = turn();
-        maybe_switch_to_write_back();
-        result.partner_awake = result.flushed;
+    const bool waits = watch_partner();
+    if (!::LWLockConditionalAcquire(&pool.shared->turn, LW_EXCLUSIVE)) {
+        result.busy = true;
+        return result;
     }
-    ::LWLockRelease(&shared.turn);
+    if (holder(partner()).present)
+        serve_together(&result);
+    else
+        serve_alone();
+    ::LWLockRelease(&pool.shared->turn);
+    if (waits) result.partner_awake = true;
     return result;
+}
+
+void after_failed_round() {
+    if (!unwritten) return;
+    acquire_turn_patiently();
+    unwritten = false;
+    last_try = {::GetCurrentTimestamp(), ::GetRedoRecPtr(), pool.shared->checkpoint_calls.load()};
+    raise_veto(last_tried_page());
+    const bool together = holder(partner()).present && holder(partner()).guarding && holder(me).guarding;
+    if (together && pool.shared->last_turn != static_cast<int>(me)) {
+        end_turn();
+        maybe_switch_to_write_back();
+    }
+    ::LWLockRelease(&pool.shared->turn);
+    wake_holder(partner());
+}
+
+void wake_holder(Holder who) noexcept {
+    const HolderShared &he = holder(who);
+    if (he.present) ::SetLatch(&ProcGlobal->allProcs[he.procno].procLatch);
+}
+
+bool checkpoint_was_announced() noexcept {
+    static std::uint32_t seen = 0;
+    const std::uint32_t now = pool.shared->checkpoint_calls.load(std::memory_order_relaxed);
+    return std::exchange(seen, now) != now;
 }
 
 bool is_write_back() noexcept {

@@ -7,13 +7,20 @@
 // Invariants: C1 a holder rotates only in its own turn, and turns alternate.  So between a checkpoint's
 //            publishing its redo pointer and the first turn that reads it, the holder of that turn has not
 //            rotated: the checkpointer waits for it (POOL.md 1.4 has the proof; one holder alone loses data).
-//         C2 write-back is on only while both are guarding; a leaving holder turns it off, writes everything,
-//            and only then drops its flag.
+//         C2 write-back is on only while both are guarding.  However a holder ends, it lowers its flag last:
+//            after the mode is off and all that was dirtied before is written, or its veto is up (C4).
 //         C3 a lone holder lowers its flag: in write-through mode every writer protects itself.  But not
 //            while the partner, on leaving, still has its flag up: a checkpoint may have let the partner go
 //            for an earlier rotation and count on this flag alone.  Nor does it rotate meanwhile.
-// Locking: PoolShared::turn is held during a turn with its flush; nothing else is taken before it.
-// Errors: take_turn may longjmp (I/O); the flag stays up, the checkpoint waits, the next turn tries again.
+//         C4 a turn whose flush failed raises the holder's veto (checkpoint_veto.hpp) and rotates: the
+//            checkpoint goes on, and fails.  Until the veto is lowered no turn rotates without another try.
+//            It counts as a turn together: both guard, and what was missed has a veto.
+//         C5 a holder whose partner is there and does not guard may rotate at will: nothing rests on its
+//            flag before the two turns together that turn write-back on.
+// Locking: PoolShared::turn is held during a turn with its flush; nothing else is taken before it.  It is
+// taken
+//         conditionally, so that a holder whose partner is stopped in the middle of a turn can still say so.
+// Errors: take_turn may longjmp (I/O); after_failed_round then ends the turn.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -28,8 +35,17 @@ void join_as(Holder holder);  // once per worker process, after it is in ProcArr
 struct TurnResult {
     bool flushed;        // the redo pointer had moved
     bool partner_awake;  // the partner should take its turn soon
+    bool hurry;          // more turns should follow at once
+    bool busy;           // the partner has the turn
+    bool settled;        // nothing to do before the next checkpoint
 };
 TurnResult take_turn();
+void after_failed_round();  // after an error was logged and everything was given back
 bool is_write_back() noexcept;
+void wake_holder(Holder holder) noexcept;  // sets its latch, if it is there
+// Has a checkpoint begun since the last call?  And would we be told (log_hook.cpp)?
+bool checkpoint_was_announced() noexcept;
+bool checkpoints_are_announced() noexcept;
+void redo_pointer_has_moved() noexcept;  // the caller has seen so
 
 }  // namespace glassheap::buffer

@@ -11,6 +11,7 @@
 
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
+#include "buffer/partner_watch.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 
@@ -47,6 +48,8 @@ void sort_by_place(FrameAndTag *entries, std::size_t count) noexcept {
               [](const FrameAndTag &a, const FrameAndTag &b) { return a.tag < b.tag; });
 }
 
+constinit PageTag last_tried = {};
+
 // Writes the frame if it still holds the page and is dirty.
 bool flush_one(const FrameAndTag &entry) {
     reserve_pin();
@@ -54,6 +57,7 @@ bool flush_one(const FrameAndTag &entry) {
     Frame &f = frame_at(entry.frame);
     bool wrote = false;
     if (f.tag == entry.tag && f.state.load().dirty()) {
+        last_tried = entry.tag;
         ::LWLockAcquire(&f.latch, LW_SHARED);
         wrote = write_out(entry.frame);
         ::LWLockRelease(&f.latch);
@@ -69,6 +73,7 @@ std::size_t flush_sorted(FrameAndTag *entries, std::size_t count, int flush_afte
     for (std::size_t i = 0; i < count; ++i) {
         if (!flush_one(entries[i])) continue;
         ++written;
+        note_progress();
         run.add(entries[i].tag, flush_after);
     }
     run.issue();
@@ -122,6 +127,10 @@ void flush_range(const TagRange &range) {
 }
 
 }  // namespace
+
+PageTag last_tried_page() noexcept {
+    return last_tried;
+}
 
 void prepare_flush_space() {
     if (kept_space != nullptr) return;

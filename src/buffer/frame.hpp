@@ -64,8 +64,12 @@ struct alignas(64) ProcessSlot {
 struct HolderShared {
     int pid;
     int procno;
-    bool present;   // running and willing to take turns
-    bool guarding;  // its flag is up
+    bool present;                      // running and willing to take turns
+    bool guarding;                     // its flag is up
+    bool veto;                         // its veto is up (checkpoint_veto.hpp)
+    bool overdue;                      // its partner has waited for it in vain (partner_watch.hpp)
+    std::atomic<std::uint32_t> beats;  // pages it has written, so it is alive
+    PageTag failed;                    // the page it could not write, for messages
 };
 
 // I/O of one relation file; `key` is a 64-bit mix of its identity, 0: unused.
@@ -77,6 +81,7 @@ inline constexpr std::uint32_t kRelationCounters = 4096;  // power of two
 struct PoolShared {
     std::atomic<std::uint64_t> clock;        // ticks of the hand; hand = clock % frames
     std::atomic<std::uint64_t> allocations;  // frames asked for
+    std::atomic<bool> writer_rests;          // the next one wakes it
     std::atomic<std::uint64_t> victims;
     std::atomic<std::uint32_t> never_used;  // frames below this number were handed out at least once
 
@@ -84,8 +89,9 @@ struct PoolShared {
     FrameNo free_head;
     std::atomic<int> free_count;
 
-    // Checkpoints: everything below `turn` is under it, but `write_back`.
+    // Checkpoints: everything below `turn` is under it.
     std::atomic<bool> write_back;
+    std::atomic<std::uint32_t> checkpoint_calls;  // checkpoints that the checkpointer announced
     LWLock turn;
     HolderShared holders[2];
     int last_turn;       // index of the holder that turned last

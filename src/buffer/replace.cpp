@@ -11,6 +11,7 @@
 #include "pg/pg.hpp"
 
 #include "buffer/access_ring.hpp"
+#include "buffer/checkpoint_turn.hpp"
 #include "buffer/io.hpp"
 #include "buffer/pool_internal.hpp"
 #include "debug/stop_points.hpp"
@@ -147,11 +148,18 @@ bool retire(FrameNo frame, AccessRing *ring) noexcept {
     return retired;
 }
 
+// The pool writer sleeps for long while nobody asks for frames.
+void wake_writer() noexcept {
+    if (pool.shared->writer_rests.exchange(false)) wake_holder(Holder::writer);
+}
+
 }  // namespace
 
 FrameNo claim_victim(AccessRing *ring) {
     reserve_pin();
-    pool.shared->allocations.fetch_add(1, std::memory_order_relaxed);
+    pool.shared->allocations.fetch_add(1);
+    if (pool.shared->writer_rests.load()) [[unlikely]]
+        wake_writer();
     for (;;) {
         const FrameNo frame = claim_candidate(ring);
         GH_STOP_POINT("victim_claimed");

@@ -24,11 +24,12 @@ void define_worker_settings() {
                               "Most dirty pages the pool writer writes in one round.",
                               "Zero turns the writing ahead of the clock hand off.", &writer_max_pages, 400,
                               0, INT_MAX / 2, PGC_SIGHUP, 0, nullptr, nullptr, nullptr);
-    ::DefineCustomIntVariable(
-        "glassheap.guardian_delay",
-        "Time a checkpoint guardian sleeps between two looks at the redo pointer when nothing is going on.",
-        "A checkpoint waits about two of these before it begins to write.", &guardian_delay_ms, 20, 1, 1000,
-        PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr, nullptr);
+    ::DefineCustomIntVariable("glassheap.guardian_delay",
+                              "Time a checkpoint guardian sleeps between two looks at the redo pointer while "
+                              "log_checkpoints is off.",
+                              "A checkpoint waits about two of these before it begins to write.",
+                              &guardian_delay_ms, 20, 1, 1000, PGC_SIGHUP, GUC_UNIT_MS, nullptr, nullptr,
+                              nullptr);
     ::DefineCustomBoolVariable(
         "glassheap.debug_guardian_flush", "Lets checkpoints write what is dirty in glassheap's pool.",
         "Turning this off loses data after a crash.  It exists so that crash tests can show that they would "

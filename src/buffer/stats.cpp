@@ -52,6 +52,28 @@ bool retire_pinned(FrameNo frame) noexcept {
     return retired;
 }
 
+PoolMode mode_of_pool() noexcept {
+    if (::RecoveryInProgress()) return PoolMode::replay;
+    return is_write_back() ? PoolMode::write_back : PoolMode::write_through;
+}
+
+int overdue_holder() noexcept {
+    for (const HolderShared &holder : pool.shared->holders)
+        if (holder.overdue) return holder.pid;
+    return 0;
+}
+
+void read_veto(GuardianInfo *guardian) noexcept {
+    guardian->unwritable = false;
+    for (const HolderShared &holder : pool.shared->holders) {
+        if (!holder.veto) continue;
+        guardian->unwritable = true;
+        guardian->failed_node = node_of(holder.failed);
+        guardian->failed_fork = fork_number(holder.failed);
+        guardian->failed_block = holder.failed.block;
+    }
+}
+
 }  // namespace
 
 int frame_count() noexcept {
@@ -170,7 +192,9 @@ void read_guardian(GuardianInfo *guardian) noexcept {
     guardian->flushed_redo = shared.guardian_flushed_redo.load();
     guardian->last_turn = shared.guardian_last_turn.load();
     guardian->last_flush = shared.guardian_last_flush.load();
-    guardian->write_back = is_write_back();
+    guardian->mode = mode_of_pool();
+    guardian->waiting_for = overdue_holder();
+    read_veto(guardian);
 }
 
 TimestampTz stats_since() noexcept {

@@ -103,6 +103,11 @@ struct WriterInfo {
     std::uint64_t maxwritten_stops;  // rounds ended because the limit was reached
     TimestampTz last_round;
 };
+enum class PoolMode : std::uint8_t {
+    write_back,     // both guardians are there
+    write_through,  // they are not: every change is written at once
+    replay,         // a standby, or crash recovery: replay writes at checkpoint records
+};
 struct GuardianInfo {
     int pid;  // of the checkpoint guardian; 0: not running
     std::uint64_t turns;
@@ -112,7 +117,12 @@ struct GuardianInfo {
     XLogRecPtr flushed_redo;  // the redo pointer for which everything was written
     TimestampTz last_turn;
     TimestampTz last_flush;
-    bool write_back;  // false: write-through, because the two guardians are not both there
+    PoolMode mode;
+    int waiting_for;  // pid of the holder for whose turn the other has waited ten seconds; 0: none
+    bool unwritable;  // a page could not be written, so no checkpoint completes
+    RelFileNode failed_node;
+    ForkNumber failed_fork;
+    BlockNo failed_block;
 };
 void read_writer(WriterInfo *writer) noexcept;
 void read_guardian(GuardianInfo *guardian) noexcept;

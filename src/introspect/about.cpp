@@ -33,6 +33,12 @@ Cell text_array(std::initializer_list<const char *> words) {
     return datum_cell(::makeArrayResult(array, CurrentMemoryContext));
 }
 
+// On a standby there is no mode to be in: null.
+Cell write_back_cell(buffer::PoolMode mode) {
+    if (mode == buffer::PoolMode::replay) return null_cell();
+    return boolean(mode != buffer::PoolMode::write_through);
+}
+
 }  // namespace
 
 extern "C" {
@@ -51,11 +57,8 @@ PGDLLEXPORT Datum glassheap_version(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(glassheap_build_info);
 PGDLLEXPORT Datum glassheap_build_info(PG_FUNCTION_ARGS) {
-    return make_record(
-        fcinfo, {text_cell(kVersion), text_cell(PG_VERSION), int4(PG_VERSION_NUM / 10000),
-                 text_cell(kCompiler), int4(kChecks), int4(BLCKSZ),
-                 text_array({kChecks >= 1 ? "asserts" : nullptr, kChecks >= 1 ? "stop points" : nullptr,
-                             kChecks >= 2 ? "paranoid" : nullptr})});
+    return make_record(fcinfo, {text_cell(kVersion), text_cell(PG_VERSION), int4(PG_VERSION_NUM / 10000),
+                                text_cell(kCompiler), int4(kChecks), int4(BLCKSZ)});
 }
 
 PG_FUNCTION_INFO_V1(glassheap_control);
@@ -68,7 +71,7 @@ PGDLLEXPORT Datum glassheap_control(PG_FUNCTION_ARGS) {
         fcinfo,
         {int4(kFormatVersion), int8(pool), int8(buffer::overhead_bytes()), int4(wal::kRmgrId),
          lsn(::GetRedoRecPtr()), guardian.flushed_redo == 0 ? null_cell() : lsn(guardian.flushed_redo),
-         boolean(guardian.write_back), boolean(::RecoveryInProgress()), boolean(::DataChecksumsEnabled()),
+         write_back_cell(guardian.mode), boolean(::RecoveryInProgress()), boolean(::DataChecksumsEnabled()),
          text_array({"heap page format", "own buffer pool", "visibility map in shared_buffers",
                      "checkpoint guardians", "custom resource manager"})});
 }

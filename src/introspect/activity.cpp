@@ -11,6 +11,7 @@
 #include "buffer/stats.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
+#include "storage/files.hpp"
 
 namespace glassheap::introspect {
 
@@ -72,6 +73,24 @@ std::uint64_t sum_over_backends(std::uint64_t buffer::IoCounts::*counter) {
     return sum;
 }
 
+const char *name_of(buffer::PoolMode mode) {
+    switch (mode) {
+        case buffer::PoolMode::write_back:
+            return "write-back";
+        case buffer::PoolMode::replay:
+            return "replay";
+        case buffer::PoolMode::write_through:
+            break;
+    }
+    return "write-through";
+}
+
+Cell unwritable_page(const buffer::GuardianInfo &guardian) {
+    if (!guardian.unwritable) return null_cell();
+    const char *path = storage::path_of(guardian.failed_node, InvalidBackendId, guardian.failed_fork);
+    return text_cell(::psprintf("block %u of relation %s", guardian.failed_block, path));
+}
+
 Cell pid_cell(int pid) {
     return pid == 0 ? null_cell() : int4(pid);
 }
@@ -128,8 +147,9 @@ PGDLLEXPORT Datum glassheap_stat_checkpointer_row(PG_FUNCTION_ARGS) {
     return make_record(
         fcinfo, {int8(guardian.flushes), milliseconds(guardian.write_us), int8(guardian.pages_written),
                  timestamp(buffer::stats_since()), pid_cell(guardian.pid), int8(guardian.turns),
-                 timestamp(guardian.last_turn), timestamp(guardian.last_flush), boolean(guardian.write_back),
-                 lsn_or_null(guardian.flushed_redo), lsn_or_null(oldest), int8(lag)});
+                 timestamp(guardian.last_turn), timestamp(guardian.last_flush),
+                 text_cell(name_of(guardian.mode)), lsn_or_null(guardian.flushed_redo), lsn_or_null(oldest),
+                 int8(lag), pid_cell(guardian.waiting_for), unwritable_page(guardian)});
 }
 
 // glassheap_relation_io(tablespace oid, relfilenode oid): for the view glassheap_stat_tables.

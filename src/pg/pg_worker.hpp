@@ -8,6 +8,7 @@ extern "C" {
 #include <setjmp.h>
 #include <signal.h>
 
+#include "postmaster/bgworker_internals.h"
 #include "postmaster/bgwriter.h"
 #include "postmaster/interrupt.h"
 #include "storage/fd.h"

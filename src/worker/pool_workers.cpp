@@ -25,16 +25,32 @@ using buffer::Holder;
 constexpr long kHurryMs = 2;
 constexpr int kHurryTurns = 50;
 constinit int hurry = 0;
+// The checkpointer wakes us, so there is no need to look often.  This is for what slips through: for a while
+// after each checkpoint, which may need more turns than we hurried for; then for a lost announcement.
+constexpr long kAnnouncedMs = 500;
+constexpr long kAlertMs = 5'000;
+constexpr long kSettledMs = 10'000;
 
-long sleep_after_turn(Holder partner) {
+long nap_between_checkpoints(bool settled, TimestampTz last_event) {
+    const long often = buffer::guardian_delay_ms;
+    if (!buffer::checkpoints_are_announced()) return often;
+    if (settled && ::TimestampDifferenceExceeds(last_event, ::GetCurrentTimestamp(), kAlertMs))
+        return kSettledMs;
+    return std::max(often, kAnnouncedMs);
+}
+
+long nap_after_turn(Holder partner) {
+    static TimestampTz last_event = 0;
     const buffer::TurnResult turn = buffer::take_turn();
-    if (turn.flushed) hurry = kHurryTurns;
-    if (turn.partner_awake) {
-        const auto &other = buffer::pool.shared->holders[static_cast<int>(partner)];
-        if (other.present) wake(other.procno);
-    }
+    const bool announced = buffer::checkpoint_was_announced();
+    if (turn.partner_awake) buffer::wake_holder(partner);
     if (turn.flushed) ::smgrcloseall();
-    if (hurry == 0) return buffer::guardian_delay_ms;
+    if (turn.flushed || turn.hurry || announced) {
+        hurry = kHurryTurns;
+        last_event = ::GetCurrentTimestamp();
+    }
+    if (hurry == 0)
+        return turn.busy ? buffer::guardian_delay_ms : nap_between_checkpoints(turn.settled, last_event);
     --hurry;
     return std::min<long>(kHurryMs, buffer::guardian_delay_ms);
 }
@@ -47,7 +63,7 @@ void start_writer() {
 }
 
 long guardian_round() {
-    return sleep_after_turn(Holder::writer);
+    return nap_after_turn(Holder::writer);
 }
 
 // ---- the writer's rounds
@@ -64,25 +80,59 @@ int frames_ahead() noexcept {
     return static_cast<int>(std::min<std::uint64_t>(wanted, static_cast<std::uint64_t>(INT_MAX / 2)));
 }
 
+// Without new pages the clock hand rests, and what lies before it was looked at already: unless the last
+// round ended at its limit.
+constinit std::uint64_t seen_allocations = 0;
+constinit bool limited = false;
+
+bool is_work_ahead() noexcept {
+    return limited || buffer::pool.shared->allocations.load() != seen_allocations;
+}
+
+// The next allocation wakes the writer: one that comes before the mark is seen after it.
+long rest(long milliseconds) noexcept {
+    if (milliseconds <= buffer::writer_delay_ms) return milliseconds;
+    buffer::pool.shared->writer_rests.store(true);
+    return is_work_ahead() ? buffer::writer_delay_ms : milliseconds;
+}
+
 void write_ahead() {
+    seen_allocations = buffer::pool.shared->allocations.load();
+    limited = false;  // also if this round fails
     buffer::PoolShared &shared = *buffer::pool.shared;
     const int ahead = frames_ahead();
     const buffer::TrickleResult done = buffer::trickle(ahead, buffer::writer_max_pages, bgwriter_flush_after);
     shared.writer_rounds.fetch_add(1, std::memory_order_relaxed);
     shared.writer_pages.fetch_add(done.written, std::memory_order_relaxed);
-    if (done.hit_limit) shared.writer_stops.fetch_add(1, std::memory_order_relaxed);
+    limited = done.hit_limit;
+    if (limited) shared.writer_stops.fetch_add(1, std::memory_order_relaxed);
     shared.writer_ahead.store(done.reusable, std::memory_order_relaxed);
     shared.writer_last_round.store(::GetCurrentTimestamp(), std::memory_order_relaxed);
 }
 
 long writer_round() {
     static TimestampTz next = 0;
-    const long sleep_ms = sleep_after_turn(Holder::guardian);
+    const long nap_ms = nap_after_turn(Holder::guardian);
+    if (buffer::writer_max_pages == 0) return nap_ms;
     const TimestampTz now = ::GetCurrentTimestamp();
-    if (now < next) return sleep_ms;
-    next = TimestampTzPlusMilliseconds(now, buffer::writer_delay_ms);
-    if (buffer::writer_max_pages > 0) write_ahead();
-    return sleep_ms;
+    if (now >= next) {
+        if (!is_work_ahead()) return rest(nap_ms);
+        next = TimestampTzPlusMilliseconds(now, buffer::writer_delay_ms);
+        write_ahead();
+    }
+    return std::min<long>(nap_ms, buffer::writer_delay_ms);
+}
+
+constexpr const char *kGuardian = "glassheap checkpoint guardian";
+constexpr const char *kWriter = "glassheap pool writer";
+
+bool is_registered(const char *name) noexcept {
+    for (const slist_node *node = BackgroundWorkerList.head.next; node != nullptr; node = node->next) {
+        const auto *entry = reinterpret_cast<const RegisteredBgWorker *>(
+            reinterpret_cast<const char *>(node) - offsetof(RegisteredBgWorker, rw_lnode));
+        if (std::strcmp(entry->rw_worker.bgw_name, name) == 0) return true;
+    }
+    return false;
 }
 
 void register_one(const char *what, const char *function) {
@@ -109,13 +159,14 @@ PGDLLEXPORT void glassheap_pool_writer_main(Datum arg);
 void glassheap_guardian_main(Datum arg) {
     using namespace glassheap::worker;
     (void)arg;
-    run_loop({"glassheap checkpoint guardian", start_guardian, guardian_round});
+    run_loop({"glassheap checkpoint guardian", start_guardian, guardian_round,
+              glassheap::buffer::after_failed_round});
 }
 
 void glassheap_pool_writer_main(Datum arg) {
     using namespace glassheap::worker;
     (void)arg;
-    run_loop({"glassheap pool writer", start_writer, writer_round});
+    run_loop({"glassheap pool writer", start_writer, writer_round, glassheap::buffer::after_failed_round});
 }
 
 }  // extern "C"
@@ -123,8 +174,18 @@ void glassheap_pool_writer_main(Datum arg) {
 namespace glassheap::buffer {
 
 void register_workers() {
-    worker::register_one("glassheap checkpoint guardian", "glassheap_guardian_main");
-    worker::register_one("glassheap pool writer", "glassheap_pool_writer_main");
+    worker::register_one(worker::kGuardian, "glassheap_guardian_main");
+    worker::register_one(worker::kWriter, "glassheap_pool_writer_main");
+}
+
+// PostgreSQL logs what does not fit into max_worker_processes and leaves it out.
+void warn_without_workers() {
+    if (!IsPostmasterEnvironment || IsUnderPostmaster) return;
+    if (worker::is_registered(worker::kGuardian) && worker::is_registered(worker::kWriter)) return;
+    ereport(WARNING,
+            (errmsg("glassheap will write every changed page at once, because its worker processes do "
+                    "not fit into max_worker_processes"),
+             errhint("Increase max_worker_processes (now %d) by two.", max_worker_processes)));
 }
 
 }  // namespace glassheap::buffer

@@ -34,8 +34,6 @@ void clean_up_after_error(MemoryContext context) {
     ::FlushErrorState();
     ::MemoryContextResetAndDeleteChildren(context);
     RESUME_INTERRUPTS();
-    ::pg_usleep(kPauseAfterErrorMicros);
-    ::smgrcloseall();
 }
 
 void chores() {
@@ -62,11 +60,19 @@ void run_loop(const Loop &loop) {
     ::MemoryContextSwitchTo(context);
     loop.start();
     sigjmp_buf here;
+    static bool failed = false;
     if (sigsetjmp(here, 1) != 0) {
         error_context_stack = nullptr;
         clean_up_after_error(context);
+        failed = true;
     }
     PG_exception_stack = &here;
+    if (failed) {
+        failed = false;
+        loop.after_error();
+        ::pg_usleep(kPauseAfterErrorMicros);
+        ::smgrcloseall();
+    }
     for (;;) {
         chores();
         const long milliseconds = loop.round();
@@ -74,9 +80,4 @@ void run_loop(const Loop &loop) {
         nap(milliseconds);
     }
 }
-
-void wake(int procno) noexcept {
-    if (procno >= 0) ::SetLatch(&ProcGlobal->allProcs[procno].procLatch);
-}
-
 }  // namespace glassheap::worker

@@ -1,8 +1,9 @@
 // worker/worker_loop.hpp — the frame of every background worker of the pool.
 //
 // Why:    one place for signals, the only sigsetjmp of the module, and the chores of a long-lived process.
-// Invariants: L1 a round that fails is logged, everything it held is given back, and the loop goes on after a
-//            pause; the flag that holds checkpoints stays as it was.
+// Invariants: L1 a round that fails is logged, everything it held is given back, after_error is called, and
+// the loop
+//            goes on after a pause; the flag that holds checkpoints stays as it was.
 //         L2 the loop never runs a transaction (POOL.md 1.1): ending one would let checkpoints go.
 // Errors: rounds may longjmp; the process ends with exit code 1 so that the postmaster starts it again, but
 //         for a shutdown, where that does not matter.
@@ -17,10 +18,8 @@ struct Loop {
     const char *memory_name;
     void (*start)();  // once, connected and in ProcArray
     long (*round)();  // does the work; returns for how many milliseconds to sleep
+    void (*after_error)();
 };
 [[noreturn]] void run_loop(const Loop &loop);
-
-// Wakes the process with that PGPROC number; harmless if it is somebody else by now.
-void wake(int procno) noexcept;
 
 }  // namespace glassheap::worker

@@ -1,0 +1,100 @@
+// buffer/checkpoint_veto.cpp — see buffer/checkpoint_veto.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/checkpoint_veto.hpp"
+
+#include "buffer/checkpoint_turn.hpp"
+#include "buffer/pool_internal.hpp"
+#include "pg/pg_veto.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+constinit Buffer veto_page = InvalidBuffer;
+constinit ResourceOwner owner = nullptr;
+
+HolderShared &mine() noexcept {
+    return pool.shared->holders[static_cast<int>(my_holder())];
+}
+
+RelFileNode veto_node() noexcept {
+    return {DEFAULTTABLESPACE_OID, InvalidOid, static_cast<Oid>(my_holder()) + 1};
+}
+
+// A holder runs without transactions, so without their resource owners.
+template <typename Body>
+void as_owner(Body body) {
+    ResourceOwner outer = std::exchange(CurrentResourceOwner, owner);
+    body();
+    CurrentResourceOwner = outer;
+}
+
+// The holder whose veto page the message names; none: another file.
+const HolderShared *named_in(const ErrorData &message) noexcept {
+    if (message.message == nullptr) return nullptr;
+    const char *path = std::strstr(message.message, "base/0/");
+    if (path == nullptr || (path[7] != '1' && path[7] != '2') || ::isdigit(path[8]) != 0) return nullptr;
+    const bool writers = path[7] == '2';
+    const Holder who = writers ? Holder::writer : Holder::guardian;
+    const HolderShared &holder = pool.shared->holders[static_cast<int>(who)];
+    return holder.veto ? &holder : nullptr;
+}
+
+}  // namespace
+
+void prepare_veto() {
+    owner = ::ResourceOwnerCreate(nullptr, "glassheap checkpoint veto");
+    as_owner([] {
+        veto_page =
+            ::ReadBufferWithoutRelcache(veto_node(), MAIN_FORKNUM, 0, RBM_ZERO_AND_LOCK, nullptr, true);
+        ::LockBuffer(veto_page, BUFFER_LOCK_UNLOCK);
+    });
+}
+
+void drop_veto_pin() {
+    if (veto_page == InvalidBuffer) return;
+    as_owner([] { ::ReleaseBuffer(veto_page); });
+    veto_page = InvalidBuffer;
+}
+
+void raise_veto(const PageTag &failed) noexcept {
+    mine().failed = failed;
+    if (!mine().veto) pg::pin_for_nobody(veto_page);
+    mine().veto = true;
+    ::LockBuffer(veto_page, BUFFER_LOCK_EXCLUSIVE);
+    as_owner([] { ::MarkBufferDirty(veto_page); });
+    ::LockBuffer(veto_page, BUFFER_LOCK_UNLOCK);
+}
+
+void lower_veto() {
+    ::LockBuffer(veto_page, BUFFER_LOCK_EXCLUSIVE);
+    pg::clean_without_writing(veto_page);
+    ::LockBuffer(veto_page, BUFFER_LOCK_UNLOCK);
+    if (mine().veto) pg::unpin_for_nobody(veto_page);
+    mine().veto = false;
+    ereport(LOG, (errmsg("glassheap has written all dirty pages; checkpoints can complete again")));
+}
+
+void explain_veto(ErrorData *message) {
+    const HolderShared *holder = named_in(*message);
+    if (holder == nullptr) return;
+    // From the second failure on, core warns once more when it cleans up.
+    if (message->elevel == WARNING) {
+        message->output_to_server = false;
+        return;
+    }
+    const PageTag failed = holder->failed;
+    const char *path = storage::path_of(node_of(failed), InvalidBackendId, fork_number(failed));
+    message->message =
+        ::psprintf("checkpoint cannot complete, because glassheap could not write block %u of relation %s",
+                   failed.block, path);
+    message->context = nullptr;  // names the veto page
+    message->hint = ::pstrdup(
+        "The messages of glassheap's worker processes give the reason.  Checkpoints succeed again once the "
+        "file can be written, or its table or database is gone (repeat DROP DATABASE if it failed).");
+}
+
+}  // namespace glassheap::buffer
