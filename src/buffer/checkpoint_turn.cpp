@@ -41,6 +41,7 @@ Holder partner() noexcept {
 
 std::size_t flush_all_of_it(int flush_after) {
     unwritten = true;
+    forget_last_tried();
     const std::size_t pages = debug_guardian_flush ? flush_every_dirty(flush_after) : 0;
     unwritten = false;
     return pages;
@@ -91,7 +92,7 @@ void complain_if_alone_for_long() {
     static TimestampTz alone_since = 0;
     static bool complained = false;
     const TimestampTz now = ::GetCurrentTimestamp();
-    if (holder(partner()).present) {
+    if (holder(partner()).present || holder(partner()).guarding) {  // there, or leaving
         alone_since = 0;
         return;
     }
@@ -123,6 +124,8 @@ bool is_retry_due() {
 // The veto has to go when everything is written (T1).
 void write_for_checkpoint(XLogRecPtr redo) {
     const TimestampTz began = ::GetCurrentTimestamp();
+    // Of the beginning: a checkpoint announced meanwhile is not tried by this.
+    last_try = {began, redo, pool.shared->checkpoint_calls.load()};
     const std::size_t pages = flush_all_of_it(checkpoint_flush_after);
     note_flush(redo, pages, began);
     if (holder(me).veto) lower_veto();
@@ -185,6 +188,7 @@ extern "C" void glassheap_leave_turns(int code, Datum arg) {
     if (me == Holder::none || !holder(me).present) return;
     pg::release_all_pins();
     unwritten = true;
+    forget_last_tried();
     acquire_turn_patiently();
     pool.shared->write_back.store(false);
     holder(me).present = false;
@@ -254,7 +258,7 @@ void after_failed_round() {
     if (!unwritten) return;
     acquire_turn_patiently();
     unwritten = false;
-    last_try = {::GetCurrentTimestamp(), ::GetRedoRecPtr(), pool.shared->checkpoint_calls.load()};
+    last_try.at = ::GetCurrentTimestamp();
     raise_veto(last_tried_page());
     const bool together = holder(partner()).present && holder(partner()).guarding && holder(me).guarding;
     if (together && pool.shared->last_turn != static_cast<int>(me)) {

@@ -6,6 +6,7 @@
 
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/pool_internal.hpp"
+#include "debug/stop_points.hpp"
 #include "pg/pg_veto.hpp"
 #include "storage/files.hpp"
 
@@ -43,14 +44,27 @@ const HolderShared *named_in(const ErrorData &message) noexcept {
     return holder.veto ? &holder : nullptr;
 }
 
+// What an error in one of core's buffer functions leaves: a victim of core's that could not be written is
+// pinned, and no end of a transaction will release it (T4).
+extern "C" void glassheap_release_core_buffers(int code, Datum arg) {
+    (void)code;
+    (void)arg;
+    ::AbortBufferIO();
+    ::UnlockBuffers();
+    ::ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, true);
+}
+
 }  // namespace
 
 void prepare_veto() {
     owner = ::ResourceOwnerCreate(nullptr, "glassheap checkpoint veto");
+    ::before_shmem_exit(glassheap_release_core_buffers, 0);  // the first to be registered is the last to run
     as_owner([] {
-        veto_page =
+        const Buffer page =
             ::ReadBufferWithoutRelcache(veto_node(), MAIN_FORKNUM, 0, RBM_ZERO_AND_LOCK, nullptr, true);
-        ::LockBuffer(veto_page, BUFFER_LOCK_UNLOCK);
+        GH_STOP_POINT("veto_page_read");
+        ::LockBuffer(page, BUFFER_LOCK_UNLOCK);
+        veto_page = page;
     });
 }
 
@@ -87,10 +101,12 @@ void explain_veto(ErrorData *message) {
         return;
     }
     const PageTag failed = holder->failed;
-    const char *path = storage::path_of(node_of(failed), InvalidBackendId, fork_number(failed));
     message->message =
-        ::psprintf("checkpoint cannot complete, because glassheap could not write block %u of relation %s",
-                   failed.block, path);
+        failed == PageTag{}
+            ? ::pstrdup("checkpoint cannot complete, because glassheap could not write all pages")
+            : ::psprintf(
+                  "checkpoint cannot complete, because glassheap could not write block %u of relation %s",
+                  failed.block, storage::path_of(node_of(failed), InvalidBackendId, fork_number(failed)));
     message->context = nullptr;  // names the veto page
     message->hint = ::pstrdup(
         "The messages of glassheap's worker processes give the reason.  Checkpoints succeed again once the "

@@ -132,6 +132,10 @@ PageTag last_tried_page() noexcept {
     return last_tried;
 }
 
+void forget_last_tried() noexcept {
+    last_tried = {};
+}
+
 void prepare_flush_space() {
     if (kept_space != nullptr) return;
     kept_space = static_cast<FrameAndTag *>(::MemoryContextAllocHuge(

@@ -11,7 +11,9 @@ namespace glassheap::buffer {
 void prepare_flush_space();
 // Writes every page that is dirty when its frame is looked at; returns how many this call wrote.
 std::size_t flush_every_dirty(int flush_after);
-PageTag last_tried_page() noexcept;  // after an error: the page that could not be written
+// After an error: the page that could not be written; PageTag{} if it was not a page.
+PageTag last_tried_page() noexcept;
+void forget_last_tried() noexcept;
 // The pool writer's round: up to `limit` dirty cold pages among the next `ahead` frames of the clock hand.
 struct TrickleResult {
     std::size_t written;

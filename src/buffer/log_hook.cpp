@@ -37,7 +37,8 @@ extern "C" void gh_emit_log(ErrorData *message) {
             pool.shared->checkpoint_calls.fetch_add(1);
             wake_holder(Holder::guardian);
             wake_holder(Holder::writer);
-        } else if (message->elevel >= WARNING) {
+        } else if (MyBackendType == B_CHECKPOINTER &&
+                   message->elevel >= WARNING) {  // nobody else meets the page
             explain_veto(message);
         }
     }

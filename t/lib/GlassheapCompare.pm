@@ -163,10 +163,11 @@ sub release_stop_points
 }
 
 # ------------------------------------------------------------------------------------------------- recovery
+# A transaction id alone does not flush: without a record before it the commit is asynchronous.
 sub flush_log
 {
 	my ($node) = @_;
-	$node->safe_psql('postgres', 'SET synchronous_commit = local; SELECT pg_current_xact_id()');
+	$node->safe_psql('postgres', "SET synchronous_commit = local; SELECT pg_logical_emit_message(true, 'compare', '')");
 	return $node->safe_psql('postgres', 'SELECT pg_current_wal_flush_lsn()');
 }
 
