@@ -3,7 +3,7 @@
 // Why:    pinning and reading are core's own functions; setting is not, because core's would log a record
 //         that replays the heap page through shared_buffers (POOL.md 4.2).
 // Locking: VM buffers after the heap pages' latches, in block order.
-// Errors: pin, status and redo may longjmp; the rest is fit for critical sections.
+// Errors: pin, status, redo and what corrects wrong bits may longjmp; the rest is fit for critical sections.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -23,36 +23,28 @@ VmPage page_of(Buffer vmbuf) noexcept {
     return VmPage(BufferGetPage(vmbuf));
 }
 
-enum class Change : bool { clear, set };
-
-// The reference's page covers the block; page_of().set and clear take the block modulo what a page covers.
-bool ref_covers(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block) {
-    BlockNumber map_block;
-    ::XLogRecGetBlockTag(record, block_id, nullptr, nullptr, &map_block);
-    return map_block == map_block_of(heap_block);
-}
-
-void redo_change(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, BlockNo other_block,
-                 std::uint8_t bits, Change change) {
-    GH_ASSERT(ref_covers(record, block_id, heap_block));
-    GH_ASSERT(other_block == kInvalidBlock ||
-              (change == Change::clear && ref_covers(record, block_id, other_block)));
+// Opens the VM page of one reference and makes all of the record's changes to it: its LSN is the record's
+// afterwards, so whatever came later would find the page done.
+template <typename Changes>
+void redo_page(XLogReaderState *record, std::uint8_t ref, Changes make_changes) {
     Buffer vmbuf = InvalidBuffer;
     // A damaged or missing page is replaced by zeroes: clear bits are always true, only slower.
     const XLogRedoAction action =
-        ::XLogReadBufferForRedoExtended(record, block_id, RBM_ZERO_ON_ERROR, false, &vmbuf);
+        ::XLogReadBufferForRedoExtended(record, ref, RBM_ZERO_ON_ERROR, false, &vmbuf);
     if (action == BLK_NEEDS_REDO) {
         Page page = BufferGetPage(vmbuf);
         if (PageIsNew(page)) ::PageInit(page, BLCKSZ, 0);
-        if (change == Change::set)
-            VmPage(page).set(heap_block, bits);
-        else
-            VmPage(page).clear(heap_block, bits);
-        if (other_block != kInvalidBlock) VmPage(page).clear(other_block, bits);
+        make_changes(VmPage(page));
         PageSetLSN(page, record->EndRecPtr);
         ::MarkBufferDirty(vmbuf);
     }
     if (BufferIsValid(vmbuf)) ::UnlockReleaseBuffer(vmbuf);
+}
+
+BlockNo map_block_of_ref(XLogReaderState *record, std::uint8_t ref) {
+    BlockNumber block;
+    ::XLogRecGetBlockTag(record, ref, nullptr, nullptr, &block);
+    return block;
 }
 
 }  // namespace
@@ -78,7 +70,7 @@ bool clear_bits_locked(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) noex
 
 bool set_bits_locked(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) noexcept {
     GH_ASSERT(pin_covers(heap_block, vmbuf));
-    GH_ASSERT((bits & kAllVisibleBit) != 0 || (get_bits(vmbuf, heap_block) & kAllVisibleBit) != 0);
+    GH_ASSERT((bits & kAllVisibleBit) != 0);
     ::MarkBufferDirty(vmbuf);
     return page_of(vmbuf).set(heap_block, bits);
 }
@@ -101,13 +93,44 @@ void VmLock::unlock() {
     a_ = b_ = InvalidBuffer;
 }
 
-void redo_clear(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits,
-                BlockNo other_block) {
-    redo_change(record, block_id, heap_block, other_block, bits, Change::clear);
+void clear_wrong_bits(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) {
+    GH_ASSERT(pin_covers(heap_block, vmbuf));
+    VmLock lock(vmbuf);
+    if (page_of(vmbuf).clear(heap_block, bits)) ::MarkBufferDirtyHint(vmbuf, false);
 }
 
-void redo_set(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits) {
-    redo_change(record, block_id, heap_block, kInvalidBlock, bits, Change::set);
+void log_map_page(Relation rel, Buffer vmbuf) {
+    VmLock lock(vmbuf);
+    START_CRIT_SECTION();
+    // Also when nothing is logged: a hint does not dirty the page of a file that is synced at commit instead.
+    ::MarkBufferDirty(vmbuf);
+    if (RelationNeedsWAL(rel)) ::log_newpage_buffer(vmbuf, false);
+    END_CRIT_SECTION();
+}
+
+bool redo_clear(XLogReaderState *record, std::span<const std::uint8_t> refs,
+                std::span<const BlockNo> heap_blocks, std::uint8_t bits) {
+    std::size_t cleared = 0;
+    for (const std::uint8_t ref : refs) {
+        if (!XLogRecHasBlockRef(record, ref)) continue;
+        const BlockNo map_block = map_block_of_ref(record, ref);
+        const auto is_here = [map_block](BlockNo heap_block) {
+            return map_block_of(heap_block) == map_block;
+        };
+        redo_page(record, ref, [&](VmPage page) {
+            for (const BlockNo heap_block : heap_blocks)
+                if (is_here(heap_block)) page.clear(heap_block, bits);
+        });
+        cleared += static_cast<std::size_t>(std::count_if(heap_blocks.begin(), heap_blocks.end(), is_here));
+    }
+    return cleared == heap_blocks.size();
+}
+
+bool redo_set(XLogReaderState *record, std::uint8_t ref, BlockNo heap_block, std::uint8_t bits) {
+    if (!XLogRecHasBlockRef(record, ref) || map_block_of_ref(record, ref) != map_block_of(heap_block))
+        return false;
+    redo_page(record, ref, [&](VmPage page) { page.set(heap_block, bits); });
+    return true;
 }
 
 }  // namespace glassheap::vm

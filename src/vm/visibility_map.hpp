@@ -10,6 +10,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include <span>
+
 #include "buffer/pool.hpp"
 
 namespace glassheap::vm {
@@ -26,7 +28,8 @@ bool pin_covers(BlockNo heap_block, Buffer vmbuf) noexcept;
 std::uint8_t status(Relation rel, BlockNo heap_block, Buffer *vmbuf);
 
 // Changes bits on a VM page that the caller has locked exclusively, inside a critical section; marks it
-// dirty; returns whether anything changed.  The caller's record registers the buffer.
+// dirty; returns whether anything changed.  The caller's record registers the buffer.  To set is to replace:
+// the block has exactly these bits afterwards, whatever a standby's map said before.
 bool clear_bits_locked(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) noexcept;
 bool set_bits_locked(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) noexcept;
 std::uint8_t get_bits(Buffer vmbuf, BlockNo heap_block) noexcept;
@@ -46,12 +49,18 @@ private:
     Buffer b_ = InvalidBuffer;
 };
 
-// Redo of a record that registered a VM buffer as block reference `block_id`: reads it through
-// PostgreSQL's buffers and sets or clears the bits of `heap_block` unless the page is newer.
-// `other_block`: a second heap block whose bits the same reference covers.  Both in one call: the page has
-// the record's LSN afterwards, so a second call would find it done.
-void redo_clear(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits,
-                BlockNo other_block = kInvalidBlock);
-void redo_set(XLogReaderState *record, std::uint8_t block_id, BlockNo heap_block, std::uint8_t bits);
+// Bits that were found wrong under the heap page's latch (share suffices: V1).  To clear one is a hint: it
+// takes nothing from anybody, so it needs no record; the image that follows brings it to the standbys.
+void clear_wrong_bits(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits);
+// Makes it last, and logs the whole map page: that of every standby becomes the same, whatever it was.
+void log_map_page(Relation rel, Buffer vmbuf);
+
+// Redo, through PostgreSQL's buffers; a page that is newer than the record stays as it is.  One call does
+// all that the record does to the map: a page is opened once for all of its heap blocks, and which of the
+// references `refs` (absent ones are skipped) covers a block follows from the block numbers.
+// False: the record names no VM page for one of the blocks.
+[[nodiscard]] bool redo_clear(XLogReaderState *record, std::span<const std::uint8_t> refs,
+                              std::span<const BlockNo> heap_blocks, std::uint8_t bits);
+[[nodiscard]] bool redo_set(XLogReaderState *record, std::uint8_t ref, BlockNo heap_block, std::uint8_t bits);
 
 }  // namespace glassheap::vm

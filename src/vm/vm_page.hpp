@@ -40,10 +40,11 @@ public:
         return static_cast<std::uint8_t>((map_[map_byte_of(heap_block)] >> map_shift_of(heap_block)) &
                                          kBlockMask);
     }
+    // The block has these bits and no others.
     bool set(BlockNo heap_block, std::uint8_t bits) noexcept {
         std::uint8_t &byte = map_[map_byte_of(heap_block)];
-        const auto changed = static_cast<std::uint8_t>(byte | (bits << map_shift_of(heap_block)));
-        return replace(byte, changed);
+        const unsigned others = byte & ~(unsigned{kBlockMask} << map_shift_of(heap_block));
+        return replace(byte, static_cast<std::uint8_t>(others | unsigned{bits} << map_shift_of(heap_block)));
     }
     bool clear(BlockNo heap_block, std::uint8_t bits) noexcept {
         std::uint8_t &byte = map_[map_byte_of(heap_block)];

@@ -6,6 +6,7 @@
 #include "pg/pg.hpp"
 //
 #include "pg/pg_recovery.hpp"
+#include "vm/visibility_map.hpp"
 #include "wal/missing_pages.hpp"
 #include "wal/redo_support.hpp"
 #include "wal/rmgr_callbacks.hpp"
@@ -95,6 +96,36 @@ void require_normal(XLogReaderState *record, const RedoPage &page, SlotNo slot) 
     const page::PageView view = page.page.view();
     if (slot == kInvalidSlot || slot > view.max_slot() || !view.line(slot).is_normal())
         bad_record(record, "its line pointer holds no row");
+}
+
+namespace {
+
+// Every VM page of a record is changed once (see vm::redo_clear): a second call for the same record would
+// find it done and do nothing.
+void expect_first_change_of_map(XLogReaderState *record) noexcept {
+    static XLogRecPtr last = InvalidXLogRecPtr;
+    GH_ASSERT(record->ReadRecPtr != last);
+    last = record->ReadRecPtr;
+}
+
+constexpr std::uint8_t kVmRefs[] = {kVmRef, kOldVmRef};
+
+}  // namespace
+
+void clear_vm_bits(XLogReaderState *record, std::span<const BlockNo> heap_blocks, std::uint8_t bits) {
+    expect_first_change_of_map(record);
+    if (!vm::redo_clear(record, kVmRefs, heap_blocks, bits))
+        bad_record(record, "it does not name the visibility map page of its block");
+}
+
+void clear_vm_bits(XLogReaderState *record, BlockNo heap_block, std::uint8_t bits) {
+    clear_vm_bits(record, std::span(&heap_block, 1), bits);
+}
+
+void set_vm_bits(XLogReaderState *record, std::uint8_t bits) {
+    expect_first_change_of_map(record);
+    if (!vm::redo_set(record, kVmRef, block_of_ref(record, kPageRef), bits))
+        bad_record(record, "it does not name the visibility map page of its block");
 }
 
 namespace {

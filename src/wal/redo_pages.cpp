@@ -33,11 +33,6 @@ void apply_prune(XLogReaderState *record, const RedoPage &page, const PruneRecor
     if (r.vm_bits != 0) edit.set_all_visible(true);
 }
 
-// Sets the VM bits of the record, if any: after the page, so that no bit stands without PD_ALL_VISIBLE.
-void set_vm_bits(XLogReaderState *record, std::uint8_t bits) {
-    if (bits != 0) vm::redo_set(record, kVmRef, block_of_ref(record, kPageRef), bits);
-}
-
 // What pruning and vacuum free is told to the map at once, image or not: the map is not in the image.
 void close_and_note_space(RedoPage *page) {
     if (!page->page) return;
@@ -63,7 +58,8 @@ void redo_prune(XLogReaderState *record) {
         close_and_note_space(&page);
     else
         page.close();
-    set_vm_bits(record, r.vm_bits);
+    // After the page, so that no bit stands without PD_ALL_VISIBLE.
+    if (r.vm_bits != 0) set_vm_bits(record, r.vm_bits);
 }
 
 void redo_vacuum(XLogReaderState *record) {
@@ -81,7 +77,7 @@ void redo_vacuum(XLogReaderState *record) {
         page.finish(record);
     }
     close_and_note_space(&page);
-    set_vm_bits(record, r.vm_bits);
+    if (r.vm_bits != 0) set_vm_bits(record, r.vm_bits);
 }
 
 void redo_visible(XLogReaderState *record) {
@@ -98,7 +94,7 @@ void redo_visible(XLogReaderState *record) {
     }
     // Vacuum on a promoted standby skips all-visible pages, so the map must be right about them.
     close_and_note_space(&page);
-    set_vm_bits(record, r.vm_bits);
+    if (r.vm_bits != 0) set_vm_bits(record, r.vm_bits);
 }
 
 void redo_images(XLogReaderState *record) {

@@ -36,8 +36,7 @@ void redo_insert(XLogReaderState *record, bool init) {
     InsertRecord r;
     ByteReader in = main_data(record);
     if (!parse(in, &r)) bad_record(record, "malformed insert");
-    if ((r.flags & kClearVm) != 0)
-        vm::redo_clear(record, kVmRef, block_of_ref(record, kPageRef), vm::kBothBits);
+    if ((r.flags & kClearVm) != 0) clear_vm_bits(record, block_of_ref(record, kPageRef), vm::kBothBits);
     RedoPage page = open_page(record, kPageRef);
     std::size_t free = 0;
     if (page.to_apply()) {
@@ -59,8 +58,7 @@ void redo_multi_insert(XLogReaderState *record, bool init) {
     MultiInsertRecord r;
     ByteReader in = main_data(record);
     if (!parse(in, &r, init)) bad_record(record, "malformed multi-insert");
-    const BlockNo block = block_of_ref(record, kPageRef);
-    if ((r.flags & kClearVm) != 0) vm::redo_clear(record, kVmRef, block, vm::kBothBits);
+    if ((r.flags & kClearVm) != 0) clear_vm_bits(record, block_of_ref(record, kPageRef), vm::kBothBits);
     RedoPage page = open_page(record, kPageRef);
     std::size_t free = 0;
     if (page.to_apply()) {
@@ -78,7 +76,7 @@ void redo_multi_insert(XLogReaderState *record, bool init) {
     }
     page.close();
     // Setting is the other way round: the page before the map.
-    if ((r.flags & kAllFrozenSet) != 0) vm::redo_set(record, kVmRef, block, vm::kBothBits);
+    if ((r.flags & kAllFrozenSet) != 0) set_vm_bits(record, vm::kBothBits);
     note_free_space(page, page.action, free);
 }
 
@@ -104,8 +102,7 @@ void redo_remove(XLogReaderState *record) {
     RemoveRecord r;
     ByteReader in = main_data(record);
     if (!parse(in, &r)) bad_record(record, "malformed delete");
-    if ((r.flags & kClearVm) != 0)
-        vm::redo_clear(record, kVmRef, block_of_ref(record, kPageRef), vm::kBothBits);
+    if ((r.flags & kClearVm) != 0) clear_vm_bits(record, block_of_ref(record, kPageRef), vm::kBothBits);
     RedoPage page = open_page(record, kPageRef);
     if (page.to_apply()) {
         require_normal(record, page, r.slot);
@@ -122,7 +119,7 @@ void redo_lock(XLogReaderState *record) {
     ByteReader in = main_data(record);
     if (!parse(in, &r)) bad_record(record, "malformed lock");
     if ((r.flags & kClearFrozen) != 0)
-        vm::redo_clear(record, kVmRef, block_of_ref(record, kPageRef), vm::kAllFrozenBit);
+        clear_vm_bits(record, block_of_ref(record, kPageRef), vm::kAllFrozenBit);
     RedoPage page = open_page(record, kPageRef);
     if (page.to_apply()) {
         require_normal(record, page, r.slot);

@@ -42,6 +42,12 @@ RelFileNode node_of_ref(XLogReaderState *record, std::uint8_t ref);
 ByteReader main_data(XLogReaderState *record) noexcept;
 ByteReader block_data(XLogReaderState *record, std::uint8_t ref) noexcept;
 
+// All that a record does to the visibility map.  Clearing comes before any heap page is opened and takes all
+// blocks at once; setting comes after the heap page is closed.
+void clear_vm_bits(XLogReaderState *record, std::span<const BlockNo> heap_blocks, std::uint8_t bits);
+void clear_vm_bits(XLogReaderState *record, BlockNo heap_block, std::uint8_t bits);
+void set_vm_bits(XLogReaderState *record, std::uint8_t bits);  // of block 0's page
+
 // PANIC: the record's bytes make no sense, or do not fit the page.
 [[noreturn]] void bad_record(XLogReaderState *record, const char *what);
 // The line pointer must be normal; PANIC otherwise.

@@ -22,23 +22,13 @@ struct UpdateReplay {
     BlockNo new_block;
 };
 
-// Both pages' bits before either page changes.  One VM page nearly always covers both: then it is one
-// reference, and is changed once.
-void clear_vm_bits(const UpdateReplay &u) {
-    const bool new_too = (u.r.flags & kClearVm) != 0;
-    if (u.same_page) {
-        if (new_too) vm::redo_clear(u.record, kVmRef, u.new_block, vm::kBothBits);
-        return;
-    }
-    const bool old_too = (u.r.flags & kClearVmOld) != 0;
-    if (old_too && XLogRecHasBlockRef(u.record, kOldVmRef)) {
-        vm::redo_clear(u.record, kOldVmRef, u.old_block, vm::kBothBits);
-        if (new_too) vm::redo_clear(u.record, kVmRef, u.new_block, vm::kBothBits);
-    } else if (old_too) {
-        vm::redo_clear(u.record, kVmRef, u.old_block, vm::kBothBits, new_too ? u.new_block : kInvalidBlock);
-    } else if (new_too) {
-        vm::redo_clear(u.record, kVmRef, u.new_block, vm::kBothBits);
-    }
+// Both pages at once: one page of the map usually covers both.
+void clear_map(const UpdateReplay &u) {
+    BlockNo blocks[2];
+    std::size_t count = 0;
+    if ((u.r.flags & kClearVm) != 0) blocks[count++] = u.new_block;
+    if (!u.same_page && (u.r.flags & kClearVmOld) != 0) blocks[count++] = u.old_block;
+    if (count != 0) clear_vm_bits(u.record, std::span(blocks, count), vm::kBothBits);
 }
 
 void mark_old(const UpdateReplay &u, const RedoPage &page) {
@@ -123,7 +113,7 @@ void redo_update(XLogReaderState *record, bool hot) {
     if (!parse(in, &u.r)) bad_record(record, "malformed update");
     u.new_block = block_of_ref(record, kPageRef);
     u.old_block = u.same_page ? u.new_block : block_of_ref(record, kOldPageRef);
-    clear_vm_bits(u);
+    clear_map(u);
     if (u.same_page)
         redo_on_one_page(u);
     else

@@ -23,7 +23,7 @@ use warnings;
 use Exporter 'import';
 use List::Util qw(max min);
 
-our @EXPORT_OK = qw(compare_main compare_vm fsm_faults visibility_faults);
+our @EXPORT_OK = qw(compare_main compare_vm fsm_faults visibility_faults mask_main);
 
 use constant {
 	PAGE => 8192,

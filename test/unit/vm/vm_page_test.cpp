@@ -48,6 +48,17 @@ TEST(VmPage, SetAndClearSayWhetherTheyChangedAnything) {
     EXPECT_EQ(page.get(77), 0);
 }
 
+TEST(VmPage, SettingReplacesBothBitsAndLeavesTheNeighbours) {
+    Bytes bytes;
+    VmPage page = bytes.page();
+    for (BlockNo block = 76; block < 80; block++) page.set(block, 3);
+    EXPECT_TRUE(page.set(77, 1));
+    EXPECT_EQ(page.get(76), 3);
+    EXPECT_EQ(page.get(77), 1);
+    EXPECT_EQ(page.get(78), 3);
+    EXPECT_EQ(page.get(79), 3);
+}
+
 TEST(VmPage, RandomChangesAgainstAModel) {
     std::mt19937 random(1);
     Bytes bytes;
@@ -58,7 +69,7 @@ TEST(VmPage, RandomChangesAgainstAModel) {
         const auto bits = static_cast<std::uint8_t>(1 + random() % 3);
         if (random() % 2 == 0) {
             page.set(block, bits);
-            model[block] |= bits;
+            model[block] = bits;
         } else {
             page.clear(block, bits);
             model[block] &= ~bits;
