@@ -146,6 +146,11 @@ RETURNS void
 AS 'MODULE_PATHNAME', 'glassheap_truncate_visibility_map'
 LANGUAGE C STRICT PARALLEL UNSAFE;
 
+CREATE FUNCTION glassheap_repair_visibility_map(regclass)
+RETURNS bigint
+AS 'MODULE_PATHNAME', 'glassheap_repair_visibility_map'
+LANGUAGE C STRICT PARALLEL UNSAFE;
+
 REVOKE ALL ON FUNCTION glassheap_visibility_map(regclass, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_visibility(regclass, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_visibility_map(regclass) FROM PUBLIC;
@@ -154,6 +159,7 @@ REVOKE ALL ON FUNCTION glassheap_visibility_map_summary(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_check_frozen(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_check_visible(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_truncate_visibility_map(regclass) FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_repair_visibility_map(regclass) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION glassheap_visibility_map(regclass, bigint) TO pg_stat_scan_tables;
 GRANT EXECUTE ON FUNCTION glassheap_visibility(regclass, bigint) TO pg_stat_scan_tables;
 GRANT EXECUTE ON FUNCTION glassheap_visibility_map(regclass) TO pg_stat_scan_tables;

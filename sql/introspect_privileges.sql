@@ -67,6 +67,7 @@ SELECT statement, try('gh_nobody', statement) AS nobody, try('gh_scanner', state
     $$glassheap_verify('secret')$$,
     $$glassheap_verify_all()$$,
     $$glassheap_truncate_visibility_map('secret')$$,
+    $$glassheap_repair_visibility_map('secret')$$,
     $$glassheap_buffercache_evict(1)$$,
     $$glassheap_buffercache_evict_all()$$,
     $$glassheap_stat_reset()$$,

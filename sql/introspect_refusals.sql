@@ -38,7 +38,7 @@ INSERT INTO calls (call) SELECT unnest(ARRAY[
     'glassheap_fsm_check(%s)', 'glassheap_fsm_tree(%s)', 'glassheap_visibility_map(%s)',
     'glassheap_visibility_map(%s, 0)', 'glassheap_visibility(%s)', 'glassheap_visibility(%s, 0)',
     'glassheap_visibility_map_summary(%s)', 'glassheap_check_visible(%s)', 'glassheap_check_frozen(%s)',
-    'glassheap_truncate_visibility_map(%s)', 'glassheap_buffercache_evict_relation(%s)',
+    'glassheap_truncate_visibility_map(%s)', 'glassheap_repair_visibility_map(%s)', 'glassheap_buffercache_evict_relation(%s)',
     'glassheap_buffercache_mark_dirty_relation(%s)', 'glassheap_get_raw_page(%s, 0)',
     'glassheap_get_disk_page(%s, 0)', 'glassheap_page_header(%s, 0)', 'glassheap_page_items(%s, 0)',
     'glassheap_page_item_attrs(%s, 0)', 'glassheap_fsm_page_contents(%s, 0)', 'glassheap_stattuple(%s)',
@@ -55,7 +55,7 @@ SELECT kind, rel, count(*) AS calls, try(format(min(call), quote_literal(rel))) 
 -- On tables of ours of every persistence they answer; an empty table has no page 0.
 SELECT call, try(format(call, '''good''')) AS good, try(format(call, '''part1''')) AS empty_partition,
        try(format(call, '''mine''')) AS temporary, try(format(call, '''unlogged''')) AS unlogged
-  FROM calls WHERE call !~ 'truncate|evict|mark_dirty' ORDER BY n;
+  FROM calls WHERE call !~ 'truncate|repair|evict|mark_dirty' ORDER BY n;
 SELECT try('glassheap_stattuple(''matview'')'), try('glassheap_verify(''matview'')');
 
 -- A relation that is not there.

@@ -82,6 +82,20 @@ is(rows('two_phase'), 50, 'a prepared transaction keeps its rows');
 kill_server_9($node);
 $node->start;
 is(rows('two_phase'), 50, 'also after another crash');
+
+# The visibility map of a file that is not logged, and of one that is.
+$node->safe_psql('postgres', <<'SQL') if is_glassheap();
+BEGIN;
+CREATE TABLE map (a int PRIMARY KEY);
+COPY map FROM PROGRAM 'seq 1 1000' (FREEZE);
+SELECT glassheap_repair_visibility_map('map');
+COMMIT;
+SELECT glassheap_repair_visibility_map('moved');
+SQL
+kill_server_9($node);
+$node->start;
+is($node->safe_psql('postgres', "SELECT bool_and(all_frozen AND pd_all_visible) FROM glassheap_visibility('map')"),
+	't', 'a map that was repaired within its transaction') if is_glassheap();
 $node->stop('fast');
 command_ok([ $node->installed_command('pg_checksums'), '--check', '-D', $node->data_dir ], 'all checksums are right');
 done_testing();

@@ -5,7 +5,8 @@
 // Invariants: V1, V2 of vm/: the map's bits follow the page's flag.
 // Locking: the VM page is pinned before the page is latched, locked after it; the FSM after both are let go.
 // Errors: may longjmp outside critical sections.
-// WAL:    by prune_page; RecordType::visible and new_pages for empty pages.
+// WAL:    by prune_page; RecordType::visible and new_pages for empty pages; images where the map or the flag
+//         was found wrong.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg_vacuum.hpp"
 
@@ -42,11 +43,6 @@ Visit visit_new_page(const VacuumState &state, BlockNo block) {
 
 bool is_empty(page::PageView view) {
     return view.max_slot() == 0;
-}
-
-void clear_map_bits(BlockNo block, Buffer vmbuf) {
-    vm::VmLock lock(vmbuf);
-    vm::clear_bits_locked(vmbuf, block, vm::kBothBits);
 }
 
 // An empty page is visible and frozen.  The page is latched exclusively.
@@ -184,14 +180,29 @@ Visit visit_without_cleanup(VacuumState &state, const PinnedPage &page, Buffer v
 
 // ---- the usual case
 
-// The map claims what the page denies: the map is wrong.  Found out under the page's latch.
+// The map claims what the page denies: the map is wrong.  Found out under the page's latch.  The standbys are
+// told, unlike with heap: the server may be one that recovered, or was promoted, with these bits.
 void distrust_map(const VacuumState &state, const PinnedPage &page, Buffer vmbuf) {
     if (page.view().all_visible() || vm::get_bits(vmbuf, page.block()) == 0) return;
     ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED),
                       errmsg_internal("page is not marked all-visible but visibility map bit is set in "
                                       "relation \"%s\" page %u",
                                       state.table_name, page.block())));
-    clear_map_bits(page.block(), vmbuf);
+    vm::clear_wrong_bits(vmbuf, page.block(), vm::kBothBits);
+    vm::log_map_page(state.rel, vmbuf);
+}
+
+// The flag is right, but the map also claims that nothing is left to freeze.  Left alone, the claim would
+// keep every later vacuum away while relfrozenxid moves on.
+void distrust_frozen(const VacuumState &state, const PinnedPage &page, const heap::PruneOutcome &outcome,
+                     Buffer vmbuf) {
+    if (outcome.all_frozen || (vm::get_bits(vmbuf, page.block()) & vm::kAllFrozenBit) == 0) return;
+    ereport(WARNING, (errcode(ERRCODE_DATA_CORRUPTED),
+                      errmsg_internal("page has unfrozen tuples but visibility map says all-frozen in "
+                                      "relation \"%s\" page %u",
+                                      state.table_name, page.block())));
+    vm::clear_wrong_bits(vmbuf, page.block(), vm::kAllFrozenBit);
+    vm::log_map_page(state.rel, vmbuf);
 }
 
 // A page with dead items cannot be all-visible.
@@ -201,11 +212,14 @@ void distrust_page(const VacuumState &state, const PinnedPage &page, Buffer vmbu
                       errmsg_internal("page containing LP_DEAD items is marked as all-visible in relation "
                                       "\"%s\" page %u",
                                       state.table_name, page.block())));
-    vm::VmLock map_lock(vmbuf);
+    // The map first: a bit must never stand without the flag, here or on a standby.
+    vm::clear_wrong_bits(vmbuf, page.block(), vm::kBothBits);
+    vm::log_map_page(state.rel, vmbuf);
     buffer::PageChange change;
     change.add(page);
     page.edit().set_all_visible(false);
-    vm::clear_bits_locked(vmbuf, page.block(), vm::kBothBits);
+    if (RelationNeedsWAL(state.rel))
+        page.edit().set_lsn(wal::emit_hint_image(buffer::fork_of(state.rel), page.block(), page.data()));
     change.finish();
 }
 
@@ -232,6 +246,7 @@ Visit visit_cleanable_page(VacuumState &state, const PinnedPage &page, Buffer vm
     outcome.new_relfrozenxid = state.new_relfrozenxid;
     outcome.new_relminmxid = state.new_relminmxid;
     heap::prune_page(state.rel, page, request, &outcome);
+    distrust_frozen(state, page, outcome, vmbuf);
 
     add_outcome(state, outcome);
     if (outcome.has_storage_items) state.counts.nonempty_pages = page.block() + 1;
