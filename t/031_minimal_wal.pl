@@ -92,8 +92,43 @@ SELECT glassheap_repair_visibility_map('map');
 COMMIT;
 SELECT glassheap_repair_visibility_map('moved');
 SQL
+my @moved_files;
+if (is_glassheap())
+{
+	# Wrong bits in the map of a file that its transaction has copied, and that is synced or logged at its end.
+	my @thresholds = ('0', '1GB');
+	for my $i (0, 1)
+	{
+		$node->safe_psql('postgres', "CREATE TABLE wrong_$i (a int); INSERT INTO wrong_$i SELECT generate_series(1, 1000); VACUUM (FREEZE) wrong_$i; UPDATE wrong_$i SET a = 0 WHERE a = 1");
+		push @moved_files, $node->safe_psql('postgres', "SELECT pg_relation_filepath('wrong_$i')");
+	}
+	$node->stop('fast');
+	# A map page with a wrong checksum would be taken for damaged.
+	my @checksums = ($node->installed_command('pg_checksums'), '-D', $node->data_dir);
+	command_ok([ @checksums, '--disable' ], 'no checksums while wrong bits are planted');
+	for my $file (@moved_files)
+	{
+		open my $fh, '+<:raw', $node->data_dir . "/${file}_vm" or die "$file: $!";
+		seek $fh, 24, 0;
+		print $fh "\xff" x 2;
+		close $fh or die;
+	}
+	command_ok([ @checksums, '--enable' ], 'and again afterwards');
+	$node->start;
+	for my $i (0, 1)
+	{
+		my $repaired = $node->safe_psql('postgres', "SET wal_skip_threshold = '$thresholds[$i]'; BEGIN; ALTER TABLE wrong_$i SET TABLESPACE elsewhere; "
+			  . "SELECT glassheap_repair_visibility_map('wrong_$i'); COMMIT");
+		cmp_ok($repaired, '>', 0, "wrong bits of a file that is not logged, threshold $thresholds[$i]");
+	}
+}
 kill_server_9($node);
 $node->start;
+if (is_glassheap())
+{
+	is($node->safe_psql('postgres', "SELECT count(*) FROM glassheap_visibility('wrong_$_') WHERE all_visible AND NOT pd_all_visible"),
+		0, "wrong_$_: their correction survives a crash") for 0, 1;
+}
 is($node->safe_psql('postgres', "SELECT bool_and(all_frozen AND pd_all_visible) FROM glassheap_visibility('map')"),
 	't', 'a map that was repaired within its transaction') if is_glassheap();
 $node->stop('fast');

@@ -207,9 +207,9 @@ sub run_shapes
 }
 
 # A map page that was touched since the checkpoint has no image in the record: with images, that is the case to look at.
-run_shapes('images', images => 'on', checksums => 1, touches => [ 0, 1 ], far => ['vv']);
+# Comparing adds an image that replay does not restore: without images to restore, every change is replayed and compared.
+run_shapes('images', images => 'on', checksums => 1, touches => [1], far => ['vv']);
 run_shapes('no_images', images => 'off', checksums => 1, touches => [0], far => [qw(ff fv fn vf vv vn nf nv nn)]);
-run_shapes('neither', images => 'off', checksums => 0, touches => [0]);
-run_shapes('compared', images => 'on', checksums => 0, touches => [1],
+run_shapes('compared', images => 'off', checksums => 0, touches => [0],
 	settings => { wal_consistency_checking => "'glassheap'", max_wal_size => '4GB' });
 done_testing();

@@ -9,6 +9,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapPages;
+use GlassheapSession;
 use GlassheapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -78,6 +79,13 @@ sub plant
 	$node->start;
 	return;
 }
+# Or the standby, started again, would replay an older image over what was planted.
+sub restartpoint
+{
+	sql('CHECKPOINT');
+	$primary->wait_for_catchup($standby, 'replay');
+	return $standby->safe_psql('postgres', 'CHECKPOINT');
+}
 my $wrong = 'SELECT count(*) FROM glassheap_visibility(%s) WHERE all_visible AND NOT pd_all_visible';
 sub wrong_bits { my ($node, $table) = @_; return $node->safe_psql('postgres', sprintf $wrong, "'$table'"); }
 sub same_map
@@ -133,10 +141,7 @@ sql('VACUUM (INDEX_CLEANUP on) again');
 is(sql($page_5), 'true false true', 'VACUUM makes it all-visible on the primary');
 $primary->wait_for_catchup($standby, 'replay');
 is($standby->safe_psql('postgres', $page_5), 'true false true', 'and replay takes the other bit back');
-# A restartpoint, or the standby would replay that once more, on the planted page.
-sql('CHECKPOINT');
-$primary->wait_for_catchup($standby, 'replay');
-$standby->safe_psql('postgres', 'CHECKPOINT');
+restartpoint();
 plant($standby, 'again');
 is($standby->safe_psql('postgres', $page_5), 'true true true', 'a standby where an older build left it');
 isnt($standby->safe_psql('postgres', "SELECT * FROM glassheap_check_frozen('again')"), '', 'glassheap_check_frozen finds its rows');
@@ -192,14 +197,41 @@ for my $table (@tables)
 {
 	is(wrong_bits($primary, $table), 0, "$table: still right after a crash");
 }
+same_map($_, "$_: after a crash") for @tables;
 ($rc, $out, $err) = $standby->psql('postgres', "SELECT glassheap_repair_visibility_map('repaired')");
 like($err, qr/cannot execute glassheap_repair_visibility_map\(\) during recovery/, 'not on a standby');
 
+# ---- the statements that doc/backup-and-replication.md prints, where there are tables that cannot be looked at
+my $doc = slurp_file("$FindBin::Bin/../doc/backup-and-replication.md");
+my ($to_find) = $doc =~ /^( +SELECT c\.oid::regclass, v\.\*.*?;)\n/ms;
+my ($to_add) = $doc =~ /^( +CREATE FUNCTION glassheap_repair.*?ADD FUNCTION [^\n]*;)\n/ms;
+my ($to_heal) = $doc =~ /^( +SELECT c\.oid::regclass, glassheap_repair.*?;)\n/ms;
+my $other = GlassheapSession->new($primary);
+$other->ask('CREATE TEMP TABLE theirs (g) AS SELECT generate_series(1, 1000)');
+sql('INSERT INTO unlogged SELECT 5000, 0, NULL');
+# Again a row that is not frozen, for the bits that will be planted.
+sql('UPDATE frozen SET n = 2 WHERE id = 143');
+sql('VACUUM (INDEX_CLEANUP on) frozen');
+restartpoint();
+is($_->safe_psql('postgres', $to_find), '', $_->name . ': the query of the documentation finds nothing') for $primary, $standby;
+
 # ---- a promoted standby with wrong bits
+plant($standby, qw(repaired frozen));
+like($standby->safe_psql('postgres', $to_find), qr/^repaired\|5\|t\|t\|f$/m, 'it finds what was planted on the standby');
+# As an earlier build would have made the extension.
+sql('ALTER EXTENSION glassheap DROP FUNCTION glassheap_repair_visibility_map(regclass); DROP FUNCTION glassheap_repair_visibility_map(regclass)');
+sql($to_add);
+is(sql("SELECT proacl::text ~ '(\\{|,)=' FROM pg_proc WHERE proname = 'glassheap_repair_visibility_map'"), 'f', 'the function that it tells to make is not for everybody');
+like(sql($to_heal), qr/^repaired\|0$/m, 'its query to heal');
+expect_right('repaired', 'the documentation\'s query');
+$other->close;
+restartpoint();
 plant($standby, qw(repaired frozen));
 $primary->stop('fast');
 $standby->promote;
-$standby->safe_psql('postgres', "SELECT glassheap_repair_visibility_map('$_')") for qw(repaired frozen);
+cmp_ok(wrong_bits($standby, 'repaired'), '>', 0, 'wrong bits on what was promoted');
+isnt($standby->safe_psql('postgres', "SELECT * FROM glassheap_check_frozen('frozen')"), '', '... of rows that are not frozen, too');
+cmp_ok($standby->safe_psql('postgres', "SELECT glassheap_repair_visibility_map('$_')"), '>', 0, "$_: repaired there") for qw(repaired frozen);
 for my $table (qw(repaired frozen))
 {
 	is(wrong_bits($standby, $table), 0, "$table: right after promotion and repair");

@@ -4,13 +4,14 @@
 //         what it visits, but the bit itself keeps it away; and the wrong bit of a standby cannot be seen on
 //         the primary.  So the map is compared with the pages, then logged page by page, wrong here or not.
 // Locking: ShareUpdateExclusiveLock on the table, as VACUUM; a share latch on one page at a time, under which
-//         its bits cannot change (vm/ V1).
-// Errors: may longjmp; what was cleared by then stays cleared, which is never wrong.
+//         its bits cannot change (vm/ V1); then the map page alone.
+// Errors: may longjmp; the map pages that were done by then stay right, the others are untouched.
 // WAL:    core's full-page images of the map's pages; none for a table that is not logged.
 // See:    vm/README.md.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "debug/stop_points.hpp"
 #include "introspect/target.hpp"
 #include "vm/visibility_map.hpp"
 #include "vm/vm_page.hpp"
@@ -46,35 +47,33 @@ struct Repair {
     std::uint64_t repaired;
 };
 
-// The buffer covers the block.
-void repair_block(Repair *repair, BlockNo block, Buffer vmbuf) {
+// Which bits of the block are wrong; the buffer covers it.
+std::uint8_t judge_block(const Repair &repair, BlockNo block, Buffer vmbuf) {
     // Only a guess, repeated under the latch: pages without bits are not read.
-    if (vm::get_bits(vmbuf, block) == 0) return;
-    std::uint8_t wrong = vm::kBothBits;
-    if (block < repair->blocks) {
-        const buffer::PinnedPage page = buffer::read_page(repair->rel, MAIN_FORKNUM, block, repair->ring);
-        const buffer::ShareLatch latch(page);
-        wrong = wrong_bits(page, vm::get_bits(vmbuf, block));
-        if (wrong == 0) return;
-        vm::clear_wrong_bits(vmbuf, block, wrong);
-    } else {
-        // Beyond the end.  A page that is added now gets no bits while we have the lock: they come from
-        // VACUUM, which we keep out, or from COPY FREEZE, whose transaction has the table for itself.
-        vm::clear_wrong_bits(vmbuf, block, wrong);
-    }
-    ++repair->repaired;
+    const std::uint8_t guess = vm::get_bits(vmbuf, block);
+    // Beyond the end: a page that is added now gets no bits while we have the lock.
+    if (guess == 0 || block >= repair.blocks) return guess;
+    const buffer::PinnedPage page = buffer::read_page(repair.rel, MAIN_FORKNUM, block, repair.ring);
+    const buffer::ShareLatch latch(page);
+    return wrong_bits(page, vm::get_bits(vmbuf, block));
 }
 
-// What one page of the map covers.
+// What one page of the map covers.  The wrong bits are kept until all are known, then cleared and logged in
+// one step.  They stay wrong until then, whatever happens to the pages meanwhile: only VACUUM sets bits,
+// which our lock keeps out, and COPY FREEZE, whose transaction has the table for itself.
 void repair_map_page(Repair *repair, BlockNo first) {
     Buffer vmbuf = InvalidBuffer;
     // By pinning, not by asking for the status: a page that the map lacks here may exist on a standby.
     vm::pin(repair->rel, first, &vmbuf);
-    for (BlockNo i = 0; i < vm::kBlocksPerMapPage && first + i < MaxBlockNumber; ++i) {
+    auto *bytes = static_cast<char *>(::palloc0(page::kPageSize));
+    vm::VmPage wrong(bytes);
+    for (BlockNo i = 0; i < vm::kBlocksPerMapPage && first + i <= MaxBlockNumber; ++i) {
         CHECK_FOR_INTERRUPTS();
-        repair_block(repair, first + i, vmbuf);
+        wrong.set(first + i, judge_block(*repair, first + i, vmbuf));
     }
-    vm::log_map_page(repair->rel, vmbuf);
+    GH_STOP_POINT("repair_map.before_correct");
+    repair->repaired += vm::correct_page(repair->rel, vmbuf, wrong);
+    ::pfree(bytes);
     ::ReleaseBuffer(vmbuf);
 }
 

@@ -188,8 +188,7 @@ void distrust_map(const VacuumState &state, const PinnedPage &page, Buffer vmbuf
                       errmsg_internal("page is not marked all-visible but visibility map bit is set in "
                                       "relation \"%s\" page %u",
                                       state.table_name, page.block())));
-    vm::clear_wrong_bits(vmbuf, page.block(), vm::kBothBits);
-    vm::log_map_page(state.rel, vmbuf);
+    vm::correct(state.rel, vmbuf, page.block(), vm::kBothBits);
 }
 
 // The flag is right, but the map also claims that nothing is left to freeze.  Left alone, the claim would
@@ -201,8 +200,7 @@ void distrust_frozen(const VacuumState &state, const PinnedPage &page, const hea
                       errmsg_internal("page has unfrozen tuples but visibility map says all-frozen in "
                                       "relation \"%s\" page %u",
                                       state.table_name, page.block())));
-    vm::clear_wrong_bits(vmbuf, page.block(), vm::kAllFrozenBit);
-    vm::log_map_page(state.rel, vmbuf);
+    vm::correct(state.rel, vmbuf, page.block(), vm::kAllFrozenBit);
 }
 
 // A page with dead items cannot be all-visible.
@@ -213,8 +211,7 @@ void distrust_page(const VacuumState &state, const PinnedPage &page, Buffer vmbu
                                       "\"%s\" page %u",
                                       state.table_name, page.block())));
     // The map first: a bit must never stand without the flag, here or on a standby.
-    vm::clear_wrong_bits(vmbuf, page.block(), vm::kBothBits);
-    vm::log_map_page(state.rel, vmbuf);
+    vm::correct(state.rel, vmbuf, page.block(), vm::kBothBits);
     buffer::PageChange change;
     change.add(page);
     page.edit().set_all_visible(false);

@@ -41,6 +41,17 @@ void redo_page(XLogReaderState *record, std::uint8_t ref, Changes make_changes) 
     if (BufferIsValid(vmbuf)) ::UnlockReleaseBuffer(vmbuf);
 }
 
+// An image of core's, which a standby takes over as it is.
+template <typename Change>
+void change_and_log(Relation rel, Buffer vmbuf, Change make_change) {
+    VmLock lock(vmbuf);
+    START_CRIT_SECTION();
+    make_change(page_of(vmbuf));
+    ::MarkBufferDirty(vmbuf);
+    if (RelationNeedsWAL(rel)) ::log_newpage_buffer(vmbuf, false);
+    END_CRIT_SECTION();
+}
+
 BlockNo map_block_of_ref(XLogReaderState *record, std::uint8_t ref) {
     BlockNumber block;
     ::XLogRecGetBlockTag(record, ref, nullptr, nullptr, &block);
@@ -93,19 +104,15 @@ void VmLock::unlock() {
     a_ = b_ = InvalidBuffer;
 }
 
-void clear_wrong_bits(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) {
+void correct(Relation rel, Buffer vmbuf, BlockNo heap_block, std::uint8_t bits) {
     GH_ASSERT(pin_covers(heap_block, vmbuf));
-    VmLock lock(vmbuf);
-    if (page_of(vmbuf).clear(heap_block, bits)) ::MarkBufferDirtyHint(vmbuf, false);
+    change_and_log(rel, vmbuf, [&](VmPage page) { page.clear(heap_block, bits); });
 }
 
-void log_map_page(Relation rel, Buffer vmbuf) {
-    VmLock lock(vmbuf);
-    START_CRIT_SECTION();
-    // Also when nothing is logged: a hint does not dirty the page of a file that is synced at commit instead.
-    ::MarkBufferDirty(vmbuf);
-    if (RelationNeedsWAL(rel)) ::log_newpage_buffer(vmbuf, false);
-    END_CRIT_SECTION();
+std::uint32_t correct_page(Relation rel, Buffer vmbuf, const VmPage &wrong) {
+    std::uint32_t corrected = 0;
+    change_and_log(rel, vmbuf, [&](VmPage page) { corrected = page.clear_all(wrong); });
+    return corrected;
 }
 
 bool redo_clear(XLogReaderState *record, std::span<const std::uint8_t> refs,

@@ -13,6 +13,7 @@
 #include <span>
 
 #include "buffer/pool.hpp"
+#include "vm/vm_page.hpp"
 
 namespace glassheap::vm {
 
@@ -49,11 +50,13 @@ private:
     Buffer b_ = InvalidBuffer;
 };
 
-// Bits that were found wrong under the heap page's latch (share suffices: V1).  To clear one is a hint: it
-// takes nothing from anybody, so it needs no record; the image that follows brings it to the standbys.
-void clear_wrong_bits(Buffer vmbuf, BlockNo heap_block, std::uint8_t bits);
-// Makes it last, and logs the whole map page: that of every standby becomes the same, whatever it was.
-void log_map_page(Relation rel, Buffer vmbuf);
+// Clears bits that were found wrong under the heap page's latch (share suffices: V1), and logs the whole map
+// page: that of every standby becomes the same, whatever it was.  One step, or the next record of this map
+// page could carry an image without bits that no record has cleared.
+void correct(Relation rel, Buffer vmbuf, BlockNo heap_block, std::uint8_t bits);
+// The same for a whole map page: all the bits that `wrong` has.  Who found them wrong has kept out those who
+// set bits since then.  Logs also when there are none.  Returns for how many blocks something was cleared.
+std::uint32_t correct_page(Relation rel, Buffer vmbuf, const VmPage &wrong);
 
 // Redo, through PostgreSQL's buffers; a page that is newer than the record stays as it is.  One call does
 // all that the record does to the map: a page is opened once for all of its heap blocks, and which of the

@@ -9,6 +9,8 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include <bit>
+
 #include "base/types.hpp"
 #include "page/layout.hpp"
 
@@ -50,6 +52,16 @@ public:
         std::uint8_t &byte = map_[map_byte_of(heap_block)];
         const auto changed = static_cast<std::uint8_t>(byte & ~(bits << map_shift_of(heap_block)));
         return replace(byte, changed);
+    }
+    // Clears every bit that `wrong` has; returns for how many blocks that changed anything.
+    std::uint32_t clear_all(const VmPage &wrong) noexcept {
+        std::uint32_t blocks = 0;
+        for (std::uint32_t i = 0; i < kMapBytes; ++i) {
+            const unsigned gone = map_[i] & wrong.map_[i];
+            blocks += static_cast<std::uint32_t>(std::popcount((gone | gone >> 1) & 0x55U));
+            map_[i] = static_cast<std::uint8_t>(map_[i] & ~gone);
+        }
+        return blocks;
     }
 
 private:

@@ -59,6 +59,26 @@ TEST(VmPage, SettingReplacesBothBitsAndLeavesTheNeighbours) {
     EXPECT_EQ(page.get(79), 3);
 }
 
+TEST(VmPage, ClearAllCountsBlocksNotBits) {
+    Bytes bytes, wrong_bytes;
+    VmPage page = bytes.page();
+    VmPage wrong = wrong_bytes.page();
+    for (BlockNo block = 0; block < kBlocksPerMapPage; block++) page.set(block, block % 4);
+    wrong.set(0, 3);      // has none
+    wrong.set(1, 3);      // has one of them
+    wrong.set(3, 2);      // one of its two
+    wrong.set(7, 3);      // both
+    wrong.set(9, 2);      // the other one
+    wrong.set(32671, 3);  // the last
+    EXPECT_EQ(page.clear_all(wrong), 4U);
+    for (BlockNo block = 0; block < kBlocksPerMapPage; block++) {
+        const bool cleared = block == 1 || block == 7 || block == 32671;
+        ASSERT_EQ(page.get(block), cleared ? 0 : block == 3 ? 1 : block % 4) << block;
+    }
+    for (int i = 0; i < 24; i++) EXPECT_EQ(bytes.data[i], 0);
+    EXPECT_EQ(page.clear_all(wrong), 0U);
+}
+
 TEST(VmPage, RandomChangesAgainstAModel) {
     std::mt19937 random(1);
     Bytes bytes;
