@@ -8,6 +8,7 @@
 #include "pg/pg.hpp"
 //
 #include "am/ddl_hooks.hpp"
+#include "am/new_tables.hpp"
 #include "am/stock_readers.hpp"
 #include "buffer/pool.hpp"
 #include "buffer/setup.hpp"
@@ -62,6 +63,9 @@ extern "C" {
 PG_MODULE_MAGIC;
 
 PGDLLEXPORT void _PG_init() {
+    // pg_upgrade loads every library of the old cluster into the new one before it begins: it must hear then
+    // that the new server cannot open our tables, not in the middle.
+    if (IsBinaryUpgrade && !process_shared_preload_libraries_in_progress) buffer::require_ready();
     if (!process_shared_preload_libraries_in_progress) return;
     buffer::define_settings();
     introspect::define_settings();
@@ -70,6 +74,7 @@ PGDLLEXPORT void _PG_init() {
     storage::install_callbacks();
     am::install_ddl_hooks();
     am::install_stock_reader_hooks();
+    am::define_new_table_settings();
     buffer::install_resource_callback();
     buffer::install_log_hook();
     buffer::set_hint_image_logger(wal::emit_hint_image);

@@ -8,10 +8,12 @@
 //                            once if an earlier one has marked it invalid, and failed for a page of it
 //   DROP of a temporary      core says nothing at commit about files of temporary tables: noted here, for
 //     table                  storage/lifecycle
+//   CREATE TABLE, EXTENSION  which access method a table gets that does not say: am/new_tables
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
 #include "am/ddl_hooks.hpp"
+#include "am/new_tables.hpp"
 #include "buffer/pool.hpp"
 #include "pg/pg_ddl.hpp"
 #include "storage/lifecycle.hpp"
@@ -55,33 +57,14 @@ void force_file_copy(CreatedbStmt *stmt) {
 // The database that an ALTER DATABASE .. SET TABLESPACE of this backend is moving.
 Oid moving_database = InvalidOid;
 
-struct UtilityCall {
-    PlannedStmt *pstmt;
-    const char *query;
-    bool read_only_tree;
-    ProcessUtilityContext context;
-    ParamListInfo params;
-    QueryEnvironment *environment;
-    DestReceiver *dest;
-    QueryCompletion *completion;
-
-    void run() const {
-        const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
-        next(pstmt, query, read_only_tree, context, params, environment, dest, completion);
-    }
-};
-
 void create_database(UtilityCall call) {
-    if (call.read_only_tree) {
-        call.pstmt = static_cast<PlannedStmt *>(::copyObjectImpl(call.pstmt));
-        call.read_only_tree = false;
-    }
-    force_file_copy(reinterpret_cast<CreatedbStmt *>(call.pstmt->utilityStmt));
+    call.own_tree();
+    force_file_copy(reinterpret_cast<CreatedbStmt *>(call.statement()));
     call.run();
 }
 
 void alter_database(const UtilityCall &call) {
-    auto *stmt = reinterpret_cast<AlterDatabaseStmt *>(call.pstmt->utilityStmt);
+    auto *stmt = reinterpret_cast<AlterDatabaseStmt *>(call.statement());
     const bool moves = find_option(stmt->options, "tablespace") != nullptr;
     // Set again by every such command: an error may leave it behind.
     moving_database = moves ? ::get_database_oid(stmt->dbname, true) : InvalidOid;
@@ -99,7 +82,7 @@ bool is_invalid(Oid database) {
 }
 
 void drop_database(const UtilityCall &call) {
-    const auto *stmt = reinterpret_cast<const DropdbStmt *>(call.pstmt->utilityStmt);
+    const auto *stmt = reinterpret_cast<const DropdbStmt *>(call.statement());
     const Oid database = ::get_database_oid(stmt->dbname, true);
     if (OidIsValid(database) && is_invalid(database)) buffer::forget_database(database, InvalidOid);
     call.run();
@@ -110,7 +93,9 @@ extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool r
                                    ProcessUtilityContext context, ParamListInfo params,
                                    QueryEnvironment *environment, DestReceiver *dest,
                                    QueryCompletion *completion) {
-    const UtilityCall call{pstmt, query, read_only_tree, context, params, environment, dest, completion};
+    const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
+    const UtilityCall call{pstmt,       query, read_only_tree, context, params,
+                           environment, dest,  completion,     next};
     switch (nodeTag(pstmt->utilityStmt)) {
         case T_CreatedbStmt:
             return create_database(call);
@@ -118,6 +103,15 @@ extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool r
             return alter_database(call);
         case T_DropdbStmt:
             return drop_database(call);
+        case T_CreateExtensionStmt:
+        case T_AlterExtensionStmt:
+            return run_extension_script(call);
+        case T_AlterExtensionContentsStmt:
+            return change_extension_members(call);
+        case T_CreateStmt:
+        case T_CreateTableAsStmt:
+        case T_ExplainStmt:
+            return create_table(call);
         default:
             return call.run();
     }
