@@ -14,6 +14,7 @@ CREATE FUNCTION glassheap_tableam_handler(internal)
 RETURNS table_am_handler
 AS 'MODULE_PATHNAME', 'glassheap_tableam_handler'
 LANGUAGE C STRICT;
+COMMENT ON FUNCTION glassheap_tableam_handler(internal) IS 'handler of access method glassheap; not to be called';
 
 CREATE ACCESS METHOD glassheap TYPE TABLE HANDLER glassheap_tableam_handler;
 COMMENT ON ACCESS METHOD glassheap IS 'heap rebuilt on its own buffer pool';
@@ -35,6 +36,7 @@ CREATE FUNCTION glassheap_version()
 RETURNS text
 AS 'MODULE_PATHNAME', 'glassheap_version'
 LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION glassheap_version() IS 'version of the library';
 
 CREATE FUNCTION glassheap_build_info(
     OUT version text, OUT postgresql text, OUT postgresql_major int4, OUT compiler text,
@@ -42,6 +44,7 @@ CREATE FUNCTION glassheap_build_info(
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_build_info'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION glassheap_build_info() IS 'how the library was built';
 
 CREATE FUNCTION glassheap_control(
     OUT format_version int4, OUT pool_size bigint, OUT pool_overhead bigint, OUT rmgr_id int4,
@@ -50,6 +53,7 @@ CREATE FUNCTION glassheap_control(
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_control'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION glassheap_control() IS 'the engine in one row: pool, checkpoints, write-back';
 
 CREATE VIEW glassheap_tables AS
 SELECT c.oid::regclass AS relid, n.nspname AS schemaname, c.relname, c.relkind, c.relpersistence,
@@ -58,6 +62,17 @@ SELECT c.oid::regclass AS relid, n.nspname AS schemaname, c.relname, c.relkind, 
   FROM pg_catalog.pg_class c
   JOIN pg_catalog.pg_am a ON a.oid = c.relam AND a.amtype = 't' AND a.amname = 'glassheap'
   JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace;
+COMMENT ON VIEW glassheap_tables IS 'glassheap tables, materialized views and partitions of this database';
+COMMENT ON COLUMN glassheap_tables.relid IS 'the table';
+COMMENT ON COLUMN glassheap_tables.schemaname IS 'its schema';
+COMMENT ON COLUMN glassheap_tables.relname IS 'its name';
+COMMENT ON COLUMN glassheap_tables.relkind IS 'r table, m materialized view';
+COMMENT ON COLUMN glassheap_tables.relpersistence IS 'p permanent, u unlogged, t temporary';
+COMMENT ON COLUMN glassheap_tables.owner IS 'its owner';
+COMMENT ON COLUMN glassheap_tables.relfilenode IS 'number of its file';
+COMMENT ON COLUMN glassheap_tables.reltablespace IS 'its tablespace; 0: the database''s';
+COMMENT ON COLUMN glassheap_tables.relfrozenxid IS 'no older transaction id is in the table unfrozen';
+COMMENT ON COLUMN glassheap_tables.relminmxid IS 'no older multixact id is in the table';
 GRANT SELECT ON glassheap_tables TO PUBLIC;
 
 --
@@ -67,27 +82,34 @@ CREATE FUNCTION glassheap_freespace(regclass, bigint)
 RETURNS int2
 AS 'MODULE_PATHNAME', 'glassheap_freespace_block'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_freespace(regclass, bigint) IS 'free bytes of one page by the free space map';
 
 CREATE FUNCTION glassheap_freespace(rel regclass, OUT blkno bigint, OUT avail int2, OUT actual int4)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_freespace'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 1000;
+COMMENT ON FUNCTION glassheap_freespace(regclass)
+    IS 'free bytes of each page, by the free space map and by the page itself';
 
 CREATE FUNCTION glassheap_freespace_summary(rel regclass, OUT category int2, OUT blocks bigint)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_freespace_summary'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 20;
+COMMENT ON FUNCTION glassheap_freespace_summary(regclass) IS 'number of pages by category of free space';
 
 CREATE FUNCTION glassheap_fsm_check(rel regclass, OUT blkno bigint, OUT recorded int2, OUT actual int4)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_fsm_check'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 20;
+COMMENT ON FUNCTION glassheap_fsm_check(regclass)
+    IS 'pages whose entry in the free space map is not what the page has';
 
 CREATE FUNCTION glassheap_fsm_tree(rel regclass, OUT level int4, OUT fsm_block bigint, OUT slot int4,
     OUT value int2, OUT covers_from bigint, OUT covers_to bigint, OUT avail int4)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_fsm_tree'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 1000;
+COMMENT ON FUNCTION glassheap_fsm_tree(regclass) IS 'the free space map as a tree, slot by slot';
 
 REVOKE ALL ON FUNCTION glassheap_freespace(regclass, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_freespace(regclass) FROM PUBLIC;
@@ -107,44 +129,54 @@ CREATE FUNCTION glassheap_visibility_map(regclass, blkno bigint, OUT all_visible
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_visibility_map'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_visibility_map(regclass, bigint) IS 'visibility map bits of one page';
 
 CREATE FUNCTION glassheap_visibility(regclass, blkno bigint, OUT all_visible boolean, OUT all_frozen boolean,
     OUT pd_all_visible boolean)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_visibility'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_visibility(regclass, bigint)
+    IS 'visibility map bits of one page, and the page''s own flag';
 
 CREATE FUNCTION glassheap_visibility_map(regclass, OUT blkno bigint, OUT all_visible boolean,
     OUT all_frozen boolean)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_visibility_map_rel'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 1000;
+COMMENT ON FUNCTION glassheap_visibility_map(regclass) IS 'visibility map bits of each page';
 
 CREATE FUNCTION glassheap_visibility(regclass, OUT blkno bigint, OUT all_visible boolean, OUT all_frozen boolean,
     OUT pd_all_visible boolean)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_visibility_rel'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 1000;
+COMMENT ON FUNCTION glassheap_visibility(regclass) IS 'visibility map bits of each page, and the page''s own flag';
 
 CREATE FUNCTION glassheap_visibility_map_summary(regclass, OUT all_visible bigint, OUT all_frozen bigint)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_visibility_map_summary'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_visibility_map_summary(regclass) IS 'number of all-visible and of all-frozen pages';
 
 CREATE FUNCTION glassheap_check_frozen(regclass, OUT t_ctid tid)
 RETURNS SETOF tid
 AS 'MODULE_PATHNAME', 'glassheap_check_frozen'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION glassheap_check_frozen(regclass) IS 'damage: rows that are not frozen on all-frozen pages';
 
 CREATE FUNCTION glassheap_check_visible(regclass, OUT t_ctid tid)
 RETURNS SETOF tid
 AS 'MODULE_PATHNAME', 'glassheap_check_visible'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION glassheap_check_visible(regclass) IS 'damage: rows that not everybody sees on all-visible pages';
 
 CREATE FUNCTION glassheap_truncate_visibility_map(regclass)
 RETURNS void
 AS 'MODULE_PATHNAME', 'glassheap_truncate_visibility_map'
 LANGUAGE C STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_truncate_visibility_map(regclass)
+    IS 'throws the visibility map away; VACUUM makes a new one';
 
 CREATE FUNCTION glassheap_repair_visibility_map(regclass)
 RETURNS bigint
@@ -178,26 +210,44 @@ CREATE FUNCTION glassheap_buffercache_pages(OUT bufferid int4, OUT relfilenode o
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_pages'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 16384;
+COMMENT ON FUNCTION glassheap_buffercache_pages() IS 'rows of glassheap_buffercache';
 
 CREATE VIEW glassheap_buffercache AS SELECT * FROM glassheap_buffercache_pages();
+COMMENT ON VIEW glassheap_buffercache IS 'the pool, buffer by buffer; columns of an unused one are null';
+COMMENT ON COLUMN glassheap_buffercache.bufferid IS 'number of the buffer, from 1';
+COMMENT ON COLUMN glassheap_buffercache.relfilenode IS 'number of the relation''s file';
+COMMENT ON COLUMN glassheap_buffercache.reltablespace IS 'tablespace of the relation';
+COMMENT ON COLUMN glassheap_buffercache.reldatabase IS 'database of the relation';
+COMMENT ON COLUMN glassheap_buffercache.relforknumber IS 'fork: 0 main, 1 free space map';
+COMMENT ON COLUMN glassheap_buffercache.relblocknumber IS 'block within the fork';
+COMMENT ON COLUMN glassheap_buffercache.isdirty IS 'changed and not yet written';
+COMMENT ON COLUMN glassheap_buffercache.usagecount IS 'uses the replacement clock has seen lately, 0 to 5';
+COMMENT ON COLUMN glassheap_buffercache.pinning_backends IS 'processes that hold the page in place';
+COMMENT ON COLUMN glassheap_buffercache.page_lsn IS 'WAL position of its last change, read without a latch';
+COMMENT ON COLUMN glassheap_buffercache.io_in_progress IS 'being read or written now';
+COMMENT ON COLUMN glassheap_buffercache.last_victim_pass
+    IS 'pass of the clock in which the buffer was last given to another page';
 
 CREATE FUNCTION glassheap_buffercache_summary(OUT buffers_used int4, OUT buffers_unused int4,
     OUT buffers_dirty int4, OUT buffers_pinned int4, OUT usagecount_avg float8)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_summary'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION glassheap_buffercache_summary() IS 'the pool in one row';
 
 CREATE FUNCTION glassheap_buffercache_usage_counts(OUT usage_count int4, OUT buffers int4, OUT dirty int4,
     OUT pinned int4)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_usage_counts'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 6;
+COMMENT ON FUNCTION glassheap_buffercache_usage_counts() IS 'the pool''s buffers by usage count';
 
 CREATE FUNCTION glassheap_buffercache_forks(OUT reltablespace oid, OUT reldatabase oid, OUT relfilenode oid,
     OUT fork text, OUT buffers int4, OUT dirty int4, OUT pinned int4, OUT usage_histogram int4[])
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_forks'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE ROWS 100;
+COMMENT ON FUNCTION glassheap_buffercache_forks() IS 'rows of glassheap_buffercache_relations';
 
 CREATE VIEW glassheap_buffercache_relations AS
 SELECT CASE WHEN d.datname = pg_catalog.current_database()
@@ -205,48 +255,74 @@ SELECT CASE WHEN d.datname = pg_catalog.current_database()
        d.datname, f.fork, f.buffers, f.dirty, f.pinned, f.usage_histogram, f.relfilenode, f.reltablespace
   FROM glassheap_buffercache_forks() f
   LEFT JOIN pg_catalog.pg_database d ON d.oid = f.reldatabase;
+COMMENT ON VIEW glassheap_buffercache_relations IS 'who occupies the pool, by relation and fork';
+COMMENT ON COLUMN glassheap_buffercache_relations.relid IS 'the relation; null if it is of another database';
+COMMENT ON COLUMN glassheap_buffercache_relations.datname IS 'its database';
+COMMENT ON COLUMN glassheap_buffercache_relations.fork IS 'main or fsm';
+COMMENT ON COLUMN glassheap_buffercache_relations.buffers IS 'buffers it occupies';
+COMMENT ON COLUMN glassheap_buffercache_relations.dirty IS 'of these, changed and not yet written';
+COMMENT ON COLUMN glassheap_buffercache_relations.pinned IS 'of these, held in place by a process';
+COMMENT ON COLUMN glassheap_buffercache_relations.usage_histogram IS 'of these, by usage count 0 to 5';
+COMMENT ON COLUMN glassheap_buffercache_relations.relfilenode IS 'number of its file';
+COMMENT ON COLUMN glassheap_buffercache_relations.reltablespace IS 'its tablespace';
 
 CREATE FUNCTION glassheap_clock_state(OUT hand int4, OUT passes bigint, OUT allocations bigint,
     OUT victims bigint, OUT free_buffers int4, OUT writer_ahead int4)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_clock_state'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION glassheap_clock_state() IS 'row of glassheap_clock';
 
 CREATE VIEW glassheap_clock AS SELECT * FROM glassheap_clock_state();
+COMMENT ON VIEW glassheap_clock IS 'the clock that chooses which page leaves the pool';
+COMMENT ON COLUMN glassheap_clock.hand IS 'buffer the hand points to';
+COMMENT ON COLUMN glassheap_clock.passes IS 'how often the hand went round';
+COMMENT ON COLUMN glassheap_clock.allocations IS 'frames asked for';
+COMMENT ON COLUMN glassheap_clock.victims IS 'pages that left for others';
+COMMENT ON COLUMN glassheap_clock.free_buffers IS 'buffers never used';
+COMMENT ON COLUMN glassheap_clock.writer_ahead IS 'how many buffers the writer is ahead of the hand';
 
 CREATE FUNCTION glassheap_buffercache_evict(int4, OUT buffer_evicted bool, OUT buffer_flushed bool)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_evict'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_buffercache_evict(int4) IS 'for tests: pushes one page out of the pool';
 
 CREATE FUNCTION glassheap_buffercache_evict_relation(regclass, OUT buffers_evicted int4,
     OUT buffers_flushed int4, OUT buffers_skipped int4)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_evict_relation'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_buffercache_evict_relation(regclass)
+    IS 'for tests: pushes all pages of a table out of the pool';
 
 CREATE FUNCTION glassheap_buffercache_evict_all(OUT buffers_evicted int4, OUT buffers_flushed int4,
     OUT buffers_skipped int4)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_evict_all'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_buffercache_evict_all() IS 'for tests: pushes all pages out of the pool';
 
 CREATE FUNCTION glassheap_buffercache_mark_dirty(int4, OUT buffer_dirtied bool, OUT buffer_already_dirty bool)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_mark_dirty'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_buffercache_mark_dirty(int4) IS 'for tests: marks one buffer dirty';
 
 CREATE FUNCTION glassheap_buffercache_mark_dirty_relation(regclass, OUT buffers_dirtied int4,
     OUT buffers_already_dirty int4, OUT buffers_skipped int4)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_mark_dirty_relation'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_buffercache_mark_dirty_relation(regclass)
+    IS 'for tests: marks all buffers of a table dirty';
 
 CREATE FUNCTION glassheap_buffercache_mark_dirty_all(OUT buffers_dirtied int4, OUT buffers_already_dirty int4,
     OUT buffers_skipped int4)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_buffercache_mark_dirty_all'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_buffercache_mark_dirty_all() IS 'for tests: marks all buffers dirty';
 
 REVOKE ALL ON FUNCTION glassheap_buffercache_pages() FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_buffercache_summary() FROM PUBLIC;
@@ -274,27 +350,35 @@ CREATE FUNCTION glassheap_get_raw_page(regclass, bigint)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'glassheap_get_raw_page'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_get_raw_page(regclass, bigint) IS 'bytes of a page of the main fork as it is in memory';
 
 CREATE FUNCTION glassheap_get_raw_page(regclass, text, bigint)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'glassheap_get_raw_page_fork'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_get_raw_page(regclass, text, bigint)
+    IS 'bytes of a page of any fork as it is in memory';
 
 CREATE FUNCTION glassheap_get_disk_page(regclass, bigint)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'glassheap_get_disk_page'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_get_disk_page(regclass, bigint)
+    IS 'bytes of a page of the main fork as it is in the file';
 
 CREATE FUNCTION glassheap_get_disk_page(regclass, text, bigint)
 RETURNS bytea
 AS 'MODULE_PATHNAME', 'glassheap_get_disk_page_fork'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_get_disk_page(regclass, text, bigint)
+    IS 'bytes of a page of any fork as it is in the file';
 
 CREATE FUNCTION glassheap_page_header(page bytea, OUT lsn pg_lsn, OUT checksum smallint, OUT flags smallint,
     OUT lower int, OUT upper int, OUT special int, OUT pagesize int, OUT version smallint, OUT prune_xid xid)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_page_header'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_page_header(bytea) IS 'header of a page given as bytes';
 
 CREATE FUNCTION glassheap_page_header(rel regclass, blkno bigint, OUT lsn pg_lsn, OUT checksum smallint,
     OUT flags smallint, OUT lower int, OUT upper int, OUT special int, OUT pagesize int, OUT version smallint,
@@ -302,21 +386,26 @@ CREATE FUNCTION glassheap_page_header(rel regclass, blkno bigint, OUT lsn pg_lsn
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_page_header_of'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_page_header(regclass, bigint) IS 'header of a table''s page';
 
 CREATE FUNCTION glassheap_page_checksum(page bytea, blkno bigint)
 RETURNS smallint
 AS 'MODULE_PATHNAME', 'glassheap_page_checksum'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_page_checksum(bytea, bigint)
+    IS 'what the checksum of these bytes should be at this block';
 
 CREATE FUNCTION glassheap_fsm_page_contents(page bytea)
 RETURNS text
 AS 'MODULE_PATHNAME', 'glassheap_fsm_page_contents'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_fsm_page_contents(bytea) IS 'nodes of a free space map page given as bytes';
 
 CREATE FUNCTION glassheap_fsm_page_contents(rel regclass, blkno bigint)
 RETURNS text
 AS 'MODULE_PATHNAME', 'glassheap_fsm_page_contents_of'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_fsm_page_contents(regclass, bigint) IS 'nodes of a page of a table''s free space map';
 
 CREATE FUNCTION glassheap_page_items(page bytea, OUT lp smallint, OUT lp_off smallint, OUT lp_flags smallint,
     OUT lp_len smallint, OUT t_xmin xid, OUT t_xmax xid, OUT t_field3 int4, OUT t_ctid tid,
@@ -325,6 +414,7 @@ CREATE FUNCTION glassheap_page_items(page bytea, OUT lp smallint, OUT lp_off sma
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_page_items'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION glassheap_page_items(bytea) IS 'line pointers and tuple headers of a page given as bytes';
 
 CREATE FUNCTION glassheap_page_items(rel regclass, blkno bigint, OUT lp smallint, OUT lp_off smallint,
     OUT lp_flags smallint, OUT lp_len smallint, OUT t_xmin xid, OUT t_xmax xid, OUT t_field3 int4,
@@ -333,6 +423,7 @@ CREATE FUNCTION glassheap_page_items(rel regclass, blkno bigint, OUT lp smallint
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_page_items_of'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION glassheap_page_items(regclass, bigint) IS 'line pointers and tuple headers of a table''s page';
 
 CREATE FUNCTION glassheap_page_item_attrs(page bytea, rel regclass, do_detoast bool DEFAULT false,
     OUT lp smallint, OUT lp_off smallint, OUT lp_flags smallint, OUT lp_len smallint, OUT t_xmin xid,
@@ -341,6 +432,8 @@ CREATE FUNCTION glassheap_page_item_attrs(page bytea, rel regclass, do_detoast b
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_page_item_attrs'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION glassheap_page_item_attrs(bytea, regclass, bool)
+    IS 'tuples of a page given as bytes, attribute by attribute';
 
 CREATE FUNCTION glassheap_page_item_attrs(rel regclass, blkno bigint, do_detoast bool DEFAULT false,
     OUT lp smallint, OUT lp_off smallint, OUT lp_flags smallint, OUT lp_len smallint, OUT t_xmin xid,
@@ -349,6 +442,8 @@ CREATE FUNCTION glassheap_page_item_attrs(rel regclass, blkno bigint, do_detoast
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_page_item_attrs_of'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION glassheap_page_item_attrs(regclass, bigint, bool)
+    IS 'tuples of a table''s page, attribute by attribute';
 
 -- A block number written without a cast is an integer, which would also pass for a regclass: an exact match decides.
 CREATE FUNCTION glassheap_page_item_attrs(rel regclass, blkno integer, do_detoast bool DEFAULT false,
@@ -361,18 +456,23 @@ BEGIN ATOMIC
     SELECT a.* FROM glassheap_page_item_attrs(glassheap_page_item_attrs.rel,
         glassheap_page_item_attrs.blkno::bigint, glassheap_page_item_attrs.do_detoast) a;
 END;
+COMMENT ON FUNCTION glassheap_page_item_attrs(regclass, integer, bool)
+    IS 'tuples of a table''s page, attribute by attribute';
 
 CREATE FUNCTION glassheap_tuple_data_split(rel regclass, t_data bytea, t_infomask integer,
     t_infomask2 integer, t_bits text, do_detoast bool DEFAULT false)
 RETURNS bytea[]
 AS 'MODULE_PATHNAME', 'glassheap_tuple_data_split'
 LANGUAGE C PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_tuple_data_split(regclass, bytea, integer, integer, text, bool)
+    IS 'splits the bytes of a tuple into attributes';
 
 CREATE FUNCTION glassheap_tuple_infomask_flags(t_infomask integer, t_infomask2 integer, OUT raw_flags text[],
     OUT combined_flags text[])
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_tuple_infomask_flags'
 LANGUAGE C STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION glassheap_tuple_infomask_flags(integer, integer) IS 'names of a tuple''s flag bits';
 
 --
 -- Tuple statistics
@@ -383,6 +483,7 @@ CREATE FUNCTION glassheap_stattuple(reloid regclass, OUT table_len bigint, OUT t
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_stattuple'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_stattuple(regclass) IS 'live, dead and free space of a table, counted';
 
 CREATE FUNCTION glassheap_stattuple_approx(reloid regclass, OUT table_len bigint, OUT scanned_percent float8,
     OUT approx_tuple_count bigint, OUT approx_tuple_len bigint, OUT approx_tuple_percent float8,
@@ -391,12 +492,15 @@ CREATE FUNCTION glassheap_stattuple_approx(reloid regclass, OUT table_len bigint
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_stattuple_approx'
 LANGUAGE C STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_stattuple_approx(regclass)
+    IS 'live, dead and free space of a table, estimated where pages are all-visible';
 
 CREATE FUNCTION glassheap_files(rel regclass, OUT fork text, OUT segment int4, OUT path text, OUT bytes bigint,
     OUT blocks bigint, OUT relfilenode oid, OUT tablespace text, OUT modified timestamptz)
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_files'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 4;
+COMMENT ON FUNCTION glassheap_files(regclass) IS 'files that a table consists of now';
 
 REVOKE ALL ON FUNCTION glassheap_stattuple(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_stattuple_approx(regclass) FROM PUBLIC;
@@ -415,16 +519,19 @@ CREATE FUNCTION glassheap_pages(rel regclass, OUT blkno bigint, OUT free int4, O
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_pages'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 1000;
+COMMENT ON FUNCTION glassheap_pages(regclass) IS 'one row for each page of a table: rows, bits, buffer';
 
 CREATE FUNCTION glassheap_map(rel regclass, width int4 DEFAULT 64)
 RETURNS SETOF text
 AS 'MODULE_PATHNAME', 'glassheap_map'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 50;
+COMMENT ON FUNCTION glassheap_map(regclass, int4) IS 'a table as characters: free space, map bits, pool';
 
 CREATE FUNCTION glassheap_report(rel regclass, blkno bigint DEFAULT NULL)
 RETURNS text
 AS 'MODULE_PATHNAME', 'glassheap_report'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_report(regclass, bigint) IS 'a table as one HTML page with pictures';
 
 REVOKE ALL ON FUNCTION glassheap_pages(regclass) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_map(regclass, int4) FROM PUBLIC;
@@ -442,6 +549,8 @@ CREATE FUNCTION glassheap_verify(relation regclass, on_error_stop bool DEFAULT f
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_verify'
 LANGUAGE C VOLATILE PARALLEL RESTRICTED ROWS 10;
+COMMENT ON FUNCTION glassheap_verify(regclass, bool, bool, text, bigint, bigint)
+    IS 'damage found in a table; no rows: all right';
 
 CREATE FUNCTION glassheap_verify_all(on_error_stop bool DEFAULT false, check_toast bool DEFAULT true,
     OUT relid regclass, OUT blkno bigint, OUT offnum int, OUT attnum int, OUT msg text)
@@ -457,6 +566,8 @@ BEGIN ATOMIC
                (SELECT c.relnamespace FROM pg_catalog.pg_class c WHERE c.oid = t.relid)))
      ORDER BY t.schemaname, t.relname, v.blkno, v.offnum, v.attnum;
 END;
+COMMENT ON FUNCTION glassheap_verify_all(bool, bool)
+    IS 'damage found in any glassheap table of the database; no rows: all right';
 
 REVOKE ALL ON FUNCTION glassheap_verify(regclass, bool, bool, text, bigint, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_verify_all(bool, bool) FROM PUBLIC;
@@ -469,17 +580,20 @@ CREATE FUNCTION glassheap_rowlocks(rel regclass, OUT locked_row tid, OUT locker 
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_rowlocks'
 LANGUAGE C STRICT PARALLEL RESTRICTED ROWS 100;
+COMMENT ON FUNCTION glassheap_rowlocks(regclass) IS 'rows that are locked or being changed, by whom and how';
 
 CREATE FUNCTION glassheap_prewarm(regclass, mode text DEFAULT 'buffer', fork text DEFAULT 'main',
     first_block int8 DEFAULT NULL, last_block int8 DEFAULT NULL)
 RETURNS int8
 AS 'MODULE_PATHNAME', 'glassheap_prewarm'
 LANGUAGE C PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_prewarm(regclass, text, text, int8, int8) IS 'loads pages of a table into the pool';
 
 CREATE FUNCTION glassheap_autoprewarm_dump_now()
 RETURNS int8
 AS 'MODULE_PATHNAME', 'glassheap_autoprewarm_dump_now'
 LANGUAGE C STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_autoprewarm_dump_now() IS 'saves now which pages are in the pool';
 REVOKE ALL ON FUNCTION glassheap_autoprewarm_dump_now() FROM PUBLIC;
 
 --
@@ -493,8 +607,29 @@ CREATE FUNCTION glassheap_stat_io_rows(OUT backend_type text, OUT object text, O
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_stat_io_rows'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 28;
+COMMENT ON FUNCTION glassheap_stat_io_rows() IS 'rows of glassheap_stat_io';
 
 CREATE VIEW glassheap_stat_io AS SELECT * FROM glassheap_stat_io_rows();
+COMMENT ON VIEW glassheap_stat_io
+    IS 'what the pool read and wrote, by kind of process and of access (pg_stat_io of PostgreSQL 16)';
+COMMENT ON COLUMN glassheap_stat_io.backend_type IS 'kind of process';
+COMMENT ON COLUMN glassheap_stat_io.object IS 'what was read and written: relation';
+COMMENT ON COLUMN glassheap_stat_io.context IS 'normal, vacuum, bulkread or bulkwrite';
+COMMENT ON COLUMN glassheap_stat_io.reads IS 'pages read from files';
+COMMENT ON COLUMN glassheap_stat_io.read_time IS 'milliseconds spent on it, with track_io_timing';
+COMMENT ON COLUMN glassheap_stat_io.writes IS 'pages written to files';
+COMMENT ON COLUMN glassheap_stat_io.write_time IS 'milliseconds spent on it, with track_io_timing';
+COMMENT ON COLUMN glassheap_stat_io.writebacks IS 'pages the kernel was asked to write out';
+COMMENT ON COLUMN glassheap_stat_io.writeback_time IS 'milliseconds spent on it, with track_io_timing';
+COMMENT ON COLUMN glassheap_stat_io.extends IS 'pages added to files';
+COMMENT ON COLUMN glassheap_stat_io.extend_time IS 'milliseconds spent on it, with track_io_timing';
+COMMENT ON COLUMN glassheap_stat_io.op_bytes IS 'bytes of one operation';
+COMMENT ON COLUMN glassheap_stat_io.hits IS 'pages found in the pool';
+COMMENT ON COLUMN glassheap_stat_io.evictions IS 'pages that left the pool for others';
+COMMENT ON COLUMN glassheap_stat_io.reuses IS 'buffers of a ring used again; null without a ring';
+COMMENT ON COLUMN glassheap_stat_io.fsyncs IS 'null: the checkpointer syncs the files';
+COMMENT ON COLUMN glassheap_stat_io.fsync_time IS 'null: the checkpointer syncs the files';
+COMMENT ON COLUMN glassheap_stat_io.stats_reset IS 'since when is counted';
 
 CREATE FUNCTION glassheap_stat_bgwriter_row(OUT buffers_clean bigint, OUT maxwritten_clean bigint,
     OUT buffers_alloc bigint, OUT stats_reset timestamptz, OUT pid int4, OUT rounds bigint,
@@ -502,8 +637,18 @@ CREATE FUNCTION glassheap_stat_bgwriter_row(OUT buffers_clean bigint, OUT maxwri
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_stat_bgwriter_row'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_stat_bgwriter_row() IS 'row of glassheap_stat_bgwriter';
 
 CREATE VIEW glassheap_stat_bgwriter AS SELECT * FROM glassheap_stat_bgwriter_row();
+COMMENT ON VIEW glassheap_stat_bgwriter IS 'the pool writer';
+COMMENT ON COLUMN glassheap_stat_bgwriter.buffers_clean IS 'pages written ahead of need';
+COMMENT ON COLUMN glassheap_stat_bgwriter.maxwritten_clean IS 'rounds stopped at glassheap.writer_max_pages';
+COMMENT ON COLUMN glassheap_stat_bgwriter.buffers_alloc IS 'frames asked for';
+COMMENT ON COLUMN glassheap_stat_bgwriter.stats_reset IS 'since when is counted';
+COMMENT ON COLUMN glassheap_stat_bgwriter.pid IS 'process id of the writer';
+COMMENT ON COLUMN glassheap_stat_bgwriter.rounds IS 'rounds it has made';
+COMMENT ON COLUMN glassheap_stat_bgwriter.last_round IS 'when the last one was';
+COMMENT ON COLUMN glassheap_stat_bgwriter.lookahead IS 'buffers it keeps clean ahead of the hand';
 
 CREATE FUNCTION glassheap_stat_checkpointer_row(OUT flushes bigint, OUT write_time float8,
     OUT buffers_written bigint, OUT stats_reset timestamptz, OUT pid int4, OUT turns bigint,
@@ -512,26 +657,46 @@ CREATE FUNCTION glassheap_stat_checkpointer_row(OUT flushes bigint, OUT write_ti
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_stat_checkpointer_row'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_stat_checkpointer_row() IS 'the guardian''s part of glassheap_stat_checkpointer';
 
 -- Our part of the checkpoints; pg_stat_bgwriter counts them, and what they do for shared_buffers.
 CREATE VIEW glassheap_stat_checkpointer AS SELECT * FROM glassheap_stat_checkpointer_row();
+COMMENT ON VIEW glassheap_stat_checkpointer IS 'what both guardians do for checkpoints';
+COMMENT ON COLUMN glassheap_stat_checkpointer.flushes IS 'turns that saw a new redo pointer, and wrote for it';
+COMMENT ON COLUMN glassheap_stat_checkpointer.write_time IS 'milliseconds spent on writing';
+COMMENT ON COLUMN glassheap_stat_checkpointer.buffers_written IS 'pages written by these turns';
+COMMENT ON COLUMN glassheap_stat_checkpointer.stats_reset IS 'since when is counted';
+COMMENT ON COLUMN glassheap_stat_checkpointer.pid IS 'process id of the guardian';
+COMMENT ON COLUMN glassheap_stat_checkpointer.turns IS 'looks at the redo pointer';
+COMMENT ON COLUMN glassheap_stat_checkpointer.last_turn IS 'when the last look was';
+COMMENT ON COLUMN glassheap_stat_checkpointer.last_flush IS 'when the last writing was';
+COMMENT ON COLUMN glassheap_stat_checkpointer.mode IS 'write-back, write-through (a guardian is missing), or replay';
+COMMENT ON COLUMN glassheap_stat_checkpointer.redo_lsn IS 'redo pointer for which everything is written';
+COMMENT ON COLUMN glassheap_stat_checkpointer.oldest_dirty_lsn IS 'oldest WAL position that a dirty page still needs';
+COMMENT ON COLUMN glassheap_stat_checkpointer.flush_lag_bytes IS 'WAL from there to now';
+COMMENT ON COLUMN glassheap_stat_checkpointer.waiting_for IS 'process id of the guardian that is late with its turn';
+COMMENT ON COLUMN glassheap_stat_checkpointer.unwritable IS 'a page that could not be written, so that checkpoints fail';
 
 CREATE FUNCTION glassheap_relation_io(tablespace oid, relfilenode oid, OUT reads bigint, OUT writes bigint,
     OUT evictions bigint, OUT extends bigint)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_relation_io'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_relation_io(oid, oid)
+    IS 'reads, writes, evictions and extensions of one relation''s file';
 
 CREATE FUNCTION glassheap_stat_totals(OUT hits bigint, OUT reads bigint, OUT writes bigint, OUT extends bigint,
     OUT evictions bigint, OUT stats_reset timestamptz)
 RETURNS record
 AS 'MODULE_PATHNAME', 'glassheap_stat_totals'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_stat_totals() IS 'the pool''s counters in one row';
 
 CREATE FUNCTION glassheap_stat_reset()
 RETURNS void
 AS 'MODULE_PATHNAME', 'glassheap_stat_reset'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_stat_reset() IS 'sets the pool''s counters to zero';
 
 CREATE VIEW glassheap_stat_tables AS
 WITH resident AS MATERIALIZED (
@@ -567,6 +732,24 @@ SELECT t.relid, t.schemaname, t.relname, t.blocks,
   FROM tables t
   LEFT JOIN resident r ON r.reltablespace = t.spc AND r.relfilenode = t.relfilenode
  CROSS JOIN LATERAL glassheap_relation_io(t.spc, t.relfilenode) io;
+COMMENT ON VIEW glassheap_stat_tables IS 'what the pool and the statistics system know of each table';
+COMMENT ON COLUMN glassheap_stat_tables.relid IS 'the table';
+COMMENT ON COLUMN glassheap_stat_tables.schemaname IS 'its schema';
+COMMENT ON COLUMN glassheap_stat_tables.relname IS 'its name';
+COMMENT ON COLUMN glassheap_stat_tables.blocks IS 'its pages';
+COMMENT ON COLUMN glassheap_stat_tables.resident_buffers IS 'buffers of the pool it occupies';
+COMMENT ON COLUMN glassheap_stat_tables.resident_dirty IS 'of these, changed and not yet written';
+COMMENT ON COLUMN glassheap_stat_tables.resident_percent IS 'part of the table that is in the pool';
+COMMENT ON COLUMN glassheap_stat_tables.hits IS 'pages found in the pool';
+COMMENT ON COLUMN glassheap_stat_tables.reads IS 'pages read from files';
+COMMENT ON COLUMN glassheap_stat_tables.writes IS 'pages written since the file came into use';
+COMMENT ON COLUMN glassheap_stat_tables.evictions
+    IS 'pages that left the pool for others since the file came into use';
+COMMENT ON COLUMN glassheap_stat_tables.extensions IS 'pages added since the file came into use';
+COMMENT ON COLUMN glassheap_stat_tables.n_live_tup IS 'living rows, estimated';
+COMMENT ON COLUMN glassheap_stat_tables.n_dead_tup IS 'dead rows, estimated';
+COMMENT ON COLUMN glassheap_stat_tables.hot_percent IS 'part of the updates that indexes did not notice';
+COMMENT ON COLUMN glassheap_stat_tables.last_vacuum IS 'last VACUUM, by hand or automatic';
 
 REVOKE ALL ON FUNCTION glassheap_stat_io_rows() FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_stat_bgwriter_row() FROM PUBLIC;
@@ -591,6 +774,7 @@ CREATE FUNCTION glassheap_postmaster_pid()
 RETURNS int4
 AS 'MODULE_PATHNAME', 'glassheap_postmaster_pid'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION glassheap_postmaster_pid() IS 'process id of the postmaster';
 
 CREATE VIEW glassheap_processes AS
 SELECT p.pid, p.role, p.backend_type, p.since, p.state, p.wait_event, what.purpose,
@@ -637,6 +821,17 @@ SELECT p.pid, p.role, p.backend_type, p.since, p.state, p.wait_event, what.purpo
     ) AS what(backend_type, purpose) ON what.backend_type = p.backend_type
  CROSS JOIN glassheap_stat_bgwriter_row() w
  CROSS JOIN glassheap_stat_checkpointer_row() g;
+COMMENT ON VIEW glassheap_processes IS 'every process of the server and what it is for';
+COMMENT ON COLUMN glassheap_processes.pid IS 'process id';
+COMMENT ON COLUMN glassheap_processes.role IS 'what kind of work it does';
+COMMENT ON COLUMN glassheap_processes.backend_type IS 'as in pg_stat_activity';
+COMMENT ON COLUMN glassheap_processes.since IS 'when it began';
+COMMENT ON COLUMN glassheap_processes.state IS 'of a session, as in pg_stat_activity';
+COMMENT ON COLUMN glassheap_processes.wait_event IS 'what it waits for';
+COMMENT ON COLUMN glassheap_processes.purpose IS 'what it is for';
+COMMENT ON COLUMN glassheap_processes.rounds IS 'of our writer and guardian: rounds made';
+COMMENT ON COLUMN glassheap_processes.pages_written IS 'of our writer and guardian: pages written';
+COMMENT ON COLUMN glassheap_processes.last_round IS 'of our writer and guardian: when the last round was';
 
 CREATE VIEW glassheap_memory AS
 WITH shared AS MATERIALIZED (SELECT * FROM pg_catalog.pg_shmem_allocations),
@@ -684,6 +879,12 @@ SELECT m.area, m.kind, m.bytes, m.used_bytes, m.setting
            pg_catalog.sum(b.used_bytes)::bigint, NULL FROM mine b
   ) m
  ORDER BY m.n;
+COMMENT ON VIEW glassheap_memory IS 'where memory goes';
+COMMENT ON COLUMN glassheap_memory.area IS 'what it is for';
+COMMENT ON COLUMN glassheap_memory.kind IS 'shared by all processes, or local to one';
+COMMENT ON COLUMN glassheap_memory.bytes IS 'size';
+COMMENT ON COLUMN glassheap_memory.used_bytes IS 'of these in use, where that is known';
+COMMENT ON COLUMN glassheap_memory.setting IS 'the setting that decides, with its value';
 
 CREATE VIEW glassheap_stat_progress_vacuum AS
 SELECT p.pid, p.datid, p.datname, p.relid, p.phase, p.heap_blks_total, p.heap_blks_scanned,
@@ -701,6 +902,26 @@ SELECT p.pid, p.datid, p.datname, p.relid, p.phase, p.heap_blks_total, p.heap_bl
          WHERE o.backend_xmin IS NOT NULL AND o.pid <> p.pid
          ORDER BY pg_catalog.age(o.backend_xmin) DESC LIMIT 1) oldest ON true
  WHERE p.datname = pg_catalog.current_database();
+COMMENT ON VIEW glassheap_stat_progress_vacuum IS 'VACUUMs of glassheap tables that run now';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.pid IS 'process id';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.datid IS 'OID of the database';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.datname IS 'the database';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.relid IS 'the table';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.phase IS 'as in pg_stat_progress_vacuum';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.heap_blks_total IS 'pages of the table';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.heap_blks_scanned IS 'pages looked at';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.heap_blks_vacuumed IS 'pages cleaned of dead rows';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.index_vacuum_count IS 'passes over the indexes';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.max_dead_tuples IS 'dead rows that fit into memory';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.num_dead_tuples
+    IS 'dead rows found since the last pass over the indexes';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.started_by IS 'autovacuum, glassheap or manual';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.started IS 'when';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.elapsed IS 'how long it has been running';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.wait_event IS 'what it waits for';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.oldest_xmin
+    IS 'oldest snapshot of other sessions, which keeps dead rows from being removed';
+COMMENT ON COLUMN glassheap_stat_progress_vacuum.oldest_xmin_pid IS 'whose it is';
 
 REVOKE ALL ON FUNCTION glassheap_postmaster_pid() FROM PUBLIC;
 REVOKE ALL ON glassheap_processes, glassheap_memory FROM PUBLIC;
@@ -715,21 +936,25 @@ CREATE FUNCTION glassheap_stop_points_enabled()
 RETURNS bool
 AS 'MODULE_PATHNAME', 'glassheap_stop_points_enabled'
 LANGUAGE C STABLE STRICT PARALLEL SAFE;
+COMMENT ON FUNCTION glassheap_stop_points_enabled() IS 'for tests: was the library built with stop points';
 
 CREATE FUNCTION glassheap_stop_point_set(name text, action text, skip int4 DEFAULT 0)
 RETURNS void
 AS 'MODULE_PATHNAME', 'glassheap_stop_point_set'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_stop_point_set(text, text, int4) IS 'for tests: arms a stop point';
 
 CREATE FUNCTION glassheap_stop_point_wait(name text)
 RETURNS void
 AS 'MODULE_PATHNAME', 'glassheap_stop_point_wait'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_stop_point_wait(text) IS 'for tests: waits until a process is held at a stop point';
 
 CREATE FUNCTION glassheap_stop_point_clear(name text DEFAULT NULL)
 RETURNS void
 AS 'MODULE_PATHNAME', 'glassheap_stop_point_clear'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_stop_point_clear(text) IS 'for tests: disarms one stop point, or all';
 
 REVOKE ALL ON FUNCTION glassheap_stop_point_set(text, text, int4) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_stop_point_wait(text) FROM PUBLIC;
