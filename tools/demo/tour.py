@@ -50,7 +50,8 @@ class Tour:
         server.script("CREATE DATABASE demo")
         server.database = "demo"
         if AM == "glassheap":
-            server.script("CREATE EXTENSION glassheap")
+            server.script("CREATE SCHEMA glassheap; CREATE EXTENSION glassheap SCHEMA glassheap;"
+                          'ALTER DATABASE demo SET search_path = "$user", public, glassheap')
         with open(f"{HERE}/schema.sql", encoding="utf-8") as file:
             server.script(file.read().replace("USING AM", f"USING {AM}"))
         with Step(f"{len(index.sections)} sections, {len(index.maintainers)} maintainers"):
