@@ -832,6 +832,7 @@ COMMENT ON COLUMN glassheap_processes.purpose IS 'what it is for';
 COMMENT ON COLUMN glassheap_processes.rounds IS 'of our writer and guardian: rounds made';
 COMMENT ON COLUMN glassheap_processes.pages_written IS 'of our writer and guardian: pages written';
 COMMENT ON COLUMN glassheap_processes.last_round IS 'of our writer and guardian: when the last round was';
+COMMENT ON COLUMN glassheap_processes.overdue IS 'of our writer and guardian: is it late with its turn';
 
 CREATE VIEW glassheap_memory AS
 WITH shared AS MATERIALIZED (SELECT * FROM pg_catalog.pg_shmem_allocations),
