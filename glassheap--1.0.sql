@@ -182,6 +182,7 @@ CREATE FUNCTION glassheap_repair_visibility_map(regclass)
 RETURNS bigint
 AS 'MODULE_PATHNAME', 'glassheap_repair_visibility_map'
 LANGUAGE C STRICT PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_repair_visibility_map(regclass) IS 'clears wrong bits of the visibility map, here and on standbys; returns how many pages had some';
 
 REVOKE ALL ON FUNCTION glassheap_visibility_map(regclass, bigint) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_visibility(regclass, bigint) FROM PUBLIC;
