@@ -55,6 +55,16 @@ AS 'MODULE_PATHNAME', 'glassheap_control'
 LANGUAGE C VOLATILE STRICT PARALLEL SAFE;
 COMMENT ON FUNCTION glassheap_control() IS 'the engine in one row: pool, checkpoints, write-back';
 
+CREATE FUNCTION glassheap_foreign_writers(
+    OUT library text, OUT function text, OUT answer text, OUT entries int4, OUT guarded int4)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_foreign_writers'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED ROWS 20;
+COMMENT ON FUNCTION glassheap_foreign_writers() IS
+    'libraries loaded into this process that import heap''s own functions, and whether calls lead to glassheap';
+REVOKE ALL ON FUNCTION glassheap_foreign_writers() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION glassheap_foreign_writers() TO pg_monitor;
+
 CREATE VIEW glassheap_tables AS
 SELECT c.oid::regclass AS relid, n.nspname AS schemaname, c.relname, c.relkind, c.relpersistence,
        pg_catalog.pg_get_userbyid(c.relowner) AS owner, c.relfilenode, c.reltablespace, c.relfrozenxid,

@@ -13,6 +13,8 @@
 #include "buffer/pool.hpp"
 #include "buffer/setup.hpp"
 #include "debug/stop_points.hpp"
+#include "guard/patch.hpp"
+#include "guard/setting.hpp"
 #include "introspect/setup.hpp"
 #include "storage/lifecycle.hpp"
 #include "wal/emit.hpp"
@@ -29,6 +31,7 @@ extern "C" void gh_shmem_request() {
     if (next_shmem_request != nullptr) next_shmem_request();
     buffer::request_shared_memory();
     debug::request_shared_memory();
+    guard::request_shared_memory();
 }
 
 // Runs at the start of the postmaster, and again after every crash restart.
@@ -37,6 +40,7 @@ extern "C" void gh_shmem_startup() {
     buffer::init_shared_memory();
     buffer::warn_without_workers();
     debug::init_shared_memory();
+    guard::init_shared_memory();
 }
 
 void hook_shared_memory() {
@@ -69,6 +73,7 @@ PGDLLEXPORT void _PG_init() {
     if (!process_shared_preload_libraries_in_progress) return;
     buffer::define_settings();
     introspect::define_settings();
+    guard::define_settings();
     wal::register_rmgr();
     wal::wrap_core_redo();
     storage::install_callbacks();
@@ -82,6 +87,7 @@ PGDLLEXPORT void _PG_init() {
     buffer::register_workers();
     introspect::register_workers();
     hook_shared_memory();
+    guard::install();
     MarkGUCPrefixReserved("glassheap");
 }
 

@@ -10,6 +10,9 @@
 //            keys, no old-snapshot check), else 0.
 //            Its fields are next to each other, as next() touches nothing else of the scan per row.
 //         S4 `cursor` indexes rows in page mode; `row` is the line pointer last handed out in row mode.
+//         S5 C code that takes the scan for one of heap's (guard/) finds a pinned buffer where heap has that
+//         of
+//            its page: not ours, and the rows it gets (next_tuple) are copies.  Invalid in all other scans.
 // Locking: none held on return.
 // Errors: the scan descriptor is abandonable: scan_end is not called after an error; the pin belongs to the
 //         resource owner of the fetch, everything else to the memory context.
@@ -28,8 +31,9 @@ struct RowScan {
     int cursor;
     int lean_count;
     const SlotNo *rows;
-    std::uint32_t tid_block;  // the block as the first four bytes of an ItemPointerData
     BlockNo block;            // the one `page` holds; kInvalidBlock before the first and after the last
+    Buffer stand_in;          // S5
+    std::uint32_t tid_block;  // the block as the first four bytes of an ItemPointerData
     buffer::PinnedPage page;
     SlotNo row;
     bool started;
@@ -44,11 +48,14 @@ struct RowScan {
     ParallelBlockTableScanWorkerData *worker;  // parallel scans: this process's share
 
     SlotNo row_buffer[page::kMaxTuplesPerPage];
+    HeapTupleData tuple;  // of next_tuple(): the row handed out last, a copy in
+    char *tuple_memory;
 
     bool in_page_mode() const noexcept { return (base.rs_flags & SO_ALLOW_PAGEMODE) != 0; }
     Relation rel() const noexcept { return base.rs_rd; }
 };
 static_assert(std::is_standard_layout_v<RowScan> && offsetof(RowScan, base) == 0);
+static_assert(offsetof(RowScan, stand_in) == offsetof(HeapScanDescData, rs_cbuf));
 
 inline RowScan &row_scan(TableScanDesc scan) noexcept {
     return *reinterpret_cast<RowScan *>(scan);

@@ -283,12 +283,29 @@ void rescan(TableScanDesc sscan, ScanKeyData *key, bool set_params, bool allow_s
 void end(TableScanDesc sscan) {
     RowScan &scan = row_scan(sscan);
     scan.page.release();
+    if (BufferIsValid(scan.stand_in)) ::ReleaseBuffer(scan.stand_in);
     ::RelationDecrementReferenceCount(scan.rel());
     if (scan.base.rs_key != nullptr) ::pfree(scan.base.rs_key);
     buffer::free_ring(scan.ring);
     if (scan.worker != nullptr) ::pfree(scan.worker);
+    if (scan.tuple_memory != nullptr) ::pfree(scan.tuple_memory);
     if ((scan.base.rs_flags & SO_TEMP_SNAPSHOT) != 0) ::UnregisterSnapshot(scan.base.rs_snapshot);
     ::pfree(&scan);
+}
+
+HeapTuple next_tuple(TableScanDesc sscan, ScanDirection direction) {
+    RowScan &scan = row_scan(sscan);
+    if (!step(scan, direction)) return nullptr;
+    pgstat_count_heap_getnext(scan.rel());
+    if (scan.tuple_memory == nullptr)
+        scan.tuple_memory =
+            static_cast<char *>(::MemoryContextAlloc(::GetMemoryChunkContext(&scan), page::kMaxTupleSize));
+    HeapTupleData in_page;
+    row_at(scan, scan.row, &in_page);
+    scan.tuple = in_page;
+    scan.tuple.t_data = reinterpret_cast<HeapTupleHeader>(scan.tuple_memory);
+    std::memcpy(scan.tuple_memory, in_page.t_data, in_page.t_len);
+    return &scan.tuple;
 }
 
 void set_limits(RowScan &scan, BlockNo first, BlockNo count) noexcept {

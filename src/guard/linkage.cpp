@@ -1,0 +1,115 @@
+// guard/linkage.cpp — see linkage.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "base/pure.hpp"
+//
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "guard/linkage.hpp"
+
+namespace glassheap::guard {
+
+namespace {
+
+std::uintptr_t page_mask() noexcept {
+    return ~(static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE)) - 1);
+}
+
+}  // namespace
+
+LoadedObject::LoadedObject(const dl_phdr_info &info) noexcept
+    : info_(&info), path_(info.dlpi_name != nullptr ? info.dlpi_name : ""), base_(info.dlpi_addr) {
+    const ElfW(Dyn) *dynamic = nullptr;
+    for (int i = 0; i < info.dlpi_phnum; ++i) {
+        const ElfW(Phdr) &segment = info.dlpi_phdr[i];
+        const std::uintptr_t start = base_ + segment.p_vaddr;
+        if (segment.p_type == PT_DYNAMIC) dynamic = reinterpret_cast<const ElfW(Dyn) *>(start);
+        if (segment.p_type == PT_GNU_RELRO) {
+            // The loader protects whole pages only: what shares its page with ordinary data stays writable.
+            protected_from_ = start & page_mask();
+            protected_to_ = (start + segment.p_memsz) & page_mask();
+        }
+    }
+    if (dynamic != nullptr) read_dynamic(dynamic);
+}
+
+void LoadedObject::read_dynamic(const ElfW(Dyn) * entry) noexcept {
+    std::size_t relocation_bytes = 0;
+    std::size_t call_bytes = 0;
+    for (; entry->d_tag != DT_NULL; ++entry) {
+        const std::uintptr_t address = address_of(entry->d_un.d_ptr);
+        switch (entry->d_tag) {
+            case DT_SYMTAB:
+                symbols_ = reinterpret_cast<const ElfW(Sym) *>(address);
+                break;
+            case DT_STRTAB:
+                names_ = reinterpret_cast<const char *>(address);
+                break;
+            case DT_RELA:
+                relocations_.first = reinterpret_cast<const ElfW(Rela) *>(address);
+                break;
+            case DT_RELASZ:
+                relocation_bytes = entry->d_un.d_val;
+                break;
+            case DT_JMPREL:
+                calls_.first = reinterpret_cast<const ElfW(Rela) *>(address);
+                break;
+            case DT_PLTRELSZ:
+                call_bytes = entry->d_un.d_val;
+                break;
+            default:
+                break;
+        }
+    }
+    if (symbols_ == nullptr || names_ == nullptr) return;
+    if (relocations_.first != nullptr) relocations_.count = relocation_bytes / sizeof(ElfW(Rela));
+    if (calls_.first != nullptr) calls_.count = call_bytes / sizeof(ElfW(Rela));
+}
+
+// glibc's loader turns the addresses of the dynamic section into absolute ones in place, others do not.
+std::uintptr_t LoadedObject::address_of(std::uintptr_t value) const noexcept {
+    return value < base_ ? base_ + value : value;
+}
+
+bool LoadedObject::is_import(const ElfW(Rela) & relocation, Import *import) const noexcept {
+    const auto type = ELF64_R_TYPE(relocation.r_info);
+    if (!is_function_entry(type) || relocation.r_addend != 0) return false;
+    const ElfW(Sym) &symbol = symbols_[ELF64_R_SYM(relocation.r_info)];
+    if (symbol.st_shndx != SHN_UNDEF || symbol.st_name == 0) return false;
+    *import = {names_ + symbol.st_name, reinterpret_cast<void **>(base_ + relocation.r_offset),
+               may_bind_late(type)};
+    return true;
+}
+
+bool LoadedObject::contains(const void *address) const noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(address);
+    for (int i = 0; i < info_->dlpi_phnum; ++i) {
+        const ElfW(Phdr) &segment = info_->dlpi_phdr[i];
+        const std::uintptr_t start = base_ + segment.p_vaddr;
+        if (segment.p_type == PT_LOAD && at >= start && at < start + segment.p_memsz) return true;
+    }
+    return false;
+}
+
+bool LoadedObject::redirect(const Import &import, void *target) const noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(import.entry);
+    bool writable = false;
+    for (int i = 0; i < info_->dlpi_phnum; ++i) {
+        const ElfW(Phdr) &segment = info_->dlpi_phdr[i];
+        const std::uintptr_t start = base_ + segment.p_vaddr;
+        if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) != 0 && at >= start &&
+            at + sizeof(void *) <= start + segment.p_memsz)
+            writable = true;
+    }
+    if (!writable) return false;  // code: nothing that a linker of today makes
+    const bool is_protected = at >= protected_from_ && at < protected_to_;
+    // Entries are aligned, so one never lies across two pages.
+    void *page = reinterpret_cast<void *>(at & page_mask());
+    const std::size_t length = ~page_mask() + 1;
+    if (is_protected && ::mprotect(page, length, PROT_READ | PROT_WRITE) != 0) return false;
+    __atomic_store_n(import.entry, target, __ATOMIC_RELEASE);
+    if (is_protected) ::mprotect(page, length, PROT_READ);
+    return true;
+}
+
+}  // namespace glassheap::guard

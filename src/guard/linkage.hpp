@@ -1,0 +1,102 @@
+// guard/linkage.hpp — the functions that a loaded library imports, and where its calls of them lead (pure).
+//
+// Why:    a library calls a function of the server through an entry of its own linkage table (JUMP_SLOT,
+//         GLOB_DAT) or through a pointer in its data that the loader filled in (a 64-bit absolute
+//         relocation).  The relocations, which stay in memory, say which entries belong to which name.
+// Invariants: L1 only entries of undefined symbols are shown: a library's own function of that name is its
+// own.
+//         L2 redirect() leaves a page that the loader protected (RELRO) protected again.
+// Locking: none; the loader holds its lock while dl_iterate_phdr runs.
+// Errors: none is raised; no memory is allocated.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include <elf.h>
+#include <link.h>
+
+#include <cstddef>
+#include <cstdint>
+
+namespace glassheap::guard {
+
+#if defined(__x86_64__) && defined(__LP64__)
+inline constexpr bool kArchitectureKnown = true;
+constexpr bool is_function_entry(std::uint64_t type) noexcept {
+    return type == R_X86_64_JUMP_SLOT || type == R_X86_64_GLOB_DAT || type == R_X86_64_64;
+}
+constexpr bool may_bind_late(std::uint64_t type) noexcept {
+    return type == R_X86_64_JUMP_SLOT;
+}
+#elif defined(__aarch64__) && defined(__LP64__)
+inline constexpr bool kArchitectureKnown = true;
+constexpr bool is_function_entry(std::uint64_t type) noexcept {
+    return type == R_AARCH64_JUMP_SLOT || type == R_AARCH64_GLOB_DAT || type == R_AARCH64_ABS64;
+}
+constexpr bool may_bind_late(std::uint64_t type) noexcept {
+    return type == R_AARCH64_JUMP_SLOT;
+}
+#else
+inline constexpr bool kArchitectureKnown = false;
+constexpr bool is_function_entry(std::uint64_t) noexcept {
+    return false;
+}
+constexpr bool may_bind_late(std::uint64_t) noexcept {
+    return false;
+}
+#endif
+
+struct Import {
+    const char *name;
+    void **entry;     // where the library looks when it calls the function
+    bool binds_late;  // until its first call it may lead into the library itself, which asks the loader then
+};
+
+// The program or one of its libraries, as dl_iterate_phdr shows it.
+class LoadedObject {
+public:
+    explicit LoadedObject(const dl_phdr_info &info) noexcept;
+
+    const char *path() const noexcept { return path_; }
+    bool contains(const void *address) const noexcept;
+
+    // visit(const Import &) for every entry of a function that the object does not define itself.
+    template <typename Visit>
+    void each_import(Visit &&visit) const {
+        each_of(relocations_, visit);
+        if (!covers(relocations_, calls_)) each_of(calls_, visit);
+    }
+
+    // Makes an entry lead elsewhere; false: its page cannot be written.
+    bool redirect(const Import &import, void *target) const noexcept;
+
+private:
+    struct Table {
+        const ElfW(Rela) * first;
+        std::size_t count;
+    };
+
+    static bool covers(const Table &outer, const Table &inner) noexcept {
+        return inner.first >= outer.first && inner.first < outer.first + outer.count;
+    }
+    template <typename Visit>
+    void each_of(const Table &table, Visit &&visit) const {
+        Import import;
+        for (std::size_t i = 0; i < table.count; ++i)
+            if (is_import(table.first[i], &import)) visit(import);
+    }
+    bool is_import(const ElfW(Rela) & relocation, Import *import) const noexcept;
+    void read_dynamic(const ElfW(Dyn) * entry) noexcept;
+    std::uintptr_t address_of(std::uintptr_t value) const noexcept;
+
+    const dl_phdr_info *info_;
+    const char *path_;
+    std::uintptr_t base_;
+    const ElfW(Sym) *symbols_ = nullptr;
+    const char *names_ = nullptr;
+    Table relocations_ = {nullptr, 0};
+    Table calls_ = {nullptr, 0};
+    std::uintptr_t protected_from_ = 0;  // what the loader made read-only: whole pages
+    std::uintptr_t protected_to_ = 0;
+};
+
+}  // namespace glassheap::guard

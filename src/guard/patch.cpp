@@ -1,0 +1,260 @@
+// guard/patch.cpp — see patch.hpp and README.md.
+//
+// Why:    libraries come when the server starts and, later, whenever a process loads one.  The server loads
+//         them all with one call of dlopen, through an entry of its own linkage table: that entry leads to
+//         us. So a library is guarded before any of its functions is called, in whatever process, and no
+//         other place has to look whether something new has come.
+// Invariants: P1 an entry is changed only if it leads to the server's function of that name, or has not been
+//            bound yet; what somebody else put there stays, and is reported.
+//         P2 what the postmaster changed, its children inherit; doing it again changes nothing.
+//         P4 who took the server's dlopen before us is still called.
+// Locking: the loader's lock while dl_iterate_phdr runs: nothing under it allocates, logs or raises errors.
+// Errors: none; at worst a WARNING.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include <dlfcn.h>
+
+#include "guard/linkage.hpp"
+#include "guard/patch.hpp"
+#include "guard/wrap.hpp"
+#include "pg/pg_guarded.hpp"
+
+namespace glassheap::guard {
+
+namespace {
+
+// ---- reported once: libraries are loaded again in every session
+
+struct Reported {
+    static constexpr int kMost = 128;
+    std::atomic<std::uint64_t> libraries[kMost];  // hashes of their paths; 0: free
+};
+static_assert(std::atomic<std::uint64_t>::is_always_lock_free);
+
+Reported *reported = nullptr;
+
+bool first_report(const char *path) {
+    // A worker without access to shared memory (BGWORKER_SHMEM_ACCESS) has let it go.
+    if (reported == nullptr || UsedShmemSegAddr == nullptr) return true;
+    const auto bytes = reinterpret_cast<const unsigned char *>(path);
+    const std::uint64_t hash =
+        ::hash_bytes_extended(bytes, static_cast<int>(std::strlen(path)), 0) | 1;  // never 0
+    for (auto &known : reported->libraries) {
+        std::uint64_t expected = 0;
+        if (known.compare_exchange_strong(expected, hash)) return true;
+        if (expected == hash) return false;
+    }
+    return false;
+}
+
+// ---- changing entries
+
+struct Outcome {
+    static constexpr int kMost = 32;
+    struct Library {
+        const char *path;  // the loader's own copy: stays as long as the library
+        int guarded;
+        int failed;
+    };
+    Library libraries[kMost];
+    int count = 0;
+
+    void add(const char *path, int guarded, int failed) noexcept {
+        if (guarded + failed > 0 && count < kMost) libraries[count++] = {path, guarded, failed};
+    }
+};
+
+// What this process, or the postmaster before it, has looked at.  Where a library lies tells it apart from
+// all others as long as none is unloaded.
+struct Examined {
+    static constexpr int kMost = 512;  // more are looked at again: P2
+    std::uintptr_t where[kMost];
+    int count;
+    std::uint64_t loads;  // of objects, ever
+    std::uint64_t unloads;
+
+    bool nothing_new(const dl_phdr_info &info) const noexcept {
+        return info.dlpi_adds == loads && info.dlpi_subs == unloads;
+    }
+    bool first_time(const dl_phdr_info &info) noexcept {
+        for (int i = 0; i < count; ++i)
+            if (where[i] == info.dlpi_addr) return false;
+        if (count < kMost) where[count++] = info.dlpi_addr;
+        return true;
+    }
+};
+constinit Examined examined = {};
+
+bool is_server(const LoadedObject &object) noexcept {
+    return object.contains(reinterpret_cast<const void *>(&::heap_insert));
+}
+
+bool is_foreign(const LoadedObject &object) noexcept {
+    return !is_server(object) && !object.contains(reinterpret_cast<const void *>(&is_foreign));
+}
+
+int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
+    if (examined.nothing_new(*info)) return 1;
+    if (!examined.first_time(*info)) return 0;
+    const LoadedObject object(*info);
+    if (!is_foreign(object)) return 0;
+    int guarded = 0;
+    int failed = 0;
+    object.each_import([&](const Import &import) {
+        const Guarded *function = find_guarded(import.name);
+        if (function == nullptr || *import.entry == function->wrapper) return;
+        const bool unbound = import.binds_late && object.contains(*import.entry);
+        const bool ours_to_change = *import.entry == function->stock || unbound;  // P1
+        (ours_to_change && object.redirect(import, function->wrapper) ? guarded : failed)++;
+    });
+    static_cast<Outcome *>(argument)->add(object.path(), guarded, failed);
+    return 0;
+}
+
+int forget_after_unload(dl_phdr_info *info, std::size_t, void *) noexcept {
+    if (info->dlpi_subs != examined.unloads) examined.count = 0;
+    return 1;
+}
+
+int note_counts(dl_phdr_info *info, std::size_t, void *) noexcept {
+    examined.loads = info->dlpi_adds;
+    examined.unloads = info->dlpi_subs;
+    return 1;
+}
+
+const char *base_name(const char *path) {
+    const char *slash = std::strrchr(path, '/');
+    return slash != nullptr ? slash + 1 : path;
+}
+
+void report(const Outcome::Library &library) {
+    if (!first_report(library.path)) return;
+    if (library.guarded > 0)
+        ereport(LOG, (errmsg("glassheap guards %d call(s) of heap's functions in library \"%s\"",
+                             library.guarded, base_name(library.path)),
+                      errdetail("With glassheap tables they work in glassheap's pool.  See "
+                                "glassheap_foreign_writers().")));
+    if (library.failed > 0)
+        ereport(WARNING,
+                (errmsg("glassheap cannot guard %d call(s) of heap's functions in library \"%s\"",
+                        library.failed, base_name(library.path)),
+                 errdetail("Its linkage table cannot be written, or something else has changed it."),
+                 errhint("Do not let this library work on glassheap tables: it would damage them.")));
+}
+
+void guard_libraries() {
+    Outcome outcome;
+    ::dl_iterate_phdr(forget_after_unload, nullptr);
+    if (::dl_iterate_phdr(guard_object, &outcome) != 0) return;
+    ::dl_iterate_phdr(note_counts, nullptr);
+    for (int i = 0; i < outcome.count; ++i) report(outcome.libraries[i]);
+}
+
+// ---- the server's dlopen
+
+using Dlopen = void *(*)(const char *, int);
+constinit Dlopen next_dlopen = ::dlopen;
+
+extern "C" void *gh_dlopen(const char *file, int flags) {
+    void *handle = next_dlopen(file, flags);
+    if (handle != nullptr) guard_libraries();
+    return handle;
+}
+
+int redirect_dlopen(dl_phdr_info *info, std::size_t, void *argument) {
+    const LoadedObject object(*info);
+    if (!is_server(object)) return 0;
+    object.each_import([&](const Import &import) {
+        if (std::strcmp(import.name, "dlopen") != 0) return;
+        void *was = *import.entry;
+        if (!object.redirect(import, reinterpret_cast<void *>(gh_dlopen))) return;
+        *static_cast<bool *>(argument) = true;
+        // Not bound yet, it would bind itself to the loader's function, over ours.
+        if (!object.contains(was)) next_dlopen = reinterpret_cast<Dlopen>(was);  // P4
+    });
+    return 1;
+}
+
+struct Visitor {
+    void (*visit)(const ForeignUse &use, void *argument);
+    void *argument;
+};
+
+int show_object(dl_phdr_info *info, std::size_t, void *argument) {
+    const LoadedObject object(*info);
+    if (!is_foreign(object)) return 0;
+    const auto *visitor = static_cast<const Visitor *>(argument);
+    int entries[kMostGuarded] = {};
+    int guarded[kMostGuarded] = {};
+    object.each_import([&](const Import &import) {
+        const Guarded *function = find_guarded(import.name);
+        if (function == nullptr) return;
+        ++entries[function - guarded_functions];
+        if (*import.entry == function->wrapper) ++guarded[function - guarded_functions];
+    });
+    for (std::size_t i = 0; i < guarded_count; ++i)
+        if (entries[i] > 0)
+            visitor->visit({object.path(), &guarded_functions[i], entries[i], guarded[i]}, visitor->argument);
+    return 0;
+}
+
+}  // namespace
+
+void refuse(Relation rel, const void *stock, const void *return_address) {
+    const char *function = "this function";
+    for (std::size_t i = 0; i < guarded_count; ++i)
+        if (guarded_functions[i].stock == stock) function = guarded_functions[i].name;
+    // A call in tail position returns to the server, and says nothing of the library.
+    Dl_info caller;
+    Dl_info server;
+    const bool known = ::dladdr(return_address, &caller) != 0 && ::dladdr(stock, &server) != 0 &&
+                       caller.dli_fname != nullptr && caller.dli_fbase != server.dli_fbase;
+    ereport(ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("%s cannot be used with glassheap table \"%s\"", function, RelationGetRelationName(rel)),
+             known ? errdetail("It was called by \"%s\", which takes the table for a heap table.",
+                               base_name(caller.dli_fname))
+                   : 0,
+             errhint("Make it one: ALTER TABLE %s SET ACCESS METHOD heap.",
+                     ::quote_qualified_identifier(::get_namespace_name(RelationGetNamespace(rel)),
+                                                  RelationGetRelationName(rel))),
+             errtable(rel)));
+}
+
+void each_foreign_use(void (*visit)(const ForeignUse &use, void *argument), void *argument) {
+    guard_libraries();
+    Visitor visitor{visit, argument};
+    ::dl_iterate_phdr(show_object, &visitor);
+}
+
+void install() {
+    for (std::size_t i = 1; i < guarded_count; ++i)  // F1
+        GH_ASSERT(std::strcmp(guarded_functions[i - 1].name, guarded_functions[i].name) < 0);
+    if (!kArchitectureKnown) {
+        ereport(WARNING,
+                (errmsg("glassheap cannot guard calls of heap's functions on this kind of processor"),
+                 errhint("Keep extensions whose C code makes them away from glassheap tables.")));
+        return;
+    }
+    bool hooked = false;
+    ::dl_iterate_phdr(redirect_dlopen, &hooked);
+    if (!hooked)
+        ereport(WARNING,
+                (errmsg("glassheap cannot guard libraries that are loaded after the server has started"),
+                 errhint("Put libraries that use heap's functions into shared_preload_libraries.")));
+    guard_libraries();
+}
+
+void request_shared_memory() {
+    ::RequestAddinShmemSpace(sizeof(Reported));
+}
+
+void init_shared_memory() {
+    bool found;
+    void *memory = ::ShmemInitStruct("glassheap import guard", sizeof(Reported), &found);
+    reported = found ? static_cast<Reported *>(memory) : ::new (memory) Reported{};
+    guard_libraries();
+}
+
+}  // namespace glassheap::guard
