@@ -1,0 +1,114 @@
+# t/lib/ForeignWriter.pm: the SQL side of test/modules/foreign_writer, which tools/check installs.
+#
+# Why:    the same statements run on a heap table and on its glassheap twin; answers and errors must be equal.
+# SPDX-License-Identifier: PostgreSQL
+package ForeignWriter;
+
+use strict;
+use warnings;
+
+use Exporter 'import';
+
+our @EXPORT = qw(foreign_writer_functions row_statements indexed_statements run_on);
+
+# SQL that creates the functions of one build of the library (plt, noplt, pointers, dlsym) in a schema of that name.
+sub foreign_writer_functions
+{
+	my ($build) = @_;
+	my %arguments = (
+		fw_insert => 'regclass, int, text, text) RETURNS tid',
+		fw_multi_insert => 'regclass, int, int, text, text) RETURNS void',
+		fw_update => 'regclass, tid, int, text, text) RETURNS bool',
+		fw_delete => 'regclass, tid, text) RETURNS void',
+		fw_lock => 'regclass, tid) RETURNS text',
+		fw_fetch => 'regclass, tid, bool) RETURNS text',
+		fw_scan => 'regclass, text) RETURNS text PARALLEL SAFE',
+		fw_in_worker => ') RETURNS bool PARALLEL SAFE',
+		fw_dlopen => 'text) RETURNS bool',
+		fw_speculative => 'regclass, int, text, bool) RETURNS void',
+		fw_refused => 'regclass, text) RETURNS void',
+		fw_start_worker => 'text) RETURNS bool',
+	);
+	return "CREATE SCHEMA $build;\n" . join('',
+		map { "CREATE FUNCTION $build.$_($arguments{$_} LANGUAGE C STRICT AS 'foreign_writer_$build';\n" }
+		sort keys %arguments);
+}
+
+my $row = '(SELECT ctid FROM TBL WHERE id = %d)';
+sub at { return sprintf($row, $_[0]); }
+
+# Every row function of heap's on a table (id int, v text) with ids 1 to 1000 and no index.
+sub row_statements
+{
+	my @sql = (
+		q{SELECT fw_insert('TBL', 2001, 'heap_insert', 'heap_insert') IS NOT NULL},
+		q{SELECT fw_insert('TBL', 2002, 'simple_heap_insert', 'simple_heap_insert') IS NOT NULL},
+		q{SELECT fw_insert('TBL', 2003, (SELECT string_agg(md5(g::text), '') FROM generate_series(1, 500) g), 'heap_insert') IS NOT NULL},
+		q{SELECT fw_multi_insert('TBL', 3001, 3400, repeat('multi', 20), 'heap_multi_insert')},
+		"SELECT fw_update('TBL', " . at(10) . ", 10, 'heap_update', 'heap_update') IS NOT NULL",
+		"SELECT fw_update('TBL', " . at(11) . ", 11, 'simple_heap_update', 'simple_heap_update') IS NOT NULL",
+		# Where there is room on the page the update is heap-only, and the caller must be told.
+		"SELECT fw_update('TBL', " . at(3400) . ", 3400, 'short', 'heap_update')",
+		"SELECT fw_delete('TBL', " . at(20) . ", 'heap_delete')",
+		"SELECT fw_delete('TBL', " . at(21) . ", 'simple_heap_delete')",
+		"SELECT fw_delete('TBL', " . at(22) . ", 'CatalogTupleDelete')",
+		# what concurrent and repeated work is answered
+		"SELECT fw_delete('TBL', c, 'simple_heap_delete') FROM (SELECT ctid AS c FROM TBL WHERE id = 23) s, generate_series(1, 2)",
+		"SELECT fw_update('TBL', c, 23, 'twice', 'simple_heap_update') FROM (SELECT ctid AS c FROM TBL WHERE id = 23) s, generate_series(1, 2)",
+		"BEGIN; SELECT ctid AS gone FROM TBL WHERE id = 24 \\gset\nDELETE FROM TBL WHERE id = 24; SAVEPOINT s; "
+		  . "SELECT fw_delete('TBL', :'gone', 'simple_heap_delete'); ROLLBACK TO s; "
+		  . "SELECT fw_update('TBL', :'gone', 24, 'gone', 'heap_update'); ROLLBACK TO s; "
+		  . "SELECT fw_lock('TBL', :'gone') LIKE 'result 2,%'; COMMIT",
+		# changed by a transaction that has committed
+		"SELECT ctid AS old FROM TBL WHERE id = 30 \\gset\nDELETE FROM TBL WHERE id = 30; SELECT fw_delete('TBL', :'old', 'simple_heap_delete')",
+		"SELECT ctid AS old FROM TBL WHERE id = 31 \\gset\nDELETE FROM TBL WHERE id = 31; SELECT fw_update('TBL', :'old', 31, 'x', 'simple_heap_update')",
+		"SELECT ctid AS old FROM TBL WHERE id = 32 \\gset\nUPDATE TBL SET v = 'new' WHERE id = 32; SELECT fw_update('TBL', :'old', 32, 'x', 'simple_heap_update')",
+		"SELECT ctid AS old FROM TBL WHERE id = 33 \\gset\nUPDATE TBL SET v = 'new' WHERE id = 33; SELECT fw_delete('TBL', :'old', 'heap_delete')",
+		# heap_fetch (24 was deleted, 25 not), heap_lock_tuple
+		"SELECT fw_fetch('TBL', :'gone', false), fw_fetch('TBL', :'gone', true), fw_fetch('TBL', " . at(25) . ', false)',
+		"BEGIN; SELECT fw_lock('TBL', " . at(25) . "); SELECT fw_lock('TBL', " . at(25) . '); COMMIT',
+		# half of it rolled back
+		q{BEGIN; SAVEPOINT s; SELECT fw_insert('TBL', 4001, 'lost', 'heap_insert') IS NOT NULL; ROLLBACK TO s;}
+		  . q{SELECT fw_insert('TBL', 4002, 'kept', 'heap_insert') IS NOT NULL; COMMIT},
+		q{SELECT fw_speculative('TBL', 4003, 'kept', true)},
+		q{SELECT fw_speculative('TBL', 4004, 'taken back', false)},
+		q{SELECT fw_scan('TBL', 'table_beginscan'), fw_scan('TBL', 'heap_beginscan'), fw_scan('TBL', 'rs_cbuf'), length(fw_scan('TBL', 'SnapshotAny')) > 0},
+		q{SELECT count(*), sum(id), sum(hashtextextended(v, 0)) FROM TBL});
+	return join('', map { "$_;\n" } @sql);
+}
+
+# Every catalog function on the same table with a primary key.
+sub indexed_statements
+{
+	my @sql = (
+		q{SELECT fw_insert('TBL', 2001, 'CatalogTupleInsert', 'CatalogTupleInsert') IS NOT NULL},
+		q{SELECT fw_insert('TBL', 2002, 'WithInfo', 'CatalogTupleInsertWithInfo') IS NOT NULL},
+		q{SELECT fw_multi_insert('TBL', 3001, 3400, repeat('multi', 20), 'CatalogTuplesMultiInsertWithInfo')},
+		"SELECT fw_update('TBL', " . at(10) . ", 10, 'same key', 'CatalogTupleUpdate') IS NOT NULL",
+		"SELECT fw_update('TBL', " . at(11) . ", 5011, 'other key', 'CatalogTupleUpdate')",
+		"SELECT fw_update('TBL', " . at(12) . ", 5012, 'other key', 'CatalogTupleUpdateWithInfo')",
+		"SELECT fw_update('TBL', " . at(3400) . ", 3400, 'short', 'CatalogTupleUpdate')",
+		"SELECT fw_delete('TBL', " . at(20) . ", 'CatalogTupleDelete')",
+		q{SELECT fw_insert('TBL', 100, 'taken', 'CatalogTupleInsert')},    # unique violation
+		"SELECT fw_update('TBL', " . at(13) . ", 100, 'taken', 'CatalogTupleUpdate')",
+		q{SET enable_seqscan = off},
+		q{SET enable_bitmapscan = off},
+		q{SELECT id, v FROM TBL WHERE id IN (10, 11, 12, 13, 20, 100, 2001, 2002, 3001, 3400, 5011, 5012) ORDER BY id},
+		q{SELECT count(*), sum(id), sum(hashtextextended(v, 0)) FROM TBL WHERE id > 0},
+		q{RESET enable_seqscan},
+		q{SELECT count(*), sum(id), sum(hashtextextended(v, 0)) FROM TBL});
+	return join('', map { "$_;\n" } @sql);
+}
+
+# Runs statements on one table with one build of the library; answers and errors as one text without its name.
+sub run_on
+{
+	my ($node, $build, $table, $statements) = @_;
+	(my $sql = $statements) =~ s/TBL/$table/g;
+	my ($rc, $out, $err) = $node->psql('postgres', "SET search_path = public, $build;\n$sql", on_error_stop => 0);
+	my $answer = "$out\n$err";
+	$answer =~ s/\b\Q$table\E(?=\b|_)/TABLE/g;
+	return $answer;
+}
+
+1;

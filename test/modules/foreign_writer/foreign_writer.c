@@ -1,0 +1,443 @@
+/*
+ * foreign_writer.c: an extension that reads and writes tables with heap's own functions, as extensions do that
+ * were written before there were other table access methods.  Each SQL function calls one of them, by name.
+ *
+ * Built six ways (Makefile), by how the functions of the server are reached: the linkage table, bound when loaded
+ * (plt) or later (lazy), the global offset table (noplt), pointers in a static initialiser (pointers),
+ * such pointers of which the library has changed one (changed), and dlsym, which escapes the import guard: the
+ * control that shows what would happen.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#define _GNU_SOURCE
+#include "postgres.h"
+
+#include <dlfcn.h>
+
+#include "access/genam.h"
+#include "access/heapam.h"
+#include "access/parallel.h"
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/visibilitymap.h"
+#include "access/xact.h"
+#include "access/xloginsert.h"
+#include "catalog/indexing.h"
+#include "catalog/objectaddress.h"
+#include "executor/tuptable.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "nodes/makefuncs.h"
+#include "postmaster/bgworker.h"
+#include "storage/bufmgr.h"
+#include "storage/latch.h"
+#include "storage/freespace.h"
+#include "utils/builtins.h"
+#include "utils/guc.h"
+#include "utils/rel.h"
+#include "utils/snapmgr.h"
+
+PG_MODULE_MAGIC;
+
+#if defined(USE_POINTERS)
+static volatile struct
+{
+#define F(name) __typeof__(&name) name##_;
+#include "functions.h"
+#undef F
+} table = {
+#define F(name) .name##_ = name,
+#include "functions.h"
+#undef F
+};
+#define CALL(name) (table.name##_)
+
+#ifdef CHANGED
+static bool
+no_fetch(Relation rel, Snapshot snapshot, HeapTuple tuple, Buffer *buffer, bool keep)
+{
+	*buffer = InvalidBuffer;
+	tuple->t_data = NULL;
+	return false;
+}
+
+static void __attribute__((constructor))
+change(void)
+{
+	table.heap_fetch_ = no_fetch;
+}
+#endif
+#elif defined(USE_DLSYM)
+#define CALL(name) ((__typeof__(&name)) dlsym(RTLD_DEFAULT, #name))
+#else
+#define CALL(name) name
+#endif
+
+#define IS(text) (strcmp(how, text) == 0)
+
+static void
+unknown(const char *how)
+{
+	elog(ERROR, "foreign_writer: no function \"%s\"", how);
+}
+
+static HeapTuple
+form(Relation rel, int32 id, text *v)
+{
+	Datum		values[2];
+	bool		nulls[2] = {false, v == NULL};
+
+	values[0] = Int32GetDatum(id);
+	values[1] = PointerGetDatum(v);
+	return heap_form_tuple(RelationGetDescr(rel), values, nulls);
+}
+
+static void
+insert_one(Relation rel, HeapTuple tuple, const char *how)
+{
+	if (IS("heap_insert"))
+		CALL(heap_insert) (rel, tuple, GetCurrentCommandId(true), 0, NULL);
+	else if (IS("simple_heap_insert"))
+		CALL(simple_heap_insert) (rel, tuple);
+	else if (IS("CatalogTupleInsert"))
+		CALL(CatalogTupleInsert) (rel, tuple);
+	else if (IS("CatalogTupleInsertWithInfo"))
+	{
+		CatalogIndexState indexes = CatalogOpenIndexes(rel);
+
+		CALL(CatalogTupleInsertWithInfo) (rel, tuple, indexes);
+		CatalogCloseIndexes(indexes);
+	}
+	else
+		unknown(how);
+}
+
+/* fw_insert(table, id, v, how): the new row's ctid, and that the tuple says which table it is of */
+PG_FUNCTION_INFO_V1(fw_insert);
+Datum
+fw_insert(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+	HeapTuple	tuple = form(rel, PG_GETARG_INT32(1), PG_GETARG_TEXT_PP(2));
+	ItemPointer tid = palloc(sizeof(ItemPointerData));
+
+	insert_one(rel, tuple, text_to_cstring(PG_GETARG_TEXT_PP(3)));
+	if (tuple->t_tableOid != RelationGetRelid(rel))
+		elog(ERROR, "t_tableOid is %u", tuple->t_tableOid);
+	*tid = tuple->t_self;
+	table_close(rel, NoLock);
+	PG_RETURN_POINTER(tid);
+}
+
+/* fw_multi_insert(table, first, last, v, how) */
+PG_FUNCTION_INFO_V1(fw_multi_insert);
+Datum
+fw_multi_insert(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+	int32		first = PG_GETARG_INT32(1);
+	int			count = PG_GETARG_INT32(2) - first + 1;
+	char	   *how = text_to_cstring(PG_GETARG_TEXT_PP(4));
+	TupleTableSlot **slots = palloc(count * sizeof(TupleTableSlot *));
+
+	for (int i = 0; i < count; i++)
+	{
+		slots[i] = MakeSingleTupleTableSlot(RelationGetDescr(rel), table_slot_callbacks(rel));
+		ExecForceStoreHeapTuple(form(rel, first + i, PG_GETARG_TEXT_PP(3)), slots[i], true);
+	}
+	if (IS("heap_multi_insert"))
+		CALL(heap_multi_insert) (rel, slots, count, GetCurrentCommandId(true), 0, NULL);
+	else if (IS("CatalogTuplesMultiInsertWithInfo"))
+	{
+		CatalogIndexState indexes = CatalogOpenIndexes(rel);
+
+		CALL(CatalogTuplesMultiInsertWithInfo) (rel, slots, count, indexes);
+		CatalogCloseIndexes(indexes);
+	}
+	else
+		unknown(how);
+	for (int i = 0; i < count; i++)
+		ExecDropSingleTupleTableSlot(slots[i]);
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+/* fw_update(table, ctid, id, v, how): was it a heap-only update? */
+PG_FUNCTION_INFO_V1(fw_update);
+Datum
+fw_update(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+	ItemPointerData tid = *(ItemPointer) PG_GETARG_POINTER(1);
+	HeapTuple	tuple = form(rel, PG_GETARG_INT32(2), PG_GETARG_TEXT_PP(3));
+	char	   *how = text_to_cstring(PG_GETARG_TEXT_PP(4));
+
+	if (IS("heap_update"))
+	{
+		TM_FailureData failure;
+		LockTupleMode mode;
+		TM_Result	result = CALL(heap_update) (rel, &tid, tuple, GetCurrentCommandId(true), InvalidSnapshot,
+												true, &failure, &mode);
+
+		if (result != TM_Ok)
+			elog(ERROR, "heap_update says %d", result);
+	}
+	else if (IS("simple_heap_update"))
+		CALL(simple_heap_update) (rel, &tid, tuple);
+	else if (IS("CatalogTupleUpdate"))
+		CALL(CatalogTupleUpdate) (rel, &tid, tuple);
+	else if (IS("CatalogTupleUpdateWithInfo"))
+	{
+		CatalogIndexState indexes = CatalogOpenIndexes(rel);
+
+		CALL(CatalogTupleUpdateWithInfo) (rel, &tid, tuple, indexes);
+		CatalogCloseIndexes(indexes);
+	}
+	else
+		unknown(how);
+	table_close(rel, NoLock);
+	PG_RETURN_BOOL(HeapTupleIsHeapOnly(tuple));
+}
+
+/* fw_delete(table, ctid, how) */
+PG_FUNCTION_INFO_V1(fw_delete);
+Datum
+fw_delete(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+	ItemPointerData tid = *(ItemPointer) PG_GETARG_POINTER(1);
+	char	   *how = text_to_cstring(PG_GETARG_TEXT_PP(2));
+
+	if (IS("heap_delete"))
+	{
+		TM_FailureData failure;
+		TM_Result	result = CALL(heap_delete) (rel, &tid, GetCurrentCommandId(true), InvalidSnapshot, true,
+												&failure, false);
+
+		if (result != TM_Ok)
+			elog(ERROR, "heap_delete says %d", result);
+	}
+	else if (IS("simple_heap_delete"))
+		CALL(simple_heap_delete) (rel, &tid);
+	else if (IS("CatalogTupleDelete"))
+		CALL(CatalogTupleDelete) (rel, &tid);
+	else
+		unknown(how);
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+static text *
+describe(Relation rel, const char *what, HeapTuple tuple)
+{
+	bool		null;
+	Datum		id;
+
+	if (tuple->t_data == NULL)
+		return cstring_to_text(psprintf("%s, no row", what));
+	id = heap_getattr(tuple, 1, RelationGetDescr(rel), &null);
+	return cstring_to_text(psprintf("%s, row %d of %s at (%u,%u)", what, DatumGetInt32(id),
+									tuple->t_tableOid == RelationGetRelid(rel) ? "this table" : "another table",
+									ItemPointerGetBlockNumber(&tuple->t_self),
+									ItemPointerGetOffsetNumber(&tuple->t_self)));
+}
+
+/* fw_lock(table, ctid): result and row of heap_lock_tuple, FOR UPDATE, without waiting */
+PG_FUNCTION_INFO_V1(fw_lock);
+Datum
+fw_lock(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowShareLock);
+	HeapTupleData tuple;
+	Buffer		buffer;
+	TM_FailureData failure;
+	TM_Result	result;
+	text	   *answer;
+
+	tuple.t_self = *(ItemPointer) PG_GETARG_POINTER(1);
+	result = CALL(heap_lock_tuple) (rel, &tuple, GetCurrentCommandId(false), LockTupleExclusive, LockWaitError,
+									false, &buffer, &failure);
+	answer = describe(rel, psprintf("result %d", result), &tuple);
+	ReleaseBuffer(buffer);
+	table_close(rel, NoLock);
+	PG_RETURN_TEXT_P(answer);
+}
+
+/* fw_fetch(table, ctid, keep): what heap_fetch finds */
+PG_FUNCTION_INFO_V1(fw_fetch);
+Datum
+fw_fetch(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	HeapTupleData tuple;
+	Buffer		buffer;
+	text	   *answer;
+	bool		found;
+
+	tuple.t_self = *(ItemPointer) PG_GETARG_POINTER(1);
+	found = CALL(heap_fetch) (rel, GetActiveSnapshot(), &tuple, &buffer, PG_GETARG_BOOL(2));
+	answer = describe(rel, psprintf("%s, %s", found ? "visible" : "not visible",
+									BufferIsValid(buffer) ? "pinned" : "no pin"), &tuple);
+	if (BufferIsValid(buffer))
+		ReleaseBuffer(buffer);
+	table_close(rel, NoLock);
+	PG_RETURN_TEXT_P(answer);
+}
+
+/* What pgrowlocks and others do between two calls of heap_getnext. */
+static void
+look_at(TableScanDesc scan, HeapTuple tuple)
+{
+	Buffer		buffer = ((HeapScanDesc) scan)->rs_cbuf;
+	TM_Result	result;
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	result = HeapTupleSatisfiesUpdate(tuple, GetCurrentCommandId(false), buffer);
+	LockBuffer(buffer, BUFFER_LOCK_UNLOCK);
+	if (result != TM_Ok)
+		elog(ERROR, "a row that can be seen is %d", result);
+}
+
+/* fw_scan(table, how): number of rows and sum of their ids; backwards and again must give the same */
+PG_FUNCTION_INFO_V1(fw_scan);
+Datum
+fw_scan(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	char	   *how = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	TableScanDesc scan;
+	HeapTuple	tuple;
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	int64		count = 0;
+	int64		sum = 0;
+	int64		back = 0;
+	bool		null;
+
+	if (IS("table_beginscan") || IS("rs_cbuf"))
+		scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
+	else if (IS("heap_beginscan") || IS("off midway"))
+		scan = CALL(heap_beginscan) (rel, GetActiveSnapshot(), 0, NULL, NULL,
+									 SO_TYPE_SEQSCAN | SO_ALLOW_STRAT | SO_ALLOW_SYNC | SO_ALLOW_PAGEMODE);
+	else
+		scan = CALL(heap_beginscan) (rel, SnapshotAny, 0, NULL, NULL, SO_TYPE_SEQSCAN);
+	while ((tuple = CALL(heap_getnext) (scan, ForwardScanDirection)) != NULL)
+	{
+		if (IS("rs_cbuf"))
+			look_at(scan, tuple);
+		count++;
+		sum += DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(rel), &null));
+	}
+	if (IS("off midway"))
+		SetConfigOption("glassheap.import_guard", "off", PGC_SUSET, PGC_S_SESSION);
+	CALL(heap_rescan) (scan, NULL, false, false, false, false);
+	while (CALL(heap_getnextslot) (scan, BackwardScanDirection, slot))
+		back += DatumGetInt32(slot_getattr(slot, 1, &null));
+	if (back != sum)
+		elog(ERROR, "forwards %lld, backwards %lld", (long long) sum, (long long) back);
+	ExecDropSingleTupleTableSlot(slot);
+	CALL(heap_endscan) (scan);
+	table_close(rel, NoLock);
+	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%lld rows, sum %lld", (long long) count, (long long) sum)));
+}
+
+/* fw_speculative(table, id, v, keep): insert speculatively, then keep the row or take it back */
+PG_FUNCTION_INFO_V1(fw_speculative);
+Datum
+fw_speculative(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+	HeapTuple	tuple = form(rel, PG_GETARG_INT32(1), PG_GETARG_TEXT_PP(2));
+
+	HeapTupleHeaderSetSpeculativeToken(tuple->t_data, 7);
+	CALL(heap_insert) (rel, tuple, GetCurrentCommandId(true), HEAP_INSERT_SPECULATIVE, NULL);
+	if (PG_GETARG_BOOL(3))
+		CALL(heap_finish_speculative) (rel, &tuple->t_self);
+	else
+		CALL(heap_abort_speculative) (rel, &tuple->t_self);
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+/* fw_refused(table, how): functions that nobody can do for another access method */
+PG_FUNCTION_INFO_V1(fw_refused);
+Datum
+fw_refused(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+	char	   *how = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	HeapTuple	tuple = form(rel, 1, NULL);
+
+	ItemPointerSet(&tuple->t_self, 0, 1);
+	if (IS("heap_inplace_update"))
+		CALL(heap_inplace_update) (rel, tuple);
+	else if (IS("heap_hot_search_buffer"))
+		CALL(heap_hot_search_buffer) (&tuple->t_self, rel, InvalidBuffer, GetActiveSnapshot(), tuple, NULL, true);
+	else if (IS("heap_page_prune_opt"))
+		CALL(heap_page_prune_opt) (rel, InvalidBuffer);
+	else if (IS("FreeSpaceMapVacuum"))
+		CALL(FreeSpaceMapVacuum) (rel);
+	else if (IS("log_newpage_range"))
+		CALL(log_newpage_range) (rel, MAIN_FORKNUM, 0, 1, true);
+	else if (IS("visibilitymap_set"))
+		CALL(visibilitymap_set) (rel, 0, InvalidBuffer, InvalidXLogRecPtr, InvalidBuffer, InvalidTransactionId, 1);
+	else
+		unknown(how);
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+/* fw_in_worker(): runs this in a parallel worker? */
+PG_FUNCTION_INFO_V1(fw_in_worker);
+Datum
+fw_in_worker(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(IsParallelWorker());
+}
+
+/* fw_dlopen(path): loads a library behind the server's back, its functions not bound yet */
+PG_FUNCTION_INFO_V1(fw_dlopen);
+Datum
+fw_dlopen(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(dlopen(text_to_cstring(PG_GETARG_TEXT_PP(0)), RTLD_LAZY | RTLD_GLOBAL) != NULL);
+}
+
+/* A background worker that loads this library for the first time: one row into table "by_worker". */
+PGDLLEXPORT void fw_worker_main(Datum argument);
+
+void
+fw_worker_main(Datum argument)
+{
+	Relation	rel;
+
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnectionByOid(DatumGetObjectId(argument), InvalidOid, 0);
+	StartTransactionCommand();
+	PushActiveSnapshot(GetTransactionSnapshot());
+	rel = table_openrv(makeRangeVar("public", "by_worker", -1), RowExclusiveLock);
+	insert_one(rel, form(rel, 1, cstring_to_text("worker")), "CatalogTupleInsert");
+	table_close(rel, NoLock);
+	PopActiveSnapshot();
+	CommitTransactionCommand();
+}
+
+/* fw_start_worker(library): starts it and waits until it has ended; needs no library of its own loaded first */
+PG_FUNCTION_INFO_V1(fw_start_worker);
+Datum
+fw_start_worker(PG_FUNCTION_ARGS)
+{
+	BackgroundWorker worker = {0};
+	BackgroundWorkerHandle *handle;
+
+	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
+	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
+	worker.bgw_restart_time = BGW_NEVER_RESTART;
+	worker.bgw_notify_pid = MyProcPid;
+	worker.bgw_main_arg = ObjectIdGetDatum(MyDatabaseId);
+	strlcpy(worker.bgw_name, "foreign_writer", BGW_MAXLEN);
+	strlcpy(worker.bgw_library_name, text_to_cstring(PG_GETARG_TEXT_PP(0)), BGW_MAXLEN);
+	strlcpy(worker.bgw_function_name, "fw_worker_main", BGW_MAXLEN);
+	if (!RegisterDynamicBackgroundWorker(&worker, &handle))
+		elog(ERROR, "no background worker to be had");
+	PG_RETURN_BOOL(WaitForBackgroundWorkerShutdown(handle) == BGWH_STOPPED);
+}
