@@ -38,6 +38,11 @@ is($node->safe_psql('postgres', sprintf($guarded, 'plt')), 't', 'session_preload
 $node->safe_psql('postgres', 'ALTER DATABASE postgres RESET session_preload_libraries');
 
 # What a library itself has put in place of a function stays: it is said, and shown.
+# In the first process it is still the server's: what was said of a library then does not silence the warning.
+append_to_file($node->data_dir . '/unchanged', '');
+$node->safe_psql('postgres', "LOAD 'foreign_writer_changed'");
+unlike(slurp_file($node->logfile), qr/WARNING:  glassheap cannot guard/, 'not changed yet: no warning');
+unlink $node->data_dir . '/unchanged';
 is($node->safe_psql('postgres', "LOAD 'foreign_writer_changed'; SELECT function FROM glassheap_foreign_writers()
 	WHERE library ~ 'changed' AND guarded < entries"), 'heap_fetch', 'a changed pointer is not ours to change');
 like(slurp_file($node->logfile), qr/WARNING:  glassheap cannot guard 1 call\(s\) of heap's functions in library "foreign_writer_changed\.so"/,
@@ -63,6 +68,16 @@ for my $build (qw(plt noplt pointers))
 	my @lines = $log =~ /glassheap guards \d+ call\(s\) of heap's functions in library "foreign_writer_$build\.so"/g;
 	is(scalar @lines, 1, "the log names foreign_writer_$build.so once");
 }
+
+# ---- pointers that a library copies in its _PG_init: before glassheap has come they escape it, and it says so
+my $copied = sprintf($guarded, 'copied');
+my $warning = qr/WARNING:  library "foreign_writer_copied\.so" keeps 31 pointer\(s\) to heap's functions that glassheap cannot guard/;
+is($node->safe_psql('postgres', "LOAD 'foreign_writer_copied'; $copied"), 't', 'copied after glassheap: guarded');
+unlike(slurp_file($node->logfile), $warning, '... no warning');
+$node->append_conf('postgresql.conf', "shared_preload_libraries = 'foreign_writer_copied, glassheap'");
+$node->restart;
+like(slurp_file($node->logfile), $warning, 'copied before glassheap: the log warns');
+is($node->safe_psql('postgres', $copied), 'f', '... and it shows');
 
 # ---- preloaded, through a crash restart: what the postmaster changed stays changed
 $node->append_conf('postgresql.conf', "shared_preload_libraries = 'foreign_writer_plt, glassheap'");

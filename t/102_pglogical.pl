@@ -30,12 +30,15 @@ $node->safe_psql('postgres', "SELECT format('ALTER SYSTEM SET %s = %s, pglogical
 	WHERE name = 'output_plugin_libraries' \\gexec\nSELECT pg_reload_conf()");
 $node->safe_psql('postgres', "CREATE DATABASE $_") for 'provider', 'subscriber';
 
-# Its own tables, whatever the default access method made of them.
+# Its own tables are created as heap: what extensions' scripts create stays heap.  Those that logical decoding reads must not be
+# rewritten while they say so.
 my $am = access_method();
 for my $database ('provider', 'subscriber')
 {
 	$node->safe_psql($database, 'CREATE EXTENSION pglogical');
-	$node->safe_psql($database, "SELECT format('ALTER TABLE %s SET ACCESS METHOD $am', oid::regclass) FROM pg_class
+	$node->safe_psql($database, "SELECT format('ALTER TABLE %s RESET (user_catalog_table)', oid::regclass),
+		format('ALTER TABLE %s SET ACCESS METHOD $am', oid::regclass),
+		CASE WHEN 'user_catalog_table=true' = ANY (reloptions) THEN format('ALTER TABLE %s SET (user_catalog_table = true)', oid::regclass) END FROM pg_class
 		WHERE relkind = 'r' AND relnamespace = 'pglogical'::regnamespace AND relam <> (SELECT oid FROM pg_am WHERE amname = '$am') \\gexec");
 	is($node->safe_psql($database, "SELECT count(*) > 5 AND bool_and(amname = '$am') FROM pg_class c JOIN pg_am a ON a.oid = c.relam
 		WHERE relkind = 'r' AND relnamespace = 'pglogical'::regnamespace"), 't', "$database: pglogical's own tables are $am");
@@ -122,7 +125,7 @@ SKIP:
 	my $from = -s $node->logfile;
 	$node->safe_psql('provider', q{INSERT INTO t SELECT g, 'control', g FROM generate_series(300000, 300500) g});
 	$node->safe_psql('provider', q{DELETE FROM t WHERE id >= 300000});
-	wait_until(sub { slurp_file($node->logfile, $from) =~ /ERROR:/ }, 'an error of the apply worker');
+	wait_until(sub { slurp_file($node->logfile, $from) =~ /ERROR:  attempted to delete invisible tuple/ }, 'the error of the apply worker');
 	pass('control: without the guard the apply worker fails');
 }
 $node->stop('immediate');

@@ -1,7 +1,7 @@
 # t/104_pg_repack.pl: pg_repack (Debian's package) where its copy gets the access method of the table: the file is
 # swapped within one pool.  With changes meanwhile, which it copies from its own table, glassheap as well; its indexes,
 # another order, a crash, a standby.  It writes the catalogs with CatalogTupleUpdateWithInfo, which the guard lets through
-# whatever it is set to.  (A copy of the other access method: t/106.)
+# whatever it is set to.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;

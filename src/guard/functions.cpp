@@ -35,6 +35,7 @@ const Guarded kFunctions[] = {
     GH_ROUTED(CatalogTupleUpdate),
     GH_ROUTED(CatalogTupleUpdateWithInfo),
     GH_ROUTED(CatalogTuplesMultiInsertWithInfo),
+    GH_ROUTED(FlushRelationBuffers),
     GH_REFUSED(FreeSpaceMapPrepareTruncateRel),
     GH_REFUSED(FreeSpaceMapVacuum),
     GH_REFUSED(FreeSpaceMapVacuumRange),
@@ -87,6 +88,20 @@ const Guarded kFunctions[] = {
 
 static_assert(std::size(kFunctions) <= kMostGuarded);
 
+struct AddressRange {
+    const void *first;
+    const void *last;
+};
+
+AddressRange stock_addresses() noexcept {
+    AddressRange range{kFunctions[0].stock, kFunctions[0].stock};
+    for (const Guarded &function : kFunctions) {
+        if (function.stock == nullptr) continue;
+        range = {std::min(range.first, function.stock), std::max(range.last, function.stock)};
+    }
+    return range;
+}
+
 }  // namespace
 
 const Guarded *const guarded_functions = kFunctions;
@@ -106,6 +121,15 @@ const Guarded *find_guarded(const char *name) noexcept {
         else
             low = middle + 1;
     }
+    return nullptr;
+}
+
+const Guarded *find_stock(const void *address) noexcept {
+    // Asked of every word of a library's data: hardly one passes this.
+    static const AddressRange range = stock_addresses();
+    if (address < range.first || address > range.last) return nullptr;
+    for (const Guarded &function : kFunctions)
+        if (function.stock == address) return &function;
     return nullptr;
 }
 

@@ -21,5 +21,7 @@ extern const Guarded *const guarded_functions;
 extern const std::size_t guarded_count;
 
 const Guarded *find_guarded(const char *name) noexcept;
+// By the address of the server's function.
+const Guarded *find_stock(const void *address) noexcept;
 
 }  // namespace glassheap::guard

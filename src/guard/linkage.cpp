@@ -108,7 +108,9 @@ bool LoadedObject::redirect(const Import &import, void *target) const noexcept {
     const std::size_t length = ~page_mask() + 1;
     if (is_protected && ::mprotect(page, length, PROT_READ | PROT_WRITE) != 0) return false;
     __atomic_store_n(import.entry, target, __ATOMIC_RELEASE);
-    if (is_protected) ::mprotect(page, length, PROT_READ);
+    // It cannot fail where the first one has not; if it did, a guarded call is worth more than the
+    // protection.
+    if (is_protected) static_cast<void>(::mprotect(page, length, PROT_READ));
     return true;
 }
 

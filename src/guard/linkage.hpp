@@ -66,6 +66,19 @@ public:
         if (!covers(relocations_, calls_)) each_of(calls_, visit);
     }
 
+    // visit(const void *) for every aligned word of its data, entries included.
+    template <typename Visit>
+    void each_word(Visit &&visit) const {
+        for (int i = 0; i < info_->dlpi_phnum; ++i) {
+            const ElfW(Phdr) &segment = info_->dlpi_phdr[i];
+            if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) == 0) continue;
+            const std::uintptr_t end = base_ + segment.p_vaddr + segment.p_memsz;
+            for (std::uintptr_t at = first_word(base_ + segment.p_vaddr); at + sizeof(void *) <= end;
+                 at += sizeof(void *))
+                visit(__atomic_load_n(reinterpret_cast<const void *const *>(at), __ATOMIC_RELAXED));
+        }
+    }
+
     // Makes an entry lead elsewhere; false: its page cannot be written.
     bool redirect(const Import &import, void *target) const noexcept;
 
@@ -75,6 +88,9 @@ private:
         std::size_t count;
     };
 
+    static std::uintptr_t first_word(std::uintptr_t at) noexcept {
+        return (at + sizeof(void *) - 1) & ~(sizeof(void *) - 1);
+    }
     static bool covers(const Table &outer, const Table &inner) noexcept {
         return inner.first >= outer.first && inner.first < outer.first + outer.count;
     }

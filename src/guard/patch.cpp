@@ -8,6 +8,8 @@
 //            bound yet; what somebody else put there stays, and is reported.
 //         P2 what the postmaster changed, its children inherit; doing it again changes nothing.
 //         P4 who took the server's dlopen before us is still called.
+//         P5 a pointer that a library copied out of an entry before we came cannot be told from other data
+//            and stays; it is reported.
 // Locking: the loader's lock while dl_iterate_phdr runs: nothing under it allocates, logs or raises errors.
 // Errors: none; at worst a WARNING.
 // SPDX-License-Identifier: PostgreSQL
@@ -45,7 +47,7 @@ bool first_report(const char *path) {
         if (known.compare_exchange_strong(expected, hash)) return true;
         if (expected == hash) return false;
     }
-    return false;
+    return true;  // no room: rather twice than never
 }
 
 // ---- changing entries
@@ -56,20 +58,29 @@ struct Outcome {
         const char *path;  // the loader's own copy: stays as long as the library
         int guarded;
         int failed;
+        int copies;  // of pointers to the server's functions, which are nobody's entries
     };
     Library libraries[kMost];
     int count = 0;
 
-    void add(const char *path, int guarded, int failed) noexcept {
-        if (guarded + failed > 0 && count < kMost) libraries[count++] = {path, guarded, failed};
+    // What finds no place is counted together.
+    void add(const Library &library) noexcept {
+        if (library.guarded + library.failed == 0) return;
+        if (count < kMost) {
+            libraries[count++] = library;
+            return;
+        }
+        Library &rest = libraries[kMost - 1];
+        rest = {"(several)", rest.guarded + library.guarded, rest.failed + library.failed,
+                rest.copies + library.copies};
     }
 };
 
-// What this process, or the postmaster before it, has looked at.  Where a library lies tells it apart from
-// all others as long as none is unloaded.
+// What this process, or the postmaster before it, has looked at.  Where a library's program headers lie
+// tells it apart from all others as long as none is unloaded.
 struct Examined {
     static constexpr int kMost = 512;  // more are looked at again: P2
-    std::uintptr_t where[kMost];
+    const ElfW(Phdr) * where[kMost];
     int count;
     std::uint64_t loads;  // of objects, ever
     std::uint64_t unloads;
@@ -79,8 +90,8 @@ struct Examined {
     }
     bool first_time(const dl_phdr_info &info) noexcept {
         for (int i = 0; i < count; ++i)
-            if (where[i] == info.dlpi_addr) return false;
-        if (count < kMost) where[count++] = info.dlpi_addr;
+            if (where[i] == info.dlpi_phdr) return false;
+        if (count < kMost) where[count++] = info.dlpi_phdr;
         return true;
     }
 };
@@ -94,21 +105,30 @@ bool is_foreign(const LoadedObject &object) noexcept {
     return !is_server(object) && !object.contains(reinterpret_cast<const void *>(&is_foreign));
 }
 
+// P5.  Only libraries that import the functions are looked through.
+int count_copies(const LoadedObject &object) noexcept {
+    int copies = 0;
+    object.each_word([&](const void *word) {
+        if (find_stock(word) != nullptr) ++copies;
+    });
+    return copies;
+}
+
 int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
     if (examined.nothing_new(*info)) return 1;
     if (!examined.first_time(*info)) return 0;
     const LoadedObject object(*info);
     if (!is_foreign(object)) return 0;
-    int guarded = 0;
-    int failed = 0;
+    Outcome::Library library{object.path(), 0, 0, 0};
     object.each_import([&](const Import &import) {
         const Guarded *function = find_guarded(import.name);
         if (function == nullptr || *import.entry == function->wrapper) return;
         const bool unbound = import.binds_late && object.contains(*import.entry);
         const bool ours_to_change = *import.entry == function->stock || unbound;  // P1
-        (ours_to_change && object.redirect(import, function->wrapper) ? guarded : failed)++;
+        (ours_to_change && object.redirect(import, function->wrapper) ? library.guarded : library.failed)++;
     });
-    static_cast<Outcome *>(argument)->add(object.path(), guarded, failed);
+    if (library.guarded > 0) library.copies = count_copies(object);
+    static_cast<Outcome *>(argument)->add(library);
     return 0;
 }
 
@@ -128,19 +148,30 @@ const char *base_name(const char *path) {
     return slash != nullptr ? slash + 1 : path;
 }
 
-void report(const Outcome::Library &library) {
-    if (!first_report(library.path)) return;
-    if (library.guarded > 0)
-        ereport(LOG, (errmsg("glassheap guards %d call(s) of heap's functions in library \"%s\"",
-                             library.guarded, base_name(library.path)),
-                      errdetail("With glassheap tables they work in glassheap's pool.  See "
-                                "glassheap_foreign_writers().")));
+// A failure is said by every process it happens in: the same library may be sound in the next one.
+void report_failures(const Outcome::Library &library) {
     if (library.failed > 0)
         ereport(WARNING,
                 (errmsg("glassheap cannot guard %d call(s) of heap's functions in library \"%s\"",
                         library.failed, base_name(library.path)),
                  errdetail("Its linkage table cannot be written, or something else has changed it."),
                  errhint("Do not let this library work on glassheap tables: it would damage them.")));
+    if (library.copies > 0)
+        ereport(WARNING,
+                (errmsg("library \"%s\" keeps %d pointer(s) to heap's functions that glassheap cannot guard",
+                        base_name(library.path), library.copies),
+                 errdetail("It has copied them before glassheap could redirect its calls."),
+                 errhint("Put glassheap first in shared_preload_libraries, or do not let this library work "
+                         "on glassheap tables: it would damage them.")));
+}
+
+void report(const Outcome::Library &library) {
+    report_failures(library);
+    if (library.guarded > 0 && first_report(library.path))
+        ereport(LOG, (errmsg("glassheap guards %d call(s) of heap's functions in library \"%s\"",
+                             library.guarded, base_name(library.path)),
+                      errdetail("With glassheap tables they work in glassheap's pool.  See "
+                                "glassheap_foreign_writers().")));
 }
 
 void guard_libraries() {
@@ -168,6 +199,7 @@ int redirect_dlopen(dl_phdr_info *info, std::size_t, void *argument) {
     object.each_import([&](const Import &import) {
         if (std::strcmp(import.name, "dlopen") != 0) return;
         void *was = *import.entry;
+        if (was == reinterpret_cast<void *>(gh_dlopen)) return;  // it would call itself for ever
         if (!object.redirect(import, reinterpret_cast<void *>(gh_dlopen))) return;
         *static_cast<bool *>(argument) = true;
         // Not bound yet, it would bind itself to the loader's function, over ours.
@@ -187,11 +219,18 @@ int show_object(dl_phdr_info *info, std::size_t, void *argument) {
     const auto *visitor = static_cast<const Visitor *>(argument);
     int entries[kMostGuarded] = {};
     int guarded[kMostGuarded] = {};
+    bool imports = false;
     object.each_import([&](const Import &import) {
         const Guarded *function = find_guarded(import.name);
         if (function == nullptr) return;
-        ++entries[function - guarded_functions];
+        imports = true;
+        if (*import.entry != function->stock) ++entries[function - guarded_functions];
         if (*import.entry == function->wrapper) ++guarded[function - guarded_functions];
+    });
+    if (!imports) return 0;
+    // Entries that could not be redirected, and copies (P5).
+    object.each_word([&](const void *word) {
+        if (const Guarded *function = find_stock(word)) ++entries[function - guarded_functions];
     });
     for (std::size_t i = 0; i < guarded_count; ++i)
         if (entries[i] > 0)

@@ -4,10 +4,12 @@
 //         "tuple concurrently updated", index entries only for rows that are not heap-only.
 // Invariants: R1 a function that hands out a Buffer hands out a copy of the row, in the caller's memory, and
 // a
-//            pin on a page of the table's visibility map, to be released like any other: our pages have no
-//            Buffer.  A caller that reads or changes the row through the buffer is not served.
+//            pin that stands in, to be released like any other: our pages have no Buffer.  It is not the
+//            row's page: a caller that reads or changes the row through the buffer is not served.
 //         R2 so does a scan that is read with heap_getnext: it is where heap has its page's (scan_desc.hpp,
-//         S5).
+//            S5), from the first row until there is none, or the scan starts anew.
+//         R3 a row handed out in a slot is the slot's own: in heap's it has a pin of its own.
+//         R4 a scan that heap's own function has begun is an error (S6).
 // Errors: as the functions of the same name.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -18,7 +20,7 @@
 namespace glassheap::guard::routed {
 
 // The pin of R1 and R2.
-Buffer pin_stand_in(Relation rel);
+Buffer pin_stand_in();
 
 // rows.cpp
 void heap_insert(Relation rel, HeapTuple tuple, CommandId cid, int options, BulkInsertState bistate);
@@ -60,6 +62,7 @@ void heap_set_tidrange(TableScanDesc scan, ItemPointer mintid, ItemPointer maxti
 bool heap_getnextslot_tidrange(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot);
 void heap_get_latest_tid(TableScanDesc scan, ItemPointer tid);
 TransactionId heap_index_delete_tuples(Relation rel, TM_IndexDeleteOp *op);
+void FlushRelationBuffers(Relation rel);
 void heap_vacuum_rel(Relation rel, VacuumParams *params, BufferAccessStrategy strategy);
 
 }  // namespace glassheap::guard::routed

@@ -7,26 +7,18 @@
 #include "guard/routed.hpp"
 #include "heap/fetch.hpp"
 #include "heap/rows.hpp"
-#include "vm/visibility_map.hpp"
 
 namespace glassheap::guard::routed {
 
-// R1.  The map page is in shared_buffers, belongs to this table, and nothing a caller does to a page it only
-// looks at hurts it.  Before the work, so that an error leaves nothing half done.
-// Always the first one: an address beyond the table's end must not make the map grow.
-Buffer pin_stand_in(Relation rel) {
-    Buffer buffer = InvalidBuffer;
-    if (!::RecoveryInProgress())
-        vm::pin(rel, 0, &buffer);
-    else
-        vm::status(rel, 0, &buffer);  // a standby cannot make a map
-    if (!BufferIsValid(buffer))
-        ereport(ERROR,
-                (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                 errmsg("a row of glassheap table \"%s\" cannot be handed out by heap's own functions yet",
-                        RelationGetRelationName(rel)),
-                 errdetail("The table has no visibility map, and a standby cannot create one."),
-                 errhint("Run VACUUM on the primary server.")));
+// R1.  Callers judge the row they got with the buffer they got: HeapTupleSatisfies... sets a hint in the copy
+// and then has an image of the buffer's page logged, without what lies between its pd_lower and pd_upper.  So
+// it must be a page whose standard image is whole, and one that no replay or vacuum wants for itself alone:
+// the meta page of a B-tree.  This index is in every database, and hardly anybody looks anything up in it.
+// The lock keeps REINDEX from dropping the page under the pin; both go with the resource owner.
+Buffer pin_stand_in() {
+    Relation index = ::index_open(TransformOidIndexId, AccessShareLock);
+    const Buffer buffer = ::ReadBuffer(index, BTREE_METAPAGE);
+    ::index_close(index, NoLock);
     return buffer;
 }
 
@@ -86,7 +78,7 @@ TM_Result heap_update(Relation rel, ItemPointer tid, HeapTuple tuple, CommandId 
 TM_Result heap_lock_tuple(Relation rel, HeapTuple tuple, CommandId cid, LockTupleMode mode,
                           LockWaitPolicy wait_policy, bool follow_update, Buffer *buffer,
                           TM_FailureData *tmfd) {
-    *buffer = pin_stand_in(rel);
+    *buffer = pin_stand_in();  // before the work: an error leaves nothing half done
     return heap::lock_row(rel, tuple, cid, mode, wait_policy, follow_update, tmfd);
 }
 
@@ -100,17 +92,12 @@ void heap_abort_speculative(Relation rel, ItemPointer tid) {
 
 bool heap_fetch(Relation rel, Snapshot snapshot, HeapTuple tuple, Buffer *buffer, bool keep) {
     *buffer = InvalidBuffer;
-    const Buffer stand_in = pin_stand_in(rel);
-    bool visible;
-    {
-        buffer::PinnedPage page;
-        visible = heap::fetch(rel, snapshot, tuple, &page, keep);
-        if (tuple->t_data != nullptr) copy_row(tuple);
+    buffer::PinnedPage page;
+    const bool visible = heap::fetch(rel, snapshot, tuple, &page, keep);
+    if (tuple->t_data != nullptr) {
+        copy_row(tuple);
+        *buffer = pin_stand_in();
     }
-    if (tuple->t_data != nullptr)
-        *buffer = stand_in;
-    else
-        ::ReleaseBuffer(stand_in);
     return visible;
 }
 

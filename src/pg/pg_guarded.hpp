@@ -8,11 +8,14 @@
 #include "pg/pg.hpp"
 
 extern "C" {
+#include "access/genam.h"
+#include "access/nbtree.h"
 #include "access/rewriteheap.h"
 #include "access/visibilitymap.h"
 #include "access/xloginsert.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
+#include "catalog/pg_transform.h"
 #include "common/hashfn.h"
 #include "storage/freespace.h"
 #include "storage/pg_shmem.h"

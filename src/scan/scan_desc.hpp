@@ -12,7 +12,10 @@
 //         S4 `cursor` indexes rows in page mode; `row` is the line pointer last handed out in row mode.
 //         S5 C code that takes the scan for one of heap's (guard/) finds a pinned buffer where heap has that
 //         of
-//            its page: not ours, and the rows it gets (next_tuple) are copies.  Invalid in all other scans.
+//            its page, and the block's number where heap has it.  The buffer is not ours: the rows it gets
+//            (next_tuple) are copies.  Invalid in all other scans.
+//         S6 `mark` lies where heap's descriptor has the upper half of a pointer, which it always sets: no
+//            address looks like it.
 // Locking: none held on return.
 // Errors: the scan descriptor is abandonable: scan_end is not called after an error; the pin belongs to the
 //         resource owner of the fetch, everything else to the memory context.
@@ -24,6 +27,8 @@
 
 namespace glassheap::scan {
 
+inline constexpr std::uint32_t kRowScanMark = 0x9E3779B9;
+
 struct RowScan {
     TableScanDescData base;  // must be first: core knows nothing else
 
@@ -34,6 +39,7 @@ struct RowScan {
     BlockNo block;            // the one `page` holds; kInvalidBlock before the first and after the last
     Buffer stand_in;          // S5
     std::uint32_t tid_block;  // the block as the first four bytes of an ItemPointerData
+    std::uint32_t mark;       // S6
     buffer::PinnedPage page;
     SlotNo row;
     bool started;
@@ -56,6 +62,8 @@ struct RowScan {
 };
 static_assert(std::is_standard_layout_v<RowScan> && offsetof(RowScan, base) == 0);
 static_assert(offsetof(RowScan, stand_in) == offsetof(HeapScanDescData, rs_cbuf));
+static_assert(offsetof(RowScan, block) == offsetof(HeapScanDescData, rs_cblock));
+static_assert(offsetof(RowScan, mark) == offsetof(HeapScanDescData, rs_strategy) + sizeof(std::uint32_t));
 
 inline RowScan &row_scan(TableScanDesc scan) noexcept {
     return *reinterpret_cast<RowScan *>(scan);
@@ -65,6 +73,11 @@ inline RowScan &row_scan(TableScanDesc scan) noexcept {
 void load_block(RowScan &scan, BlockNo block);
 // The block of a scan changes here only.
 void set_block(RowScan &scan, BlockNo block) noexcept;
+// S5: as heap unpins its page.
+inline void release_stand_in(RowScan &scan) {
+    if (BufferIsValid(scan.stand_in)) ::ReleaseBuffer(scan.stand_in);
+    scan.stand_in = InvalidBuffer;
+}
 // Drops the page: nothing is current any more.
 void leave_block(RowScan &scan) noexcept;
 // Restricts a scan that has not started to `count` blocks from `first` (kInvalidBlock: all).

@@ -247,6 +247,7 @@ TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key
 
     auto *scan = ::new (::palloc0(sizeof(RowScan))) RowScan{};
     scan->base.rs_rd = rel;
+    scan->mark = kRowScanMark;
     scan->base.rs_snapshot = snapshot;
     scan->base.rs_nkeys = nkeys;
     scan->base.rs_flags = flags;
@@ -277,13 +278,14 @@ void rescan(TableScanDesc sscan, ScanKeyData *key, bool set_params, bool allow_s
         allow(SO_ALLOW_PAGEMODE, allow_pagemode && snapshot != nullptr && IsMVCCSnapshot(snapshot));
     }
     scan.page.release();
+    release_stand_in(scan);
     prepare(scan, key, true);
 }
 
 void end(TableScanDesc sscan) {
     RowScan &scan = row_scan(sscan);
     scan.page.release();
-    if (BufferIsValid(scan.stand_in)) ::ReleaseBuffer(scan.stand_in);
+    release_stand_in(scan);
     ::RelationDecrementReferenceCount(scan.rel());
     if (scan.base.rs_key != nullptr) ::pfree(scan.base.rs_key);
     buffer::free_ring(scan.ring);
@@ -292,6 +294,18 @@ void end(TableScanDesc sscan) {
     if ((scan.base.rs_flags & SO_TEMP_SNAPSHOT) != 0) ::UnregisterSnapshot(scan.base.rs_snapshot);
     ::pfree(&scan);
 }
+
+namespace {
+
+[[noreturn]] void report_impossible_length(const RowScan &scan, uint32 length) {
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("row %u in block %u of relation \"%s\" cannot be %u bytes long", scan.row,
+                           scan.block, RelationGetRelationName(scan.rel()), length),
+                    errdetail("No row of a page is longer than %zu bytes.", page::kMaxTupleSize),
+                    errhint("The page is damaged.  See glassheap_verify()."), errtable(scan.rel())));
+}
+
+}  // namespace
 
 HeapTuple next_tuple(TableScanDesc sscan, ScanDirection direction) {
     RowScan &scan = row_scan(sscan);
@@ -302,6 +316,8 @@ HeapTuple next_tuple(TableScanDesc sscan, ScanDirection direction) {
             static_cast<char *>(::MemoryContextAlloc(::GetMemoryChunkContext(&scan), page::kMaxTupleSize));
     HeapTupleData in_page;
     row_at(scan, scan.row, &in_page);
+    if (in_page.t_len > page::kMaxTupleSize) [[unlikely]]
+        report_impossible_length(scan, in_page.t_len);
     scan.tuple = in_page;
     scan.tuple.t_data = reinterpret_cast<HeapTupleHeader>(scan.tuple_memory);
     std::memcpy(scan.tuple_memory, in_page.t_data, in_page.t_len);

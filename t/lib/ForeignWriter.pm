@@ -23,6 +23,8 @@ sub foreign_writer_functions
 		fw_lock => 'regclass, tid) RETURNS text',
 		fw_fetch => 'regclass, tid, bool) RETURNS text',
 		fw_scan => 'regclass, text) RETURNS text PARALLEL SAFE',
+		fw_slot => 'regclass, text, text, text) RETURNS text',
+		fw_flush => 'regclass) RETURNS void',
 		fw_in_worker => ') RETURNS bool PARALLEL SAFE',
 		fw_dlopen => 'text) RETURNS bool',
 		fw_speculative => 'regclass, int, text, bool) RETURNS void',
@@ -72,7 +74,11 @@ sub row_statements
 		  . q{SELECT fw_insert('TBL', 4002, 'kept', 'heap_insert') IS NOT NULL; COMMIT},
 		q{SELECT fw_speculative('TBL', 4003, 'kept', true)},
 		q{SELECT fw_speculative('TBL', 4004, 'taken back', false)},
-		q{SELECT fw_scan('TBL', 'table_beginscan'), fw_scan('TBL', 'heap_beginscan'), fw_scan('TBL', 'rs_cbuf'), length(fw_scan('TBL', 'SnapshotAny')) > 0},
+		q{SELECT fw_scan('TBL', 'table_beginscan'), fw_scan('TBL', 'heap_beginscan'), fw_scan('TBL', 'rs_cbuf'), fw_scan('TBL', 'subtransaction'), length(fw_scan('TBL', 'SnapshotAny')) > 0},
+		# a row in a slot outlives its scan, and other slots are an error
+		(map { "SELECT fw_slot('TBL', '$_', 'buffer', 'SELECT 1')" } 'heap_getnextslot', 'heap_getnextslot_tidrange'),
+		q{SELECT fw_slot('TBL', 'heap_getnextslot', 'virtual', 'SELECT 1')},
+		q{SELECT fw_flush('TBL')},
 		q{SELECT count(*), sum(id), sum(hashtextextended(v, 0)) FROM TBL});
 	return join('', map { "$_;\n" } @sql);
 }

@@ -2,10 +2,11 @@
  * foreign_writer.c: an extension that reads and writes tables with heap's own functions, as extensions do that
  * were written before there were other table access methods.  Each SQL function calls one of them, by name.
  *
- * Built six ways (Makefile), by how the functions of the server are reached: the linkage table, bound when loaded
+ * Built seven ways (Makefile), by how the functions of the server are reached: the linkage table, bound when loaded
  * (plt) or later (lazy), the global offset table (noplt), pointers in a static initialiser (pointers),
- * such pointers of which the library has changed one (changed), and dlsym, which escapes the import guard: the
- * control that shows what would happen.
+ * such pointers of which the library has changed one (changed; not where the data folder has a file "unchanged"),
+ * pointers that _PG_init fills in (copied), and dlsym, which escapes the import guard: the control that shows what
+ * would happen.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -13,6 +14,7 @@
 #include "postgres.h"
 
 #include <dlfcn.h>
+#include <unistd.h>
 
 #include "access/genam.h"
 #include "access/heapam.h"
@@ -24,6 +26,7 @@
 #include "access/xloginsert.h"
 #include "catalog/indexing.h"
 #include "catalog/objectaddress.h"
+#include "executor/spi.h"
 #include "executor/tuptable.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -35,6 +38,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/rel.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 
 PG_MODULE_MAGIC;
@@ -45,11 +49,15 @@ static volatile struct
 #define F(name) __typeof__(&name) name##_;
 #include "functions.h"
 #undef F
-} table = {
+} table
+#ifndef COPIED
+= {
 #define F(name) .name##_ = name,
 #include "functions.h"
 #undef F
-};
+}
+#endif
+;
 #define CALL(name) (table.name##_)
 
 #ifdef CHANGED
@@ -64,7 +72,19 @@ no_fetch(Relation rel, Snapshot snapshot, HeapTuple tuple, Buffer *buffer, bool 
 static void __attribute__((constructor))
 change(void)
 {
-	table.heap_fetch_ = no_fetch;
+	if (access("unchanged", F_OK) != 0)
+		table.heap_fetch_ = no_fetch;
+}
+#endif
+#ifdef COPIED
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+#define F(name) table.name##_ = name;
+#include "functions.h"
+#undef F
 }
 #endif
 #elif defined(USE_DLSYM)
@@ -298,6 +318,45 @@ look_at(TableScanDesc scan, HeapTuple tuple)
 		elog(ERROR, "a row that can be seen is %d", result);
 }
 
+/* heap unpins its page when there is no row any more, and before it starts anew. */
+static void
+expect_no_pin(TableScanDesc scan, const char *when)
+{
+	if (BufferIsValid(((HeapScanDesc) scan)->rs_cbuf))
+		elog(ERROR, "%s the scan has a pin", when);
+}
+
+static void
+add_up(Relation rel, TableScanDesc scan, bool judge, int64 *count, int64 *sum)
+{
+	HeapTuple	tuple;
+	bool		null;
+
+	while ((tuple = CALL(heap_getnext) (scan, ForwardScanDirection)) != NULL)
+	{
+		if (judge)
+			look_at(scan, tuple);
+		++*count;
+		*sum += DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(rel), &null));
+	}
+	expect_no_pin(scan, "after its last row");
+}
+
+/* The rows are read in a subtransaction, as PL handlers do, which has ended when the scan does. */
+static void
+add_up_in_subtransaction(Relation rel, TableScanDesc scan, int64 *count, int64 *sum)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	MemoryContextSwitchTo(context);
+	add_up(rel, scan, false, count, sum);
+	ReleaseCurrentSubTransaction();
+	MemoryContextSwitchTo(context);
+	CurrentResourceOwner = owner;
+}
+
 /* fw_scan(table, how): number of rows and sum of their ids; backwards and again must give the same */
 PG_FUNCTION_INFO_V1(fw_scan);
 Datum
@@ -306,8 +365,7 @@ fw_scan(PG_FUNCTION_ARGS)
 	Relation	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
 	char	   *how = text_to_cstring(PG_GETARG_TEXT_PP(1));
 	TableScanDesc scan;
-	HeapTuple	tuple;
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), &TTSOpsBufferHeapTuple);
 	int64		count = 0;
 	int64		sum = 0;
 	int64		back = 0;
@@ -315,21 +373,23 @@ fw_scan(PG_FUNCTION_ARGS)
 
 	if (IS("table_beginscan") || IS("rs_cbuf"))
 		scan = table_beginscan(rel, GetActiveSnapshot(), 0, NULL);
-	else if (IS("heap_beginscan") || IS("off midway"))
+	else if (IS("stock"))		/* as a copied pointer would */
+		scan = ((__typeof__(&heap_beginscan)) dlsym(RTLD_DEFAULT, "heap_beginscan"))
+			(rel, GetActiveSnapshot(), 0, NULL, NULL, SO_TYPE_SEQSCAN | SO_ALLOW_PAGEMODE);
+	else if (IS("heap_beginscan") || IS("subtransaction") || IS("off midway"))
 		scan = CALL(heap_beginscan) (rel, GetActiveSnapshot(), 0, NULL, NULL,
 									 SO_TYPE_SEQSCAN | SO_ALLOW_STRAT | SO_ALLOW_SYNC | SO_ALLOW_PAGEMODE);
 	else
 		scan = CALL(heap_beginscan) (rel, SnapshotAny, 0, NULL, NULL, SO_TYPE_SEQSCAN);
-	while ((tuple = CALL(heap_getnext) (scan, ForwardScanDirection)) != NULL)
-	{
-		if (IS("rs_cbuf"))
-			look_at(scan, tuple);
-		count++;
-		sum += DatumGetInt32(heap_getattr(tuple, 1, RelationGetDescr(rel), &null));
-	}
+	if (IS("subtransaction"))
+		add_up_in_subtransaction(rel, scan, &count, &sum);
+	else
+		add_up(rel, scan, IS("rs_cbuf"), &count, &sum);
 	if (IS("off midway"))
 		SetConfigOption("glassheap.import_guard", "off", PGC_SUSET, PGC_S_SESSION);
+	CALL(heap_getnext) (scan, ForwardScanDirection);
 	CALL(heap_rescan) (scan, NULL, false, false, false, false);
+	expect_no_pin(scan, "when it starts anew");
 	while (CALL(heap_getnextslot) (scan, BackwardScanDirection, slot))
 		back += DatumGetInt32(slot_getattr(slot, 1, &null));
 	if (back != sum)
@@ -338,6 +398,63 @@ fw_scan(PG_FUNCTION_ARGS)
 	CALL(heap_endscan) (scan);
 	table_close(rel, NoLock);
 	PG_RETURN_TEXT_P(cstring_to_text(psprintf("%lld rows, sum %lld", (long long) count, (long long) sum)));
+}
+
+/*
+ * fw_slot(table, how, kind, sql): the first row of a scan and a copy of its slot, read after the scan has ended and
+ * the SQL was run
+ */
+PG_FUNCTION_INFO_V1(fw_slot);
+Datum
+fw_slot(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), AccessShareLock);
+	char	   *how = text_to_cstring(PG_GETARG_TEXT_PP(1));
+	const TupleTableSlotOps *kind = strcmp(text_to_cstring(PG_GETARG_TEXT_PP(2)), "buffer") == 0 ?
+		&TTSOpsBufferHeapTuple : &TTSOpsVirtual;
+	TupleTableSlot *slot = MakeSingleTupleTableSlot(RelationGetDescr(rel), kind);
+	TupleTableSlot *copy = MakeSingleTupleTableSlot(RelationGetDescr(rel), kind);
+	bool		by_range = IS("heap_getnextslot_tidrange");
+	TableScanDesc scan = CALL(heap_beginscan) (rel, GetActiveSnapshot(), 0, NULL, NULL, SO_ALLOW_PAGEMODE |
+											   (by_range ? SO_TYPE_TIDRANGESCAN : SO_TYPE_SEQSCAN));
+	ItemPointerData range[2];
+	char	   *answer;
+	bool		null;
+
+	ItemPointerSet(&range[0], 0, 3);
+	ItemPointerSet(&range[1], 0, 9);
+	if (by_range)
+		CALL(heap_set_tidrange) (scan, &range[0], &range[1]);
+	if (!(by_range ? CALL(heap_getnextslot_tidrange) (scan, ForwardScanDirection, slot)
+		  : CALL(heap_getnextslot) (scan, ForwardScanDirection, slot)))
+		elog(ERROR, "no row");
+	ExecCopySlot(copy, slot);
+	CALL(heap_endscan) (scan);
+	if (!TTS_SHOULDFREE(slot) && !BufferIsValid(((BufferHeapTupleTableSlot *) slot)->buffer))
+		elog(ERROR, "nothing keeps the row that the slot holds");
+	SPI_connect();
+	SPI_execute(text_to_cstring(PG_GETARG_TEXT_PP(3)), false, 0);
+	SPI_finish();
+	answer = psprintf("row %d at (%u,%u) of %s, copy %d", DatumGetInt32(slot_getattr(slot, 1, &null)),
+					  ItemPointerGetBlockNumber(&slot->tts_tid), ItemPointerGetOffsetNumber(&slot->tts_tid),
+					  slot->tts_tableOid == RelationGetRelid(rel) ? "this table" : "another table",
+					  DatumGetInt32(slot_getattr(copy, 1, &null)));
+	ExecDropSingleTupleTableSlot(slot);
+	ExecDropSingleTupleTableSlot(copy);
+	table_close(rel, NoLock);
+	PG_RETURN_TEXT_P(cstring_to_text(answer));
+}
+
+/* fw_flush(table): FlushRelationBuffers */
+PG_FUNCTION_INFO_V1(fw_flush);
+Datum
+fw_flush(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), AccessExclusiveLock);
+
+	CALL(FlushRelationBuffers) (rel);
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
 }
 
 /* fw_speculative(table, id, v, keep): insert speculatively, then keep the row or take it back */

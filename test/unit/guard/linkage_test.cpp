@@ -80,6 +80,28 @@ TEST(Linkage, ARedirectedCallLeadsElsewhereAndBack) {
     EXPECT_EQ(::getppid(), real);
 }
 
+// A copy of a pointer, which no relocation names.
+void *volatile copied = nullptr;
+
+int count_copies(dl_phdr_info *info, std::size_t, void *argument) {
+    const LoadedObject object(*info);
+    if (!object.contains(reinterpret_cast<const void *>(&fake_parent))) return 0;
+    object.each_word([&](const void *word) {
+        if (word == argument) ++*static_cast<int *>(argument);
+    });
+    return 1;
+}
+
+TEST(Linkage, SeesACopyInTheDataOfALibrary) {
+    int copies = 0;
+    ::dl_iterate_phdr(count_copies, &copies);
+    EXPECT_EQ(copies, 0);
+    copied = &copies;
+    ::dl_iterate_phdr(count_copies, &copies);
+    EXPECT_EQ(copies, 1);
+    copied = nullptr;
+}
+
 // The permissions of the mapping that holds an address, as the kernel tells them.
 std::string permissions(const void *address) {
     std::ifstream maps("/proc/self/maps");
