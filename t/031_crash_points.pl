@@ -22,6 +22,7 @@ my %cases = (
 	run_read => [ $change, 0 ],
 	victim_claimed => [ $change, 0, 50 ],
 	extend_before_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
+	extend_after_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
 	'scan-before-latch' => [ 'SELECT count(pad) FROM t;', 0, 30 ],
 	'heap.old_version_locked' => [ $change, 0, 20 ],
 	'vacuum.before_page' => [ 'VACUUM t;', 0, 25 ],

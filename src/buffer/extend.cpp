@@ -1,14 +1,25 @@
-// buffer/extend.cpp — making a fork longer.
+// buffer/extend.cpp — see buffer/extend.hpp.
 //
 // Why:    loads spend their time here: one lock, one size query and few large writes serve a batch of pages.
 // Invariants: X1 pages are on disk (as zeroes) before anybody learns their number: a full disk is an error
 //            here, and nothing is lost.
-//         X2 the new page is latched before it becomes valid: nobody sees it but as its maker leaves it.
-// Locking: the frame is claimed (which may write another page) before the relation extension lock is taken.
-// Errors: may longjmp: full disk, ERRCODE_PROGRAM_LIMIT_EXCEEDED, pool exhausted.
+//         X2 the first new page is latched before it becomes valid: nobody sees it but as its maker leaves
+//         it. X3 a page within the file's length is never made up.  What enters the pool as zeroes instead of
+//            being read was tagged, I/O in progress, before the file had it, and becomes valid under the
+//            same extension lock: who learns the new length and asks for the page waits for that.  Pages for
+//            which there was no frame are read when they are wanted.
+//         X4 tags beyond the end of the file, which an error leaves behind, have no data: whoever asks for
+//            such a page reads it (and fails, or by then the file has it), replacement and forget_* drop
+//            them.
+// Locking: the caller holds the relation extension lock (unless nobody else can see the relation), and had
+//         claimed the frames before: under the lock nothing is written, flushed or waited for but the
+//         extension itself, and a reader of the very page beyond the end that is being added.
+// Errors: may longjmp: full disk, ERRCODE_PROGRAM_LIMIT_EXCEEDED; NewFrames: pool exhausted, I/O of a victim.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "buffer/extend.hpp"
+//
 #include "buffer/access_ring.hpp"
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
@@ -21,37 +32,6 @@ namespace glassheap::buffer {
 
 namespace {
 
-// How many waiters of the extension lock make a batch how much larger; bounds as heap's.
-constexpr BlockNo kPagesPerWaiter = 20;
-constexpr BlockNo kPagesMax = 512;
-// A bulk load of a table that is large already takes several pages at once (one write of 128 kB); in small
-// tables the rest of the last batch would show.
-constexpr BlockNo kBulkPages = 16;
-constexpr BlockNo kBulkFrom = 1024;
-
-class ExtensionLock {
-public:
-    explicit ExtensionLock(Relation rel) : rel_(RELATION_IS_LOCAL(rel) ? nullptr : rel) {}
-    // With `grow`, looks who waits, and takes more for them.
-    void take(BlockNo *count, bool grow) {
-        if (rel_ == nullptr) return;
-        if (!grow) {
-            ::LockRelationForExtension(rel_, ExclusiveLock);
-            return;
-        }
-        if (::ConditionalLockRelationForExtension(rel_, ExclusiveLock)) return;
-        ::LockRelationForExtension(rel_, ExclusiveLock);
-        const auto waiters = static_cast<BlockNo>(::RelationExtensionLockWaiterCount(rel_));
-        *count = std::min(kPagesMax, *count + waiters * kPagesPerWaiter);
-    }
-    void release() const {
-        if (rel_ != nullptr) ::UnlockRelationForExtension(rel_, ExclusiveLock);
-    }
-
-private:
-    Relation rel_;  // an error releases the lock with the transaction's
-};
-
 void require_room(const ForkRef &ref, BlockNo first, BlockNo count) {
     if (first <= MaxBlockNumber && count <= MaxBlockNumber - first) return;
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
@@ -60,6 +40,7 @@ void require_room(const ForkRef &ref, BlockNo first, BlockNo count) {
 }
 
 void lengthen(const ForkRef &ref, BlockNo first, BlockNo count, AccessRing *ring) {
+    GH_STOP_POINT("extend_before_file");
     IoTimer timer;
     storage::extend_zeroed(ref.node.node, ref.node.backend, ref.fork, first, count);
     CounterSet &mine = counters(kind_of(ring));
@@ -67,75 +48,101 @@ void lengthen(const ForkRef &ref, BlockNo first, BlockNo count, AccessRing *ring
     buffer::count(mine.extends, count);
     if (RelationCounters *io = relation_counters(ref.node.node, true))
         io->extends.fetch_add(count, std::memory_order_relaxed);
+    GH_STOP_POINT("extend_after_file");
 }
 
 // A page of this number was in the pool before the file had it: at best zeroes.
-void require_unused(const ForkRef &ref, FrameNo frame, BlockNo block) {
-    if (page::PageView(page_at(frame)).is_new()) return;
+void require_unused(const ForkRef &ref, const PinnedPage &page) {
+    if (page.view().is_new()) return;
     ereport(ERROR,
             (errcode(ERRCODE_DATA_CORRUPTED),
-             errmsg("unexpected data beyond EOF in block %u of relation %s", block,
+             errmsg("unexpected data beyond EOF in block %u of relation %s", page.block(),
                     storage::path_of(ref.node.node, ref.node.backend, ref.fork)),
              errhint("This has been seen to occur with buggy kernels; consider updating your system.")));
 }
 
-// The first new page enters the pool, latched, before the file grows: whoever reads the new size early
-// and asks for the page waits for its maker.
-PinnedPage add_pages(const ForkRef &ref, BlockNo first, BlockNo count, AccessRing *ring, FrameNo held) {
-    const Found found = find_or_insert_with(make_request(ref, first, ring), held);
-    Frame &f = frame_at(found.frame);
-    PinnedPage page = PoolAccess::adopt_shared(found.frame, first);
-    ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
-    f.known.store(0, std::memory_order_relaxed);
-    if (!found.mine) require_unused(ref, found.frame, first);
-    lengthen(ref, first, count, ring);
-    if (found.mine) {
-        std::memset(page.data(), 0, page::kPageSize);
-        finish_read(found.frame, true);
-    }
-    return page;
+void publish_zeroes(FrameNo frame) noexcept {
+    std::memset(page_at(frame), 0, page::kPageSize);
+    finish_read(frame, true);
 }
 
-bool is_bulk(const AccessRing *ring) noexcept {
-    return kind_of(ring) == RingKind::bulk_write;
+// A process' fair share of the pool: all of them may wait for extension locks at once, with frames in hand.
+BlockNo frames_allowed(const AccessRing *ring) noexcept {
+    int most = pool.frame_count / (2 * std::max(pool.process_count, 1));
+    if (ring != nullptr) most = std::min(most, ring->size / 4);
+    return static_cast<BlockNo>(std::max(most, 1));
 }
 
-// The further pages of a bulk load are wanted next: they enter the pool now, instead of being read back.
-void adopt_rest(const ForkRef &ref, BlockNo first, BlockNo end, AccessRing *ring) {
-    for (BlockNo block = first; block < end; ++block) {
-        const Found found = find_or_insert(make_request(ref, block, ring));
-        if (found.mine) {
-            std::memset(page_at(found.frame), 0, page::kPageSize);
-            finish_read(found.frame, true);
-        }
-        unpin_frame(found.frame);
-    }
+bool holds_extension_lock(Relation rel) noexcept {
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION_EXTEND(tag, rel->rd_lockInfo.lockRelId.dbId, rel->rd_lockInfo.lockRelId.relId);
+    return ::LockHeldByMe(&tag, ExclusiveLock);
 }
 
 }  // namespace
 
-PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, AccessRing *ring, BlockNo *added) {
+NewFrames::NewFrames(Relation rel, BlockNo wanted, AccessRing *ring) : ring_(ring) {
     require_ready();
-    GH_ASSERT(count > 0);
-    const ForkRef ref = fork_of(rel, fork);
-    const FrameNo held = ref.is_temp() ? kNoFrame : claim_victim(ring);
-    ExtensionLock lock(rel);
-    lock.take(&count, added != nullptr);
-    const BlockNo first = storage::block_count(ref.node.node, ref.node.backend, fork);
-    if (added != nullptr && is_bulk(ring) && first >= kBulkFrom) count = std::max(count, kBulkPages);
-    require_room(ref, first, count);
-    if (added != nullptr) *added = count;
-    if (ref.is_temp()) {
-        PinnedPage page = local_extend(ref, first, count);
-        lock.release();
-        return page;
+    GH_ASSERT(wanted > 0 && wanted <= kMax);
+    if (rel->rd_backend != InvalidBackendId) {
+        pages_ = wanted;  // a pool of one's own: no lock to be short under
+        return;
     }
-    GH_STOP_POINT("extend_before_file");
-    PinnedPage page = add_pages(ref, first, count, ring, held);
-    lock.release();
-    if (is_bulk(ring) && count > 1 && count <= static_cast<BlockNo>(ring->size) / 4)
-        adopt_rest(ref, first + 1, first + count, ring);
+    frames_[held_++] = claim_victim(ring);
+    const BlockNo most = std::min(wanted, frames_allowed(ring));
+    while (held_ < most) {
+        const FrameNo frame = claim_victim_at_once(ring);
+        if (frame == kNoFrame) break;
+        frames_[held_++] = frame;
+    }
+    pages_ = held_;
+}
+
+NewFrames::~NewFrames() {
+    while (held_ > 0) free_held(take());
+}
+
+// Tags the pages after the first, as far as there are frames.  One that somebody asked for too early, and is
+// reading, ends it: nobody is waited for.  Returns how many pages are tagged, with the first.
+BlockNo NewFrames::tag_followers(const ForkRef &ref, BlockNo first, BlockNo count, FrameNo *tagged) {
+    BlockNo done = 1;
+    while (done < count && held_ > 0) {
+        const Found found = insert_or_find(make_request(ref, first + done, ring_), take());
+        if (!found.mine) {
+            unpin_frame(found.frame);
+            break;
+        }
+        tagged[done++] = found.frame;
+    }
+    return done;
+}
+
+PinnedPage NewFrames::add_pages(const ForkRef &ref, BlockNo first, BlockNo count) {
+    FrameNo tagged[kMax];
+    GH_ASSERT(held_ > 0);
+    const Found found = find_or_insert_with(make_request(ref, first, ring_), take());
+    PinnedPage page = PoolAccess::adopt_shared(found.frame, first);
+    const BlockNo in_pool = tag_followers(ref, first, count, tagged);
+    page.latch_exclusive();
+    if (!found.mine) require_unused(ref, page);
+    lengthen(ref, first, count, ring_);
+    // From here on nothing may fail: the pages are made up, as the file has them.
+    if (found.mine) publish_zeroes(found.frame);
+    for (BlockNo i = 1; i < in_pool; ++i) {
+        publish_zeroes(tagged[i]);
+        unpin_frame(tagged[i]);
+    }
     return page;
+}
+
+PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, NewFrames *frames) {
+    GH_ASSERT(count > 0);
+    GH_ASSERT(RELATION_IS_LOCAL(rel) || holds_extension_lock(rel));
+    const ForkRef ref = fork_of(rel, fork);
+    const BlockNo first = storage::block_count(ref.node.node, ref.node.backend, fork);
+    require_room(ref, first, count);
+    if (ref.is_temp()) return local_extend(ref, first, count);
+    return frames->add_pages(ref, first, count);
 }
 
 }  // namespace glassheap::buffer

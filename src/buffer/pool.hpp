@@ -164,12 +164,7 @@ void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count);
 // (`cleanup`: cleanup latch).
 PinnedPage redo_page(const RelFileNode &node, ForkNumber fork, BlockNo block, bool zero, bool cleanup);
 
-// Adds `count` pages to the main fork (or FSM) under the relation extension lock taken inside, all zeroed
-// on disk; returns the first, pinned and exclusively latched.  The others are in the pool's care only when
-// somebody reads them.  The caller initialises the page and tells the FSM about the rest.
-// With `added` the batch grows when others wait for the extension lock (up to 512), and says how many it was.
-PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, AccessRing *ring = nullptr,
-                  BlockNo *added = nullptr);
+// Making a fork longer: buffer/extend.hpp.
 
 // One change of up to four pages: a critical section that marks pages dirty first, lets the caller edit and
 // log, and, while no guardian protects checkpoints, writes the pages through (POOL.md 1.7).

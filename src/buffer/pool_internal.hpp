@@ -24,6 +24,8 @@ public:
 // A frame that belongs to the caller alone: one pin (in the pin table), no tag.  May write a dirty page
 // first.
 FrameNo claim_victim(AccessRing *ring);
+// Same, but kNoFrame when everything is pinned, instead of patience.
+FrameNo claim_victim_at_once(AccessRing *ring);
 // Gives such a frame back.
 void free_held(FrameNo frame) noexcept;
 // A frame without pins or tag goes to the free list.

@@ -83,12 +83,15 @@ FrameNo claim_from_ring(AccessRing *ring) noexcept {
     return ring->reused_last ? frame : kNoFrame;
 }
 
-// An unpinned frame, now pinned by this process.
-FrameNo claim_candidate(AccessRing *ring) {
+enum class Patience : std::uint8_t { none, some };
+
+// An unpinned frame, now pinned by this process.  kNoFrame only without patience.
+FrameNo claim_candidate(AccessRing *ring, Patience patience) {
     FrameNo frame = kNoFrame;
     if (ring != nullptr) frame = claim_from_ring(ring);
     if (frame == kNoFrame) frame = claim_free();
-    if (frame == kNoFrame) frame = sweep();
+    if (frame == kNoFrame) frame = patience == Patience::some ? sweep() : sweep_once();
+    if (frame == kNoFrame) return frame;
     if (ring != nullptr) ring->frames[ring->at] = frame;
     enter_first_pin(frame);
     return frame;
@@ -153,20 +156,29 @@ void wake_writer() noexcept {
     if (pool.shared->writer_rests.exchange(false)) wake_holder(Holder::writer);
 }
 
-}  // namespace
-
-FrameNo claim_victim(AccessRing *ring) {
+FrameNo claim(AccessRing *ring, Patience patience) {
     reserve_pin();
     pool.shared->allocations.fetch_add(1);
     if (pool.shared->writer_rests.load()) [[unlikely]]
         wake_writer();
     for (;;) {
-        const FrameNo frame = claim_candidate(ring);
+        const FrameNo frame = claim_candidate(ring, patience);
+        if (frame == kNoFrame) return frame;
         GH_STOP_POINT("victim_claimed");
         if (clean_candidate(frame, ring) && retire(frame, ring)) return frame;
         unpin_frame(frame);
         CHECK_FOR_INTERRUPTS();
     }
+}
+
+}  // namespace
+
+FrameNo claim_victim(AccessRing *ring) {
+    return claim(ring, Patience::some);
+}
+
+FrameNo claim_victim_at_once(AccessRing *ring) {
+    return claim(ring, Patience::none);
 }
 
 void push_free(FrameNo frame) noexcept {

@@ -14,6 +14,7 @@
 
 #include "fsm/free_space_map.hpp"
 
+#include "buffer/extend.hpp"
 #include "fsm/fsm_page.hpp"
 
 namespace glassheap::fsm {
@@ -50,13 +51,14 @@ bool lock_for_extension(Relation rel) {
 
 // Makes the fork at least `blocks` long; false when the lock was busy and could not be waited for.
 bool make_fork_long_enough(Relation rel, BlockNo blocks) {
+    buffer::NewFrames frames(rel, 1);
     if (!lock_for_extension(rel)) return false;
     SMgrRelation smgr = ::RelationGetSmgr(rel);
     if (!::smgrexists(smgr, FSM_FORKNUM)) ::smgrcreate(smgr, FSM_FORKNUM, false);
     smgr->smgr_cached_nblocks[FSM_FORKNUM] = InvalidBlockNumber;
     const BlockNo present = ::smgrnblocks(smgr, FSM_FORKNUM);
     if (present < blocks) {
-        const PinnedPage first = buffer::extend(rel, FSM_FORKNUM, blocks - present);
+        const PinnedPage first = buffer::extend(rel, FSM_FORKNUM, blocks - present, &frames);
         first.unlatch();
     }
     ::UnlockRelationForExtension(rel, ExclusiveLock);
@@ -69,12 +71,18 @@ void init_if_new(const PinnedPage &page) {
     if (page.view().is_new()) page.edit().init();
 }
 
-// Pins a page of the map; empty when the fork ends before it.
-PinnedPage read_map(Relation rel, FsmAddress address) {
+// Which pages of the map are looked at: `cached` reads none, and may be used under the extension lock.
+enum class Reach : std::uint8_t { all, cached };
+
+// Pins a page of the map; empty when the fork ends before it, or it is out of reach.
+PinnedPage read_map(Relation rel, FsmAddress address, Reach reach = Reach::all) {
     const BlockNo block = physical_block(address);
     if (block >= fork_blocks(rel, block)) return {};
-    PinnedPage page = buffer::read_page(rel, FSM_FORKNUM, block, nullptr, buffer::ReadMode::zero_on_error);
-    init_if_new(page);
+    PinnedPage page =
+        reach == Reach::cached
+            ? buffer::read_if_cached(buffer::fork_of(rel, FSM_FORKNUM), block)
+            : buffer::read_page(rel, FSM_FORKNUM, block, nullptr, buffer::ReadMode::zero_on_error);
+    if (page) init_if_new(page);
     return page;
 }
 
@@ -101,8 +109,9 @@ bool search_latched(const PinnedPage &page, std::uint8_t least, bool advance, bo
     }
 }
 
-void set_slot(Relation rel, FsmAddress address, int slot, std::uint8_t category) {
-    const PinnedPage page = read_or_extend_map(rel, address);
+void set_slot(Relation rel, FsmAddress address, int slot, std::uint8_t category, Reach reach = Reach::all) {
+    const PinnedPage page =
+        reach == Reach::all ? read_or_extend_map(rel, address) : read_map(rel, address, reach);
     if (!page) return;
     ExclusiveLatch latch(page);
     if (FsmPage(page.data()).set(slot, category)) page.mark_dirty_hint();
@@ -125,13 +134,13 @@ bool search_page(const PinnedPage &page, FsmAddress address, std::uint8_t least,
     return found;
 }
 
-BlockNo search_tree(Relation rel, std::uint8_t least) {
+BlockNo search_tree(Relation rel, std::uint8_t least, Reach reach = Reach::all) {
     FsmAddress address = kRootAddress;
     int restarts = 0;
     for (;;) {
         int slot = 0;
         std::uint8_t largest = 0;
-        const PinnedPage page = read_map(rel, address);
+        const PinnedPage page = read_map(rel, address, reach);
         const bool found = page && search_page(page, address, least, &slot, &largest);
         if (found && !address.is_leaf()) {
             address = child_of(address, slot);
@@ -140,12 +149,12 @@ BlockNo search_tree(Relation rel, std::uint8_t least) {
         if (found) {
             const BlockNo block = heap_block_at(address, slot);
             if (heap_block_exists(rel, block)) return block;
-            set_slot(rel, address, slot, 0);
+            set_slot(rel, address, slot, 0, reach);
         } else {
-            if (address.is_root()) return kInvalidBlock;
+            if (address.is_root() || (!page && reach == Reach::cached)) return kInvalidBlock;
             // The parent promised more than the child has (F2).
             const FsmPlace parent = parent_of(address);
-            set_slot(rel, parent.page, parent.slot, largest);
+            set_slot(rel, parent.page, parent.slot, largest, reach);
         }
         if (restarts++ > kRestartsMax) return kInvalidBlock;
         address = kRootAddress;
@@ -243,6 +252,10 @@ Size category_to_avail(int category) noexcept {
 
 BlockNo find(Relation rel, Size needed) {
     return search_tree(rel, request_category(needed));
+}
+
+BlockNo find_cached(Relation rel, Size needed) {
+    return search_tree(rel, request_category(needed), Reach::cached);
 }
 
 BlockNo record_and_find(Relation rel, BlockNo old_block, Size old_avail, Size needed) {

@@ -13,7 +13,9 @@
 
 namespace glassheap::fsm {
 
-BlockNo find(Relation rel, Size needed);                                                // (*)
+BlockNo find(Relation rel, Size needed);  // (*)
+// What the pages of the map that are in the pool know; reads none (*).
+BlockNo find_cached(Relation rel, Size needed);
 BlockNo record_and_find(Relation rel, BlockNo old_block, Size old_avail, Size needed);  // (*)
 void record(Relation rel, BlockNo block, Size avail);
 Size recorded(Relation rel, BlockNo block);  // 0 when the map has no such page

@@ -8,6 +8,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "buffer/extend.hpp"
 #include "fsm/free_space_map.hpp"
 #include "heap/heap_errors.hpp"
 #include "heap/placement.hpp"
@@ -23,6 +24,12 @@ constexpr Size kNearlyEmpty = page::kMaxTupleSize - page::kMaxTuplesPerPage / 8 
 // Waiters of the extension lock are served in advance, several pages each, up to a limit.
 constexpr int kPagesPerWaiter = 20;
 constexpr int kExtraPagesMax = 512;
+
+// A bulk load of a table that is large already takes several pages at once (one write of 128 kB); in small
+// tables the rest of the last batch would show.
+constexpr BlockNo kBulkPages = 16;
+constexpr BlockNo kBulkFrom = 1024;
+static_assert(kBulkPages <= buffer::NewFrames::kMax);
 
 // The frame that took this backend's last row: saves the look-up of the page table, nothing depends on it.
 FrameNo last_frame = kNoFrame;
@@ -52,6 +59,7 @@ private:
     void ensure_vm_pins();
     bool pin_missing_vm_pages();
     bool extend();
+    BlockNo pages_at_once() const;
     BlockNumber lock_extension(int *extra) const;
     bool latch_other_of_new_page();
 
@@ -177,15 +185,24 @@ bool PageSearch::pin_missing_vm_pages() {
     return true;
 }
 
-// Adds pages to the file.  False: somebody else's page should be tried first (retry_).
+// How long the table is is told by the page that was full: it need not be exact.
+BlockNo PageSearch::pages_at_once() const {
+    if (!request_.bulk) return 1;
+    const BlockNo tried = RelationGetTargetBlock(request_.rel);
+    return tried != kInvalidBlock && tried >= kBulkFrom ? kBulkPages : 1;
+}
+
+// Adds pages to the file.  False: somebody else's page should be tried first (retry_).  The frames come
+// first: nothing is written or flushed for them while others wait for the extension lock.
 bool PageSearch::extend() {
+    buffer::NewFrames frames(request_.rel, pages_at_once(),
+                             request_.bulk ? buffer::bulk_write_ring() : nullptr);
     int extra = 0;
     retry_ = lock_extension(&extra);
     if (retry_ != kInvalidBlock) return false;
     const BlockNo count = static_cast<BlockNo>(extra) + 1;
-    BlockNo added = count;
-    page_ = buffer::extend(request_.rel, MAIN_FORKNUM, count,
-                           request_.bulk ? buffer::bulk_write_ring() : nullptr, &added);
+    const BlockNo added = std::max(count, frames.pages());
+    page_ = buffer::extend(request_.rel, MAIN_FORKNUM, added, &frames);
     const BlockNo block = page_.block();
     if (request_.bulk && added > count) bulk_rest = {request_.rel->rd_node, block + count, block + added};
     if (!page_.view().is_new()) report_page_not_empty(request_.rel, block);
@@ -209,7 +226,8 @@ bool PageSearch::extend() {
 }
 
 // Takes the extension lock; while others wait for it too, *extra tells how many pages to add for them.
-// Returns a page that somebody else added meanwhile, without the lock; else kInvalidBlock, with it.
+// Returns a page that somebody else added meanwhile, without the lock; else kInvalidBlock, with it.  Such a
+// page was recorded just now: what the map says on pages that are not in the pool is not worth reading here.
 BlockNumber PageSearch::lock_extension(int *extra) const {
     Relation rel = request_.rel;
     if (RELATION_IS_LOCAL(rel)) return kInvalidBlock;  // nobody else can see it
@@ -219,7 +237,7 @@ BlockNumber PageSearch::lock_extension(int *extra) const {
     }
     if (::ConditionalLockRelationForExtension(rel, ExclusiveLock)) return kInvalidBlock;
     ::LockRelationForExtension(rel, ExclusiveLock);
-    const BlockNumber block = fsm::find(rel, wanted_space_);
+    const BlockNumber block = fsm::find_cached(rel, wanted_space_);
     if (block != InvalidBlockNumber) {
         ::UnlockRelationForExtension(rel, ExclusiveLock);
         return block;

@@ -1,0 +1,43 @@
+// buffer/extend.hpp — making a fork longer.
+//
+// Locking: NewFrames before the relation extension lock, extend() under it.
+// Errors: both may longjmp (extend.cpp).
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool.hpp"
+
+namespace glassheap::buffer {
+
+// Frames for pages that a fork is about to get, claimed while no lock is held (claiming may write another
+// page and flush the WAL): one, and of further ones up to `wanted` what can be had at once within this
+// process' share of the pool.  Abandonable; what is not used goes back.
+class NewFrames {
+public:
+    static constexpr BlockNo kMax = 16;
+    NewFrames(Relation rel, BlockNo wanted, AccessRing *ring = nullptr);
+    ~NewFrames();
+    NewFrames(const NewFrames &) = delete;
+    NewFrames &operator=(const NewFrames &) = delete;
+    // How many pages it is worth adding at once.
+    BlockNo pages() const noexcept { return pages_; }
+
+private:
+    friend PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, NewFrames *frames);
+    FrameNo take() noexcept { return frames_[--held_]; }
+    PinnedPage add_pages(const ForkRef &ref, BlockNo first, BlockNo count);
+    BlockNo tag_followers(const ForkRef &ref, BlockNo first, BlockNo count, FrameNo *tagged);
+
+    AccessRing *ring_;
+    BlockNo held_ = 0;
+    BlockNo pages_ = 0;
+    FrameNo frames_[kMax];
+};
+
+// Adds `count` pages to the main fork (or FSM), all zeroed on disk; returns the first, pinned and exclusively
+// latched.  As many of the others as there are frames are in the pool, the rest is read when it is wanted;
+// none of them is latched: whoever knows the new length may take one.  The caller holds the relation
+// extension lock, initialises the page and tells the FSM about the rest.
+PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, NewFrames *frames);
+
+}  // namespace glassheap::buffer
