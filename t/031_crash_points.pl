@@ -23,6 +23,7 @@ my %cases = (
 	victim_claimed => [ $change, 0, 50 ],
 	extend_before_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
 	extend_after_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
+	page_write => [ $change . 'CHECKPOINT;', 0, 30 ],
 	'scan-before-latch' => [ 'SELECT count(pad) FROM t;', 0, 30 ],
 	'heap.old_version_locked' => [ $change, 0, 20 ],
 	'vacuum.before_page' => [ 'VACUUM t;', 0, 25 ],
@@ -59,16 +60,16 @@ for my $point (sort keys %cases)
 		my $log_start = -s $node->logfile;
 		$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('$point', 'kill', $skip)");
 		my ($rc, $out, $err) = $node->psql('postgres', "BEGIN; COMMIT; $statement");
-		if ($rc == 0 && $point eq 'guardian_before_rotate')
+		if ($rc == 0 && $point =~ /^(?:guardian_before_rotate|page_write)$/)
 		{
-			# The victim is a worker; it dies in its own time.
-			wait_until(sub { slurp_file($node->logfile, $log_start) =~ /terminated by signal 9/ }, 'the guardian to die');
+			# The victim may be a worker; it dies in its own time.
+			wait_until(sub { slurp_file($node->logfile, $log_start) =~ /terminated by signal 9/ }, 'the worker to die');
 		}
 		wait_for_restart();
 		like(slurp_file($node->logfile, $log_start), qr/terminated by signal 9/, "$point, passage $skip: somebody died there");
 		my $acknowledged = $rc == 0 && $statement eq $change . 'CHECKPOINT;';
 		my $now = table_digest($node, 't');
-		if ($acknowledged || $point eq 'guardian_before_rotate')
+		if ($acknowledged || $point =~ /^(?:guardian_before_rotate|page_write)$/)
 		{
 			my $changed = $node->safe_psql('postgres', 'SELECT count(*) FROM t WHERE n = 1');
 			ok($changed eq '2400' || (!$acknowledged && $changed eq '0'), "$point, passage $skip: the update is there as a whole")

@@ -5,6 +5,7 @@
 #include "buffer/io.hpp"
 
 #include "buffer/pool_internal.hpp"
+#include "debug/stop_points.hpp"
 #include "storage/files.hpp"
 
 namespace glassheap::buffer {
@@ -91,6 +92,7 @@ bool write_out(FrameNo frame, RingKind context) {
     const PageTag tag = f.tag;
     const Lsn lsn = copy_page(page_at(frame));
     if (f.state.load().permanent()) ::XLogFlush(lsn);
+    if (CritSectionCount == 0) GH_STOP_POINT("page_write");
     IoTimer timer;
     storage::write_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, write_copy);
     timer.stop(pgBufferUsage.blk_write_time, counters(context).write_us);

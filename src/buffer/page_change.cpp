@@ -3,9 +3,13 @@
 // Why:    a page changed before a checkpoint's redo pointer must be written before that checkpoint ends.  In
 //         write-back mode the guardians see to it; in write-through mode the writer holds the checkpoint
 //         off by itself until it has written the page.
-// Invariants: D1 dirty is set before the record is inserted, and before the mode is read (full barrier):
-// either
-//            the writer sees write-through, or the holder that leaves sees the dirty page.
+// Invariants: D1 dirty is set before the record is inserted, and before the mode is read (full barrier): the
+//            writer sees write-through, or the holder that leaves sees the dirty page.
+//         D2 a page that a hint leaves dirty, and whose torn write would be noticed (checksums), has an image
+//            behind the redo pointer of every checkpoint that will not write it: the dirty mark before the
+//            checkpoint's flush, or the image behind its redo pointer.  DIRTY with JUST_DIRTIED is such a
+//            mark: no write has begun since, so the one to come takes the hint along.  DIRTY alone is a
+//            write in progress (or one that failed), whose copy may lack the hint: the hint dirties anew.
 // Errors: a write that fails in write-through mode is a PANIC: nothing else protects the page.
 // WAL:    none of its own, but hint images through the registered logger.
 // SPDX-License-Identifier: PostgreSQL
@@ -15,6 +19,7 @@
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
+#include "debug/stop_points.hpp"
 
 namespace glassheap::buffer {
 
@@ -37,27 +42,36 @@ bool hint_needs_image(const Frame &f) {
     return XLogHintBitIsNeeded() && f.state.load().permanent();
 }
 
-// Logs an image of the page if its last one is older than the redo pointer, and dirties it.  The checkpoint
-// that might come between the record and the mark is held off.
+// Logs an image of the page if its last one is not behind the redo pointer.
+void log_image_if_needed(const Frame &f, char *page, XLogRecPtr redo) {
+    alignas(8) static char copy[page::kPageSize];
+    if (load_page_lsn(page) > redo) return;
+    std::memcpy(copy, page, page::kPageSize);
+    advance_page_lsn(page, hint_logger(fork_of_frame(f), f.tag.block, copy));
+}
+
+// The image comes first: a page must not be written with a hint that no image precedes.  So, unlike a
+// change's, the dirty mark may come after a checkpoint began whose flush has passed the page, with the image
+// before its redo pointer.  The flag holds that checkpoint off until the page has another image (no error may
+// prevent that); then no further one can begin, so the loop ends.
 void dirty_with_image(Frame &f, FrameNo frame) {
     GH_ASSERT(hint_logger != nullptr);
-    alignas(8) static char copy[page::kPageSize];
-    char *page = page_at(frame);
     const bool held_before = (MyProc->delayChkptFlags & DELAY_CHKPT_START) != 0;
     MyProc->delayChkptFlags |= DELAY_CHKPT_START;
-    Lsn lsn = InvalidXLogRecPtr;
-    if (load_page_lsn(page) <= ::GetRedoRecPtr()) {
-        std::memcpy(copy, page, page::kPageSize);
-        lsn = hint_logger(fork_of_frame(f), f.tag.block, copy);
-    }
-    if (lsn != InvalidXLogRecPtr) advance_page_lsn(page, lsn);
+    pg_memory_barrier();
+    XLogRecPtr redo = ::GetRedoRecPtr();
+    log_image_if_needed(f, page_at(frame), redo);
+    if (CritSectionCount == 0) GH_STOP_POINT("hint_image_logged");
+    START_CRIT_SECTION();
     if (f.state.set_dirty()) count_dirtied();
-    if (!is_write_back()) [[unlikely]] {
-        // The guardians left while we were at it: see PageChange.
-        START_CRIT_SECTION();
-        write_out(frame);
-        END_CRIT_SECTION();
+    for (XLogRecPtr now = ::GetRedoRecPtr(); now != redo; now = ::GetRedoRecPtr()) {
+        redo = now;
+        log_image_if_needed(f, page_at(frame), redo);
     }
+    // The guardians left while we were at it: see PageChange.
+    if (!is_write_back()) [[unlikely]]
+        write_out(frame);
+    END_CRIT_SECTION();
     if (!held_before) MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
 }
 

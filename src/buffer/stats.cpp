@@ -131,12 +131,11 @@ DirtyResult mark_frame_dirty(FrameNo frame) {
     const Frame &f = frame_at(frame);
     if (f.state.load().valid()) {
         const PinnedPage page = PoolAccess::adopt_shared(frame, f.tag.block);
-        page.latch_exclusive();
+        page.latch_share();
         result.already_dirty = f.state.load().dirty();
-        PageChange change;
-        change.add(page);
-        change.finish();
-        result.dirtied = !result.already_dirty;
+        // As a hint: the write to come may be torn, and a hint that follows would take the mark for its own.
+        page.mark_dirty_hint();
+        result.dirtied = !result.already_dirty && f.state.load().dirty();
         page.unlatch();
         return result;  // the destructor unpins
     }
