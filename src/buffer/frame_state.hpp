@@ -67,6 +67,11 @@ enum class BeginIo : std::uint8_t {
     busy,     // somebody else has it: wait and ask again
     nothing,  // not needed (any more)
 };
+enum class CleanupWait : std::uint8_t {
+    alone,  // the caller's pin is the only one
+    waits,  // the flag is the caller's now
+    taken,  // somebody waits already
+};
 enum class Doom : std::uint8_t {
     held,    // nobody had it pinned: it is the caller's now (one pin, no tag), to be freed
     doomed,  // dies at its last unpin
@@ -93,18 +98,21 @@ public:
         GH_ASSERT((before & StateBits::kPinMask) != 0);
         return {before - 1};
     }
-    // Sets the waiter flag while others have pins; false: the caller's pin is the only one.
-    bool try_wait_for_cleanup() noexcept {
+    // Sets the waiter flag while others have pins.  The flag stays until its owner takes it back, so that a
+    // second process that wants to wait (and would, with its pin, be waited for) sees it.
+    CleanupWait try_wait_for_cleanup() noexcept {
         std::uint32_t seen = word_.load(std::memory_order_relaxed);
         for (;;) {
-            if (StateBits{seen}.pins() <= 1) return false;
-            if (exchange(seen, seen | StateBits::kCleanupWaiter)) return true;
+            if (StateBits{seen}.pins() <= 1) return CleanupWait::alone;
+            if ((seen & StateBits::kCleanupWaiter) != 0) return CleanupWait::taken;
+            if (exchange(seen, seen | StateBits::kCleanupWaiter)) return CleanupWait::waits;
         }
     }
-    // True for the one unpinner that has to wake the waiters.
-    bool take_cleanup_waiter() noexcept {
+    // By the flag's owner, while it has its pin.
+    void end_cleanup_wait() noexcept {
         const std::uint32_t before = word_.fetch_and(~StateBits::kCleanupWaiter, std::memory_order_acq_rel);
-        return (before & StateBits::kCleanupWaiter) != 0;
+        GH_ASSERT((before & StateBits::kCleanupWaiter) != 0);
+        (void)before;
     }
 
     // ---- replacement

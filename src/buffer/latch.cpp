@@ -2,8 +2,9 @@
 //
 // Why:    the latch is an LWLock inside the frame: PostgreSQL releases it after an error.
 // Invariants: A1 every exclusive acquisition clears the page summary (D9).
-//         A2 waiters for a cleanup latch set CLEANUP_WAITER while others have pins, after they entered the
-//            frame's condition variable; whoever leaves one pin behind clears the flag and wakes them all.
+//         A2 who waits for a cleanup latch has set CLEANUP_WAITER while others had pins, after it entered the
+//            frame's condition variable; whoever leaves one pin behind wakes it.  The flag is the waiter's:
+//            it goes with its success or with its pin (errors), and there is one waiter at a time.
 // Errors: latching may wait, and for cleanup answers interrupts; everything else never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -11,6 +12,7 @@
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
 #include "debug/stop_points.hpp"
+#include "storage/files.hpp"
 
 namespace glassheap::buffer {
 
@@ -23,6 +25,26 @@ bool latch_is_mine(FrameNo frame) noexcept {
 void require_one_pin(FrameNo frame) {
     const std::uint32_t mine = pg::pin_table.count(frame);
     if (mine != 1) elog(ERROR, "glassheap: cleanup latch wanted with %u pins of one's own", mine);
+}
+
+// False: nobody else has a pin any more.
+bool enter_cleanup_wait(FrameNo frame, BlockNo block) {
+    if (cleanup_wait == frame) return frame_at(frame).state.load().pins() > 1;
+    if (cleanup_wait != kNoFrame) leave_cleanup_wait(cleanup_wait);  // an error left it, its pin is kept
+    switch (frame_at(frame).state.try_wait_for_cleanup()) {
+        case CleanupWait::alone:
+            return false;
+        case CleanupWait::waits:
+            cleanup_wait = frame;
+            return true;
+        case CleanupWait::taken:
+            break;
+    }
+    const PageTag &tag = frame_at(frame).tag;
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_IN_USE),
+             errmsg("cannot wait for the pins of block %u of relation %s: another process waits for them",
+                    block, storage::path_of(node_of(tag), InvalidBackendId, fork_number(tag)))));
 }
 
 void wait_for_other_pins(FrameNo frame, TimestampTz since, bool *logged) {
@@ -85,6 +107,9 @@ bool PinnedPage::latched_exclusive_by_me() const noexcept {
     return is_local() || latch_is_mine(frame_);
 }
 
+// Two waiters, each with its pin, would wait for each other for ever.  None can meet today: VACUUM is alone
+// on its table (ShareUpdateExclusiveLock), pruning does not wait, and the startup process, the only other one
+// that waits, replays while nobody can write.  Should one be added that can, it gets an error and not a hang.
 void PinnedPage::latch_cleanup() const {
     require_one_pin(frame_);
     if (is_local()) {
@@ -98,7 +123,7 @@ void PinnedPage::latch_cleanup() const {
         ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
         if (f.state.load().pins() == 1) break;
         ::ConditionVariablePrepareToSleep(&f.waiters);
-        if (!f.state.try_wait_for_cleanup()) {
+        if (!enter_cleanup_wait(frame_, block_)) {
             ::ConditionVariableCancelSleep();
             break;
         }
@@ -107,6 +132,7 @@ void PinnedPage::latch_cleanup() const {
         wait_for_other_pins(frame_, since, &logged);
         ::ConditionVariableCancelSleep();
     }
+    leave_cleanup_wait(frame_);
     f.known.store(0, std::memory_order_relaxed);
     if (logged)
         ::LogRecoveryConflict(PROCSIG_RECOVERY_CONFLICT_BUFFERPIN, since, ::GetCurrentTimestamp(), nullptr,

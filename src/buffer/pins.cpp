@@ -13,6 +13,13 @@
 namespace glassheap::buffer {
 
 constinit int shown_pins = 0;
+constinit FrameNo cleanup_wait = kNoFrame;
+
+void leave_cleanup_wait(FrameNo frame) noexcept {
+    if (cleanup_wait != frame) return;
+    cleanup_wait = kNoFrame;
+    frame_at(frame).state.end_cleanup_wait();
+}
 
 void show_pin(FrameNo frame) noexcept {
     ProcessSlot *slot = my_process_slot();
@@ -48,14 +55,16 @@ void drop_shared_pin(FrameNo frame) noexcept {
         return;
     }
     Frame &f = frame_at(frame);
+    // An error ended our wait: the flag must go while the frame cannot become another page's.
+    if (cleanup_wait == frame) [[unlikely]]
+        leave_cleanup_wait(frame);
     // After the decrement the frame may become anybody's: the process that sees one remaining pin wakes
     // whoever waits for that, at worst needlessly.
     const StateBits after = f.state.unpin();
     if (shown_pins > 0) [[unlikely]]
         hide_pin(frame);
-    if (after.has(StateBits::kCleanupWaiter) && after.pins() == 1) [[unlikely]] {
-        if (f.state.take_cleanup_waiter()) ::ConditionVariableBroadcast(&f.waiters);
-    }
+    if (after.has(StateBits::kCleanupWaiter) && after.pins() == 1) [[unlikely]]
+        ::ConditionVariableBroadcast(&f.waiters);
     if (after.doomed() && after.pins() == 0) [[unlikely]] {
         f.state.reset();
         push_free(frame);

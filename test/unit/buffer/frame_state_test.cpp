@@ -191,17 +191,21 @@ TEST(FrameState, doomed_frames_are_never_written_nor_dirtied_nor_found) {
     EXPECT_FALSE(state.try_claim(5));
 }
 
-TEST(FrameState, cleanup_waiter_is_woken_once) {
+TEST(FrameState, one_waits_for_cleanup_at_a_time) {
     FrameState state;
     make_valid(&state);
-    EXPECT_FALSE(state.try_wait_for_cleanup());  // alone already
+    EXPECT_EQ(state.try_wait_for_cleanup(), CleanupWait::alone);
     ASSERT_TRUE(state.try_pin(Warmth::normal));
-    EXPECT_TRUE(state.try_wait_for_cleanup());
+    EXPECT_EQ(state.try_wait_for_cleanup(), CleanupWait::waits);
+    EXPECT_EQ(state.try_wait_for_cleanup(), CleanupWait::taken);  // the second one's pin is waited for
     const StateBits after = state.unpin();
     EXPECT_EQ(after.pins(), 1U);
-    EXPECT_TRUE(after.has(StateBits::kCleanupWaiter));
-    EXPECT_TRUE(state.take_cleanup_waiter());
-    EXPECT_FALSE(state.take_cleanup_waiter());
+    EXPECT_TRUE(after.has(StateBits::kCleanupWaiter));  // so the unpinner wakes the waiter
+    EXPECT_EQ(state.try_wait_for_cleanup(), CleanupWait::alone);
+    state.end_cleanup_wait();
+    EXPECT_FALSE(state.load().has(StateBits::kCleanupWaiter));
+    ASSERT_TRUE(state.try_pin(Warmth::normal));
+    EXPECT_EQ(state.try_wait_for_cleanup(), CleanupWait::waits);  // another time, another waiter
 }
 
 // ---- by threads
