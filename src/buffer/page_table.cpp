@@ -24,29 +24,36 @@ LWLock *relation_partition(std::uint32_t hash) noexcept {
     return &pool.relation_locks[hash & (kPartitions - 1)].lock;
 }
 
-void link_relation(FrameNo frame) noexcept {
+void push_front(FrameNo &head, FrameNo frame) noexcept {
     Frame &f = frame_at(frame);
-    const std::uint32_t hash = hash_relation(f.tag);
-    ::LWLockAcquire(relation_partition(hash), LW_EXCLUSIVE);
-    FrameNo &head = pool.relation_heads[hash & pool.relation_mask];
     f.relation_prev = kNoFrame;
     f.relation_next = head;
     if (head != kNoFrame) frame_at(head).relation_prev = frame;
     head = frame;
-    ::LWLockRelease(relation_partition(hash));
 }
 
-void unlink_relation(FrameNo frame) noexcept {
-    Frame &f = frame_at(frame);
-    const std::uint32_t hash = hash_relation(f.tag);
-    ::LWLockAcquire(relation_partition(hash), LW_EXCLUSIVE);
+void take_out(FrameNo &head, FrameNo frame) noexcept {
+    const Frame &f = frame_at(frame);
     if (f.relation_prev == kNoFrame) {
-        GH_ASSERT(pool.relation_heads[hash & pool.relation_mask] == frame);
-        pool.relation_heads[hash & pool.relation_mask] = f.relation_next;
+        GH_ASSERT(head == frame);
+        head = f.relation_next;
     } else {
         frame_at(f.relation_prev).relation_next = f.relation_next;
     }
     if (f.relation_next != kNoFrame) frame_at(f.relation_next).relation_prev = f.relation_prev;
+}
+
+void link_relation(FrameNo frame) noexcept {
+    const std::uint32_t hash = hash_relation(frame_at(frame).tag);
+    ::LWLockAcquire(relation_partition(hash), LW_EXCLUSIVE);
+    push_front(pool.relation_heads[hash & pool.relation_mask], frame);
+    ::LWLockRelease(relation_partition(hash));
+}
+
+void unlink_relation(FrameNo frame) noexcept {
+    const std::uint32_t hash = hash_relation(frame_at(frame).tag);
+    ::LWLockAcquire(relation_partition(hash), LW_EXCLUSIVE);
+    take_out(pool.relation_heads[hash & pool.relation_mask], frame);
     ::LWLockRelease(relation_partition(hash));
 }
 
@@ -113,15 +120,20 @@ void remove_frame(FrameNo frame, std::uint32_t hash) noexcept {
 
 namespace {
 
-// Calls `visit(frame)` for every frame in range, under the relation's partition lock.
+// Calls `visit(frame)` for every frame in range, under the relation's partition lock, while it returns true;
+// returns the links followed.
 template <typename Visit>
-void walk_relation(const TagRange &range, Visit visit) noexcept {
+std::size_t walk_relation(const TagRange &range, Visit visit) noexcept {
+    std::size_t walked = 0;
     const std::uint32_t hash = relation_hash(range.node);
     ::LWLockAcquire(relation_partition(hash), LW_SHARED);
     FrameNo frame = pool.relation_heads[hash & pool.relation_mask];
-    for (; frame != kNoFrame; frame = frame_at(frame).relation_next)
-        if (range.contains(frame_at(frame).tag)) visit(frame);
+    for (; frame != kNoFrame; frame = frame_at(frame).relation_next) {
+        ++walked;
+        if (range.contains(frame_at(frame).tag) && !visit(frame)) break;
+    }
     ::LWLockRelease(relation_partition(hash));
+    return walked;
 }
 
 }  // namespace
@@ -131,8 +143,35 @@ std::size_t collect_relation(const TagRange &range, FrameAndTag *found, std::siz
     walk_relation(range, [&](FrameNo frame) noexcept {
         if (count < capacity) found[count] = {frame_at(frame).tag, frame};
         ++count;
+        return true;
     });
     return count;
+}
+
+Batch collect_batch(const TagRange &range, FrameAndTag *found, std::size_t capacity) noexcept {
+    Batch batch = {0, 0};
+    batch.walked = walk_relation(range, [&](FrameNo frame) noexcept {
+        found[batch.count++] = {frame_at(frame).tag, frame};
+        return batch.count < capacity;
+    });
+    return batch;
+}
+
+std::size_t bring_to_front(const TagRange &range) noexcept {
+    std::size_t walked = 0;
+    const std::uint32_t hash = relation_hash(range.node);
+    ::LWLockAcquire(relation_partition(hash), LW_EXCLUSIVE);
+    FrameNo &head = pool.relation_heads[hash & pool.relation_mask];
+    for (FrameNo frame = head; frame != kNoFrame; ++walked) {
+        const FrameNo next = frame_at(frame).relation_next;
+        if (range.contains(frame_at(frame).tag)) {
+            take_out(head, frame);
+            push_front(head, frame);
+        }
+        frame = next;
+    }
+    ::LWLockRelease(relation_partition(hash));
+    return walked;
 }
 
 int collect_frames(const TagRange &range, FrameNo *found, int capacity) noexcept {
@@ -140,6 +179,7 @@ int collect_frames(const TagRange &range, FrameNo *found, int capacity) noexcept
     walk_relation(range, [&](FrameNo frame) noexcept {
         if (count < capacity) found[count] = frame;
         ++count;
+        return true;
     });
     return count;
 }

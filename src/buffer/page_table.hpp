@@ -56,6 +56,15 @@ struct TagRange {  // all forks when fork < 0
     }
 };
 std::size_t collect_relation(const TagRange &range, FrameAndTag *found, std::size_t capacity) noexcept;
+
+// The first of them, for who takes out what was found and asks again: the walk ends when `capacity` is
+// reached.  With all of them brought to the front of their chain before, no batch walks over other frames.
+struct Batch {
+    std::size_t count;   // less than the capacity: there are no more
+    std::size_t walked;  // links followed
+};
+Batch collect_batch(const TagRange &range, FrameAndTag *found, std::size_t capacity) noexcept;
+std::size_t bring_to_front(const TagRange &range) noexcept;  // returns the links followed
 int collect_frames(const TagRange &range, FrameNo *found, int capacity) noexcept;
 
 }  // namespace glassheap::buffer
