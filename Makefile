@@ -8,6 +8,7 @@
 #   make check-unit        GoogleTest, outside the server;   check-sanitized   the same with ASan and UBSan
 #   make check-valgrind    unit tests under memcheck
 #   make check-regress     also check-isolation, check-installcheck, check-tap; GH_TESTS='a b' names single tests
+#   make check-stress      loads beside inserts on the release build, GH_SECONDS=60; GH_SEED=n repeats a run
 #   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation ...')
 #   make bench             micro benchmarks of pure code
 #   make format, tidy      clang-format in place; clang-tidy
@@ -17,7 +18,7 @@
 
 # Goals of our own need no PGXS: on a fresh machine they install it first.
 GH_GOALS := help demo check check-gates check-unit check-sanitized check-valgrind check-regress check-isolation \
-	check-tap check-installcheck check-upstream check-browser deps format tidy bench
+	check-tap check-installcheck check-stress check-upstream check-browser deps format tidy bench
 ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
 
 GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
@@ -31,7 +32,7 @@ demo:
 	@$(GH_ROOT)tools/demo/demo
 check:
 	@$(GH_ROOT)tools/check
-check-gates check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-tap check-browser:
+check-gates check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tap check-browser:
 	@$(GH_ROOT)tools/check $(@:check-%=%)
 check-upstream:
 	@$(GH_ROOT)tools/upstream $(SUITES)
