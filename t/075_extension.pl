@@ -165,6 +165,53 @@ for my $skip (0, 1, 2, 5, 12, 16, 25)
 cmp_ok($held, '>=', 10, "frames were claimed $held times");
 is($locked, 0, 'never under the extension lock of the table');
 
+# ---- many wait for the extension lock: pages are added for them once, and they keep nobody from the pool
+my $inserts_that = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO t VALUES (1000 +%'";
+
+# Six inserts, a row a page, wait for the lock while a seventh has it.  Then `prepare`, and the lock is let go; `meanwhile`
+# is called before the stop points are cleared.  Returns how many waited at a stop point and by how much the table grew.
+sub insert_together
+{
+	my ($server, %case) = @_;
+	my $size = sub { return $server->safe_psql('postgres', "SELECT pg_relation_size('t') / 8192 - 40") };
+	$server->safe_psql('postgres', 'DROP TABLE IF EXISTS t; CREATE TABLE t (id int, pad text); ALTER TABLE t ALTER pad SET STORAGE PLAIN;'
+		. "INSERT INTO t SELECT g, repeat('x', 7000) FROM generate_series(1, 40) g");
+	$server->safe_psql('postgres', 'VACUUM t');
+	$server->safe_psql('postgres', "SELECT glassheap_stop_point_set('extend_before_file', 'wait')");
+	my @inserts;
+	for my $nth (0 .. 6)
+	{
+		push @inserts, start_background($server, sql => "INSERT INTO t VALUES (1000 + $nth, repeat('w', 7000))");
+		$server->safe_psql('postgres', "SELECT glassheap_stop_point_wait('extend_before_file')") if $nth == 0;
+		$server->safe_psql('postgres', "SELECT glassheap_stop_point_set('$case{point}', 'wait', $case{skip})") if $nth == 0 && $case{point};
+		wait_until(sub { $server->safe_psql('postgres', "$inserts_that AND wait_event IN ('extend', 'Extension')") == $nth + 1 }, "insert $nth to wait");
+	}
+	my $held = $server->safe_psql('postgres', "$inserts_that AND wait_event = 'Extension'");
+	$server->safe_psql('postgres', $case{prepare}) if $case{prepare};
+	$server->safe_psql('postgres', "SELECT glassheap_stop_point_clear('extend_before_file')");
+	$case{meanwhile}->($size) if $case{meanwhile};
+	$server->safe_psql('postgres', 'SELECT glassheap_stop_point_clear()');
+	IPC::Run::finish($_) for @inserts;
+	is($server->safe_psql('postgres', 'SELECT count(*) FROM t'), 47, 'all rows are there');
+	is($server->safe_psql('postgres', 'SELECT count(*) FROM glassheap_buffercache WHERE pinning_backends > 0'), 0, 'no pin is left');
+	return ($held, $size->());
+}
+
+# The first waiter is held as soon as it has let the lock go.
+my $added = 1 + 1 + 6 * 20;
+my $others_are_done = sub {
+	my ($size) = @_;
+	wait_until(sub { $size->() > $added || $node->safe_psql('postgres', "$inserts_that AND state = 'active'") == 1 }, 'the other inserts to end');
+};
+my ($at_stop_point, $grown) = insert_together($node, point => 'extend_unlocked', skip => 1, meanwhile => $others_are_done);
+is($grown, $added, 'the first waiter adds pages for all six, and they find them');
+($at_stop_point, $grown) = insert_together($node, prepare => "SELECT glassheap_buffercache_evict_relation('t')");
+is($grown, 1 + 6, 'while the map is not in the pool nobody adds pages for others');
+my $small = new_node('small', 'glassheap.buffers' => '1MB', max_connections => 100);
+($at_stop_point, $grown) = insert_together($small, point => 'victim_claimed', skip => 0);
+is($at_stop_point, 1, 'in a small pool those who wait for the lock have claimed no frame');
+$small->stop('fast');
+
 $node->stop('fast');
 command_ok([ $node->installed_command('pg_checksums'), '--check', '-D', $node->data_dir ], 'all checksums are right');
 done_testing();

@@ -11,9 +11,10 @@
 //         X4 tags beyond the end of the file, which an error leaves behind, have no data: whoever asks for
 //            such a page reads it (and fails, or by then the file has it), replacement and forget_* drop
 //            them.
-// Locking: the caller holds the relation extension lock (unless nobody else can see the relation), and had
-//         claimed the frames before: under the lock nothing is written, flushed or waited for but the
-//         extension itself, and a reader of the very page beyond the end that is being added.
+// Locking: the caller holds the relation extension lock (unless nobody else can see the relation), and as a
+//         rule had claimed the frames before, so that no other page is written or flushed under the lock.
+//         Exceptions: a pool too small to hold frames in advance, and a frame lost to a reader of the very
+//         page beyond the end that is being added; such a reader is also waited for.
 // Errors: may longjmp: full disk, ERRCODE_PROGRAM_LIMIT_EXCEEDED; NewFrames: pool exhausted, I/O of a victim.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -67,10 +68,11 @@ void publish_zeroes(FrameNo frame) noexcept {
 }
 
 // A process' fair share of the pool: all of them may wait for extension locks at once, with frames in hand.
+// None in a pool so small that readers would find no frame then.
 BlockNo frames_allowed(const AccessRing *ring) noexcept {
     int most = pool.frame_count / (2 * std::max(pool.process_count, 1));
-    if (ring != nullptr) most = std::min(most, ring->size / 4);
-    return static_cast<BlockNo>(std::max(most, 1));
+    if (ring != nullptr) most = std::min(most, std::max(ring->size / 4, 1));
+    return static_cast<BlockNo>(most);
 }
 
 bool holds_extension_lock(Relation rel) noexcept {
@@ -88,8 +90,9 @@ NewFrames::NewFrames(Relation rel, BlockNo wanted, AccessRing *ring) : ring_(rin
         pages_ = wanted;  // a pool of one's own: no lock to be short under
         return;
     }
-    frames_[held_++] = claim_victim(ring);
     const BlockNo most = std::min(wanted, frames_allowed(ring));
+    if (most == 0) return;
+    frames_[held_++] = claim_victim(ring);
     while (held_ < most) {
         const FrameNo frame = claim_victim_at_once(ring);
         if (frame == kNoFrame) break;
@@ -119,8 +122,7 @@ BlockNo NewFrames::tag_followers(const ForkRef &ref, BlockNo first, BlockNo coun
 
 PinnedPage NewFrames::add_pages(const ForkRef &ref, BlockNo first, BlockNo count) {
     FrameNo tagged[kMax];
-    GH_ASSERT(held_ > 0);
-    const Found found = find_or_insert_with(make_request(ref, first, ring_), take());
+    const Found found = find_or_insert_with(make_request(ref, first, ring_), held_ > 0 ? take() : kNoFrame);
     PinnedPage page = PoolAccess::adopt_shared(found.frame, first);
     const BlockNo in_pool = tag_followers(ref, first, count, tagged);
     page.latch_exclusive();

@@ -11,7 +11,8 @@ namespace glassheap::buffer {
 
 // Frames for pages that a fork is about to get, claimed while no lock is held (claiming may write another
 // page and flush the WAL): one, and of further ones up to `wanted` what can be had at once within this
-// process' share of the pool.  Abandonable; what is not used goes back.
+// process' share of the pool.  In a pool with fewer than two frames a process none: those who wait for locks
+// would keep it from everybody else, so extend() claims one.  Abandonable; what is not used goes back.
 class NewFrames {
 public:
     static constexpr BlockNo kMax = 16;
@@ -30,7 +31,7 @@ private:
 
     AccessRing *ring_;
     BlockNo held_ = 0;
-    BlockNo pages_ = 0;
+    BlockNo pages_ = 1;
     FrameNo frames_[kMax];
 };
 

@@ -121,7 +121,7 @@ void remove_frame(FrameNo frame, std::uint32_t hash) noexcept {
 namespace {
 
 // Calls `visit(frame)` for every frame in range, under the relation's partition lock, while it returns true;
-// returns the links followed.
+// returns how many frames of the relation were passed.
 template <typename Visit>
 std::size_t walk_relation(const TagRange &range, Visit visit) noexcept {
     std::size_t walked = 0;
@@ -129,6 +129,7 @@ std::size_t walk_relation(const TagRange &range, Visit visit) noexcept {
     ::LWLockAcquire(relation_partition(hash), LW_SHARED);
     FrameNo frame = pool.relation_heads[hash & pool.relation_mask];
     for (; frame != kNoFrame; frame = frame_at(frame).relation_next) {
+        if (!range.same_relation(frame_at(frame).tag)) continue;
         ++walked;
         if (range.contains(frame_at(frame).tag) && !visit(frame)) break;
     }
@@ -162,8 +163,9 @@ std::size_t bring_to_front(const TagRange &range) noexcept {
     const std::uint32_t hash = relation_hash(range.node);
     ::LWLockAcquire(relation_partition(hash), LW_EXCLUSIVE);
     FrameNo &head = pool.relation_heads[hash & pool.relation_mask];
-    for (FrameNo frame = head; frame != kNoFrame; ++walked) {
+    for (FrameNo frame = head; frame != kNoFrame;) {
         const FrameNo next = frame_at(frame).relation_next;
+        if (range.same_relation(frame_at(frame).tag)) ++walked;
         if (range.contains(frame_at(frame).tag)) {
             take_out(head, frame);
             push_front(head, frame);

@@ -50,8 +50,11 @@ struct TagRange {  // all forks when fork < 0
     int fork;
     BlockNo first;
 
+    bool same_relation(const PageTag &tag) const noexcept {
+        return tag.relation == node.relNode && tag.database == node.dbNode && tag.space == node.spcNode;
+    }
     bool contains(const PageTag &tag) const noexcept {
-        return tag.relation == node.relNode && tag.database == node.dbNode && tag.space == node.spcNode &&
+        return same_relation(tag) &&
                (fork < 0 || (tag.fork == static_cast<std::uint32_t>(fork) && tag.block >= first));
     }
 };
@@ -61,10 +64,10 @@ std::size_t collect_relation(const TagRange &range, FrameAndTag *found, std::siz
 // reached.  With all of them brought to the front of their chain before, no batch walks over other frames.
 struct Batch {
     std::size_t count;   // less than the capacity: there are no more
-    std::size_t walked;  // links followed
+    std::size_t walked;  // how many frames of the relation were passed; neighbours in the chain do not count
 };
 Batch collect_batch(const TagRange &range, FrameAndTag *found, std::size_t capacity) noexcept;
-std::size_t bring_to_front(const TagRange &range) noexcept;  // returns the links followed
+std::size_t bring_to_front(const TagRange &range) noexcept;  // returns `walked`
 int collect_frames(const TagRange &range, FrameNo *found, int capacity) noexcept;
 
 }  // namespace glassheap::buffer

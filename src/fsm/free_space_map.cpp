@@ -41,18 +41,13 @@ BlockNo fork_blocks(Relation rel, BlockNo wanted) {
     return cached;
 }
 
-bool lock_for_extension(Relation rel) {
-    if (InterruptHoldoffCount == 0) {
-        ::LockRelationForExtension(rel, ExclusiveLock);
-        return true;
-    }
-    return ::ConditionalLockRelationForExtension(rel, ExclusiveLock);
-}
-
-// Makes the fork at least `blocks` long; false when the lock was busy and could not be waited for.
+// Makes the fork at least `blocks` long; false when the lock was busy and could not be waited for: then
+// nothing was claimed for it either.
 bool make_fork_long_enough(Relation rel, BlockNo blocks) {
+    const bool may_wait = InterruptHoldoffCount == 0;
+    if (!may_wait && !::ConditionalLockRelationForExtension(rel, ExclusiveLock)) return false;
     buffer::NewFrames frames(rel, 1);
-    if (!lock_for_extension(rel)) return false;
+    if (may_wait) ::LockRelationForExtension(rel, ExclusiveLock);
     SMgrRelation smgr = ::RelationGetSmgr(rel);
     if (!::smgrexists(smgr, FSM_FORKNUM)) ::smgrcreate(smgr, FSM_FORKNUM, false);
     smgr->smgr_cached_nblocks[FSM_FORKNUM] = InvalidBlockNumber;
@@ -134,7 +129,7 @@ bool search_page(const PinnedPage &page, FsmAddress address, std::uint8_t least,
     return found;
 }
 
-BlockNo search_tree(Relation rel, std::uint8_t least, Reach reach = Reach::all) {
+BlockNo search_tree(Relation rel, std::uint8_t least, Reach reach = Reach::all, bool *complete = nullptr) {
     FsmAddress address = kRootAddress;
     int restarts = 0;
     for (;;) {
@@ -151,7 +146,11 @@ BlockNo search_tree(Relation rel, std::uint8_t least, Reach reach = Reach::all) 
             if (heap_block_exists(rel, block)) return block;
             set_slot(rel, address, slot, 0, reach);
         } else {
-            if (address.is_root() || (!page && reach == Reach::cached)) return kInvalidBlock;
+            if (!page && reach == Reach::cached) {
+                *complete = false;
+                return kInvalidBlock;
+            }
+            if (address.is_root()) return kInvalidBlock;
             // The parent promised more than the child has (F2).
             const FsmPlace parent = parent_of(address);
             set_slot(rel, parent.page, parent.slot, largest, reach);
@@ -254,8 +253,9 @@ BlockNo find(Relation rel, Size needed) {
     return search_tree(rel, request_category(needed));
 }
 
-BlockNo find_cached(Relation rel, Size needed) {
-    return search_tree(rel, request_category(needed), Reach::cached);
+BlockNo find_cached(Relation rel, Size needed, bool *complete) {
+    *complete = true;
+    return search_tree(rel, request_category(needed), Reach::cached, complete);
 }
 
 BlockNo record_and_find(Relation rel, BlockNo old_block, Size old_avail, Size needed) {
@@ -306,6 +306,30 @@ void record_range(Relation rel, BlockNo first, BlockNo end, Size avail) {
         block += here;
     }
     update_upper(rel, first, end);
+}
+
+int slots_in_pool(Relation rel, BlockNo block) {
+    const FsmPlace place = place_of_heap_block(block);
+    return read_map(rel, place.page, Reach::cached) ? kSlotsPerPage - place.slot : 0;
+}
+
+bool record_range_cached(Relation rel, BlockNo first, BlockNo end, Size avail) {
+    const std::uint8_t category = category_of_free(avail);
+    FsmPlace place = place_of_heap_block(first);
+    const int here = static_cast<int>(end - first);
+    if (here > kSlotsPerPage - place.slot) return false;
+    std::uint8_t largest = 0;
+    for (int slots = here;; slots = 1) {
+        const PinnedPage page = read_map(rel, place.page, Reach::cached);
+        if (!page) return false;
+        ExclusiveLatch latch(page);
+        FsmPage map(page.data());
+        const std::uint8_t value = place.page.is_leaf() ? category : largest;
+        if (map.set_range(place.slot, place.slot + slots, value)) page.mark_dirty_hint();
+        if (place.page.is_root()) return true;
+        largest = map.largest();
+        place = parent_of(place.page);
+    }
 }
 
 BlockNo prepare_truncate(Relation rel, BlockNo heap_blocks) {

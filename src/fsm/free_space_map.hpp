@@ -14,8 +14,9 @@
 namespace glassheap::fsm {
 
 BlockNo find(Relation rel, Size needed);  // (*)
-// What the pages of the map that are in the pool know; reads none (*).
-BlockNo find_cached(Relation rel, Size needed);
+// What the pages of the map that are in the pool know; reads none (*).  *complete is set to false when the
+// search ended at a page that is not there.
+BlockNo find_cached(Relation rel, Size needed, bool *complete);
 BlockNo record_and_find(Relation rel, BlockNo old_block, Size old_avail, Size needed);  // (*)
 void record(Relation rel, BlockNo block, Size avail);
 Size recorded(Relation rel, BlockNo block);  // 0 when the map has no such page
@@ -23,6 +24,11 @@ Size recorded(Relation rel, BlockNo block);  // 0 when the map has no such page
 void update_upper(Relation rel, BlockNo first, BlockNo end);
 // New pages [first, end) with `avail` bytes each, in one go.
 void record_range(Relation rel, BlockNo first, BlockNo end, Size avail);
+// The same in the pages of the map that are in the pool, for use under the extension lock.  False: not all of
+// it could be recorded (a page is missing, or the range crosses one).
+bool record_range_cached(Relation rel, BlockNo first, BlockNo end, Size avail);
+// How many heap blocks from `block` on that could record, as far as the lowest level tells.
+int slots_in_pool(Relation rel, BlockNo block);
 // FSM blocks left when the heap has `heap_blocks`; clears the tail of the last kept page.
 // InvalidBlockNumber when the map needs no truncation.
 BlockNo prepare_truncate(Relation rel, BlockNo heap_blocks);

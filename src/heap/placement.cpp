@@ -9,6 +9,7 @@
 #include "pg/pg.hpp"
 
 #include "buffer/extend.hpp"
+#include "debug/stop_points.hpp"
 #include "fsm/free_space_map.hpp"
 #include "heap/heap_errors.hpp"
 #include "heap/placement.hpp"
@@ -20,6 +21,8 @@ namespace {
 // A page that lost only this much to line pointers still counts as empty when a large row meets a low
 // fillfactor; otherwise such a table would grow by a page per row.
 constexpr Size kNearlyEmpty = page::kMaxTupleSize - page::kMaxTuplesPerPage / 8 * page::kLinePointerSize;
+
+constexpr Size kEmptyPageSpace = page::kPageSize - page::kHeaderSize;
 
 // Waiters of the extension lock are served in advance, several pages each, up to a limit.
 constexpr int kPagesPerWaiter = 20;
@@ -61,6 +64,7 @@ private:
     bool extend();
     BlockNo pages_at_once() const;
     BlockNumber lock_extension(int *extra) const;
+    int pages_for_waiters() const;
     bool latch_other_of_new_page();
 
     const PlaceRequest &request_;
@@ -208,11 +212,14 @@ bool PageSearch::extend() {
     if (!page_.view().is_new()) report_page_not_empty(request_.rel, block);
     page_.edit().init();
     at_other_ = false;
+    // The waiters get the lock one after the other, and each looks into the map first.
+    const bool told =
+        extra == 0 || fsm::record_range_cached(request_.rel, block + 1, block + count, kEmptyPageSpace);
     if (!RELATION_IS_LOCAL(request_.rel)) ::UnlockRelationForExtension(request_.rel, ExclusiveLock);
-    if (extra > 0 || (request_.options & HEAP_INSERT_FROZEN) != 0) {
+    GH_STOP_POINT("extend_unlocked");
+    if (!told || (request_.options & HEAP_INSERT_FROZEN) != 0) {
         page_.unlatch();
-        if (extra > 0)
-            fsm::record_range(request_.rel, block + 1, block + count, page::kPageSize - page::kHeaderSize);
+        if (!told) fsm::record_range(request_.rel, block + 1, block + count, kEmptyPageSpace);
         if ((request_.options & HEAP_INSERT_FROZEN) != 0) vm::pin(request_.rel, block, request_.vmbuf);
         page_.latch_exclusive();
     }
@@ -237,14 +244,22 @@ BlockNumber PageSearch::lock_extension(int *extra) const {
     }
     if (::ConditionalLockRelationForExtension(rel, ExclusiveLock)) return kInvalidBlock;
     ::LockRelationForExtension(rel, ExclusiveLock);
-    const BlockNumber block = fsm::find_cached(rel, wanted_space_);
+    bool complete = false;
+    const BlockNumber block = fsm::find_cached(rel, wanted_space_, &complete);
     if (block != InvalidBlockNumber) {
         ::UnlockRelationForExtension(rel, ExclusiveLock);
         return block;
     }
-    const int waiters = std::max(0, ::RelationExtensionLockWaiterCount(rel));
-    *extra = std::min(kExtraPagesMax, waiters * kPagesPerWaiter);
+    if (complete) *extra = pages_for_waiters();
     return kInvalidBlock;
+}
+
+// As many as the map can be told of before the lock is let go: what they do not find there they add again.
+// Who has the lock counts as one of them.
+int PageSearch::pages_for_waiters() const {
+    const int waiters = std::max(0, ::RelationExtensionLockWaiterCount(request_.rel));
+    const BlockNo own = RelationGetNumberOfBlocks(request_.rel);
+    return std::min({kExtraPagesMax, waiters * kPagesPerWaiter, fsm::slots_in_pool(request_.rel, own + 1)});
 }
 
 // The new page is latched, the other has a lower number: against P1 it is only tried, which nearly always

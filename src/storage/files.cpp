@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
+#include "debug/stop_points.hpp"
 #include "page/layout.hpp"
 #include "pg/pg_files.hpp"
 
@@ -54,19 +55,23 @@ File open_segment(SMgrRelation smgr, ForkNumber fork, BlockNo block) {
     return std::strcmp(::FilePathName(file), expected) == 0 ? file : -1;
 }
 
-// Zeroes blocks first .. first+count-1 of one open segment in large writes.  False: the caller has to go
-// block by block (which then reports the error, if it is one).
-bool zero_run(File file, BlockNo first, BlockNo count) {
+// Zeroes blocks first .. first+count-1 of one open segment in large writes; returns how many are wholly
+// written.  From there the caller has to go block by block (which then reports the error, if it is one), and
+// not from before: others know the new length and may have put rows there.
+BlockNo zero_run(File file, BlockNo first, BlockNo count) {
     const auto base = static_cast<off_t>(first % RELSEG_SIZE) * static_cast<off_t>(page::kPageSize);
     BlockNo done = 0;
     while (done < count) {
         const BlockNo now = std::min(kZeroRun, count - done);
         const auto bytes = static_cast<int>(now * page::kPageSize);
         const off_t at = base + static_cast<off_t>(done) * static_cast<off_t>(page::kPageSize);
-        if (::FileWrite(file, zeroes, bytes, at, WAIT_EVENT_DATA_FILE_EXTEND) != bytes) return false;
+        if (done > 0) GH_STOP_POINT("extend_next_run");
+        const int written = ::FileWrite(file, zeroes, bytes, at, WAIT_EVENT_DATA_FILE_EXTEND);
+        if (written != bytes)
+            return done + static_cast<BlockNo>(std::max(written, 0)) / static_cast<BlockNo>(page::kPageSize);
         done += now;
     }
-    return true;
+    return done;
 }
 
 }  // namespace
@@ -131,7 +136,7 @@ void extend_zeroed(const RelFileNode &node, BackendId backend, ForkNumber fork, 
         const BlockNo part_end = std::min(end, segment_end);
         if (part_end - block > 1) {
             const File file = open_segment(smgr, fork, block);
-            if (file >= 0 && zero_run(file, block, part_end - 1 - block)) block = part_end - 1;
+            if (file >= 0) block += zero_run(file, block, part_end - 1 - block);
         }
         for (; block < part_end; ++block) ::smgrextend(smgr, fork, block, zeroes, temporary);
     }
