@@ -584,6 +584,18 @@ REVOKE ALL ON FUNCTION glassheap_verify(regclass, bool, bool, text, bigint, bigi
 REVOKE ALL ON FUNCTION glassheap_verify_all(bool, bool) FROM PUBLIC;
 
 --
+-- A table in two pools (doc/extensions.md)
+--
+CREATE FUNCTION glassheap_resolve(relation regclass, keep text DEFAULT NULL,
+    OUT fork text, OUT block bigint, OUT glassheap_in text, OUT glassheap_lsn pg_lsn,
+    OUT shared_buffers_in text, OUT shared_buffers_lsn pg_lsn, OUT rows_differing int4, OUT kept text)
+RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'glassheap_resolve'
+LANGUAGE C VOLATILE PARALLEL UNSAFE;
+
+REVOKE ALL ON FUNCTION glassheap_resolve(regclass, text) FROM PUBLIC;
+
+--
 -- Row locks, prewarm
 --
 CREATE FUNCTION glassheap_rowlocks(rel regclass, OUT locked_row tid, OUT locker xid, OUT multi bool,

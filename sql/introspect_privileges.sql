@@ -66,6 +66,7 @@ SELECT statement, try('gh_nobody', statement) AS nobody, try('gh_scanner', state
     $$glassheap_tuple_infomask_flags(1, 1)$$,
     $$glassheap_verify('secret')$$,
     $$glassheap_verify_all()$$,
+    $$glassheap_resolve('secret')$$,
     $$glassheap_truncate_visibility_map('secret')$$,
     $$glassheap_repair_visibility_map('secret')$$,
     $$glassheap_buffercache_evict(1)$$,

@@ -10,14 +10,17 @@
 #include "am/ddl_hooks.hpp"
 #include "am/new_tables.hpp"
 #include "am/stock_readers.hpp"
+#include "am/table_am.hpp"
 #include "buffer/pool.hpp"
 #include "buffer/setup.hpp"
 #include "debug/stop_points.hpp"
 #include "guard/patch.hpp"
 #include "guard/setting.hpp"
 #include "introspect/setup.hpp"
+#include "storage/changed_owner.hpp"
 #include "storage/lifecycle.hpp"
 #include "wal/emit.hpp"
+#include "wal/replay_watch.hpp"
 #include "wal/rmgr.hpp"
 
 namespace glassheap {
@@ -76,7 +79,9 @@ PGDLLEXPORT void _PG_init() {
     guard::define_settings();
     wal::register_rmgr();
     wal::wrap_core_redo();
+    wal::watch_replay();
     storage::install_callbacks();
+    storage::install_owner_watch(am::routine());
     am::install_ddl_hooks();
     am::install_stock_reader_hooks();
     am::define_new_table_settings();

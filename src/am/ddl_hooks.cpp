@@ -1,9 +1,10 @@
 // am/ddl_hooks.cpp — see ddl_hooks.hpp; POOL.md 3 has the reasons, row by row.
 //
 //   CREATE DATABASE          strategy wal_log copies pages through shared_buffers: forced to file_copy, whose
-//                            checkpoint makes the guardians write everything first
+//                            checkpoint makes the guardians write everything first.  Refused while a table of
+//                            the template is in two pools: its file has one of its versions
 //   ALTER DATABASE .. SET    files move under the pages: forgotten while the database is locked against
-//     TABLESPACE             connections and already checkpointed
+//     TABLESPACE             connections and already checkpointed; refused as above
 //   DROP DATABASE            forgotten when it is gone (before, core's checkpoint must still write); or at
 //                            once if an earlier one has marked it invalid, and failed for a page of it
 //   DROP of a temporary      core says nothing at commit about files of temporary tables: noted here, for
@@ -15,7 +16,10 @@
 #include "am/ddl_hooks.hpp"
 #include "am/new_tables.hpp"
 #include "buffer/pool.hpp"
+#include "buffer/setup.hpp"
+#include "buffer/two_pools.hpp"
 #include "pg/pg_ddl.hpp"
+#include "storage/changed_owner.hpp"
 #include "storage/lifecycle.hpp"
 
 namespace glassheap::am {
@@ -57,10 +61,39 @@ void force_file_copy(CreatedbStmt *stmt) {
 // The database that an ALTER DATABASE .. SET TABLESPACE of this backend is moving.
 Oid moving_database = InvalidOid;
 
+Oid template_of(const CreatedbStmt *stmt) {
+    DefElem *option = find_option(stmt->options, "template");
+    const char *name = option != nullptr && option->arg != nullptr ? ::defGetString(option) : "template1";
+    return ::get_database_oid(name, true);
+}
+
+// Core asks, too, but later: others shall not make us write.
+bool may_create_databases() {
+    if (::superuser()) return true;
+    HeapTuple role = ::SearchSysCache1(AUTHOID, ObjectIdGetDatum(::GetUserId()));
+    if (!HeapTupleIsValid(role)) return false;
+    const bool may = reinterpret_cast<Form_pg_authid>(GETSTRUCT(role))->rolcreatedb;
+    ::ReleaseSysCache(role);
+    return may;
+}
+
+// Writing them shows which tables are in two pools.
+void refuse_two_versions(Oid database) {
+    if (!OidIsValid(database) || !buffer::is_ready()) return;
+    buffer::flush_database(database);
+    buffer::refuse_database_in_two_pools(database);
+}
+
+// Asked once more afterwards, for a session that was there until a moment ago; core's copy of the files then
+// stays behind.
 void create_database(UtilityCall call) {
     call.own_tree();
-    force_file_copy(reinterpret_cast<CreatedbStmt *>(call.statement()));
+    auto *stmt = reinterpret_cast<CreatedbStmt *>(call.statement());
+    force_file_copy(stmt);
+    const Oid source = template_of(stmt);
+    if (may_create_databases()) refuse_two_versions(source);
     call.run();
+    if (buffer::is_ready()) buffer::refuse_database_in_two_pools(source);
 }
 
 void alter_database(const UtilityCall &call) {
@@ -68,6 +101,8 @@ void alter_database(const UtilityCall &call) {
     const bool moves = find_option(stmt->options, "tablespace") != nullptr;
     // Set again by every such command: an error may leave it behind.
     moving_database = moves ? ::get_database_oid(stmt->dbname, true) : InvalidOid;
+    if (OidIsValid(moving_database) && ::pg_database_ownercheck(moving_database, ::GetUserId()))
+        refuse_two_versions(moving_database);
     call.run();
     moving_database = InvalidOid;
 }
@@ -86,13 +121,23 @@ void drop_database(const UtilityCall &call) {
     const Oid database = ::get_database_oid(stmt->dbname, true);
     if (OidIsValid(database) && is_invalid(database)) buffer::forget_database(database, InvalidOid);
     call.run();
-    if (OidIsValid(database)) buffer::forget_database(database, InvalidOid);
+    if (!OidIsValid(database) || !buffer::is_ready()) return;
+    buffer::forget_database(database, InvalidOid);
+    buffer::unmark_database(database, InvalidOid);
+}
+
+// A rollback is no command of the transaction, and must not fail.
+bool is_rollback(const Node *statement) noexcept {
+    if (!IsA(statement, TransactionStmt)) return false;
+    const TransactionStmtKind kind = reinterpret_cast<const TransactionStmt *>(statement)->kind;
+    return kind == TRANS_STMT_ROLLBACK || kind == TRANS_STMT_ROLLBACK_TO;
 }
 
 extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
                                    ProcessUtilityContext context, ParamListInfo params,
                                    QueryEnvironment *environment, DestReceiver *dest,
                                    QueryCompletion *completion) {
+    if (!is_rollback(pstmt->utilityStmt)) storage::check_owners_now();
     const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
     const UtilityCall call{pstmt,       query, read_only_tree, context, params,
                            environment, dest,  completion,     next};
@@ -132,11 +177,16 @@ void note_relation_drop(Oid relid) {
 
 extern "C" void gh_object_access(ObjectAccessType access, Oid classid, Oid object, int sub_id, void *arg) {
     if (next_object_access != nullptr) next_object_access(access, classid, object, sub_id, arg);
-    if (access == OAT_DROP && classid == RelationRelationId && sub_id == 0) note_relation_drop(object);
+    if (access == OAT_DROP && classid == RelationRelationId && sub_id == 0) {
+        note_relation_drop(object);
+        storage::owner_is_dropped(object);
+    }
     // Under the lock that keeps connections out; what was dirty is written by the checkpoint before it.
     if (access == OAT_POST_ALTER && classid == DatabaseRelationId && OidIsValid(moving_database) &&
-        object == moving_database)
+        object == moving_database && buffer::is_ready()) {
+        buffer::refuse_database_in_two_pools(object);
         buffer::forget_database(object, InvalidOid);
+    }
 }
 
 }  // namespace

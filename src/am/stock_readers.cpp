@@ -1,10 +1,10 @@
 // am/stock_readers.cpp — see am/stock_readers.hpp.
 //
 // Why:    function call hooks tell exactly when one of these functions is running.
-// Invariants: S1 shared_buffers never holds a dirty page of our main or FSM forks, so its copies can be
-// dropped. Locking: none of ours is held.  What is changed between the writing and the reading is not shown,
-// and a page
-//         read while it is being written may look torn to the tool: these are diagnostics.
+// Invariants: S1 only clean copies are thrown out of shared_buffers: a dirty one is somebody's change
+//            (buffer/core_copies.hpp).
+// Locking: none of ours is held.  What is changed between the writing and the reading is not shown, and a
+//         page read while it is being written may look torn to the tool: these are diagnostics.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
@@ -12,6 +12,7 @@
 #include "am/table_am.hpp"
 #include "buffer/pool.hpp"
 #include "buffer/setup.hpp"
+#include "pg/pg_buffers.hpp"
 #include "pg/pg_ddl.hpp"
 
 namespace glassheap::am {
@@ -53,16 +54,10 @@ Reader reader_of(Oid function) {
     return found;
 }
 
-void drop_copies(Relation rel) {
-    ForkNumber forks[] = {MAIN_FORKNUM, FSM_FORKNUM};
-    BlockNumber first[] = {0, 0};
-    ::DropRelFileNodeBuffers(RelationGetSmgr(rel), forks, 2, first);
-}
-
 void show_as_it_is(Relation rel) {
     if (!buffer::is_ready() || RELATION_IS_OTHER_TEMP(rel)) return;
     buffer::flush_relation({rel->rd_node, rel->rd_backend});
-    drop_copies(rel);
+    pg::evict_core_copies(rel->rd_node);
 }
 
 // The function does not say which table it is about to read: all of them, once a call site.

@@ -5,11 +5,13 @@
 #include "buffer/checkpoint_turn.hpp"
 
 #include "buffer/checkpoint_veto.hpp"
+#include "buffer/core_copies.hpp"
 #include "buffer/flush.hpp"
 #include "buffer/partner_watch.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/settings.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/pg_buffers.hpp"
 #include "pg/pg_guard.hpp"
 
 namespace glassheap::buffer {
@@ -42,6 +44,8 @@ Holder partner() noexcept {
 std::size_t flush_all_of_it(int flush_after) {
     unwritten = true;
     forget_last_tried();
+    // Before core writes its pages for this checkpoint.
+    search_core_pool();
     const std::size_t pages = debug_guardian_flush ? flush_every_dirty(flush_after) : 0;
     unwritten = false;
     return pages;
@@ -187,6 +191,7 @@ extern "C" void glassheap_leave_turns(int code, Datum arg) {
     (void)arg;
     if (me == Holder::none || !holder(me).present) return;
     pg::release_all_pins();
+    pg::release_core_buffers();
     unwritten = true;
     forget_last_tried();
     acquire_turn_patiently();
@@ -204,6 +209,7 @@ extern "C" void glassheap_have_left(int code, Datum arg) {
     (void)code;
     (void)arg;
     pg::release_all_pins();
+    pg::release_core_buffers();
     if (unwritten) raise_veto(last_tried_page());
     acquire_turn_patiently();
     pool.shared->write_back.store(false);

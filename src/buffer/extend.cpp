@@ -26,6 +26,7 @@
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
+#include "buffer/two_pools.hpp"
 #include "debug/stop_points.hpp"
 #include "storage/files.hpp"
 
@@ -85,6 +86,7 @@ bool holds_extension_lock(Relation rel) noexcept {
 
 NewFrames::NewFrames(Relation rel, BlockNo wanted, AccessRing *ring) : ring_(ring) {
     require_ready();
+    refuse_if_in_two_pools(rel);
     GH_ASSERT(wanted > 0 && wanted <= kMax);
     if (rel->rd_backend != InvalidBackendId) {
         pages_ = wanted;  // a pool of one's own: no lock to be short under

@@ -50,28 +50,12 @@ void sort_by_place(FrameAndTag *entries, std::size_t count) noexcept {
 
 constinit PageTag last_tried = {};
 
-// Writes the frame if it still holds the page and is dirty.
-bool flush_one(const FrameAndTag &entry) {
-    reserve_pin();
-    if (!pin_frame(entry.frame, Warmth::none)) return false;
-    Frame &f = frame_at(entry.frame);
-    bool wrote = false;
-    if (f.tag == entry.tag && f.state.load().dirty()) {
-        last_tried = entry.tag;
-        ::LWLockAcquire(&f.latch, LW_SHARED);
-        wrote = write_out(entry.frame);
-        ::LWLockRelease(&f.latch);
-    }
-    unpin_frame(entry.frame);
-    return wrote;
-}
-
 std::size_t flush_sorted(FrameAndTag *entries, std::size_t count, int flush_after) {
     WritebackRun run;
     std::size_t written = 0;
     sort_by_place(entries, count);
     for (std::size_t i = 0; i < count; ++i) {
-        if (!flush_one(entries[i])) continue;
+        if (!flush_page(entries[i])) continue;
         ++written;
         note_progress();
         run.add(entries[i].tag, flush_after);
@@ -80,7 +64,7 @@ std::size_t flush_sorted(FrameAndTag *entries, std::size_t count, int flush_afte
     return written;
 }
 
-// The tag is read without a pin; flush_one compares it again under one.  A frame whose page changed in
+// The tag is read without a pin; flush_page compares it again under one.  A frame whose page changed in
 // between needs nothing: the page that was dirty here has been written (V2 of replace.cpp), and the one that
 // came was clean.
 bool is_dirty(FrameNo frame, FrameAndTag *entry) noexcept {
@@ -134,6 +118,25 @@ PageTag last_tried_page() noexcept {
 
 void forget_last_tried() noexcept {
     last_tried = {};
+}
+
+void note_tried_page(const PageTag &tag) noexcept {
+    last_tried = tag;
+}
+
+bool flush_page(const FrameAndTag &entry) {
+    reserve_pin();
+    if (!pin_frame(entry.frame, Warmth::none)) return false;
+    Frame &f = frame_at(entry.frame);
+    bool wrote = false;
+    if (f.tag == entry.tag && f.state.load().dirty()) {
+        last_tried = entry.tag;
+        ::LWLockAcquire(&f.latch, LW_SHARED);
+        wrote = write_out(entry.frame);
+        ::LWLockRelease(&f.latch);
+    }
+    unpin_frame(entry.frame);
+    return wrote;
 }
 
 void prepare_flush_space() {

@@ -3,10 +3,12 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
-#include "buffer/frame.hpp"
+#include "buffer/page_table.hpp"
 
 namespace glassheap::buffer {
 
+// Writes the frame if it still holds the page and is dirty.
+bool flush_page(const FrameAndTag &entry);
 // Room to sort all frames, kept by the process: makes flush_every_dirty allocate nothing.
 void prepare_flush_space();
 // Writes every page that is dirty when its frame is looked at; returns how many this call wrote.
@@ -14,6 +16,7 @@ std::size_t flush_every_dirty(int flush_after);
 // After an error: the page that could not be written; PageTag{} if it was not a page.
 PageTag last_tried_page() noexcept;
 void forget_last_tried() noexcept;
+void note_tried_page(const PageTag &tag) noexcept;
 // The pool writer's round: up to `limit` dirty cold pages among the next `ahead` frames of the clock hand.
 struct TrickleResult {
     std::size_t written;

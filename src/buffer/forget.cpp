@@ -11,10 +11,13 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "buffer/flush.hpp"
+#include "buffer/hand_over.hpp"
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
+#include "buffer/two_pools.hpp"
 
 namespace glassheap::buffer {
 
@@ -73,6 +76,23 @@ void forget_relation(const RelFileNodeBackend &node) noexcept {
     }
     forget_range({node.node, -1, 0});
     drop_relation_counters(node.node);
+    unmark_two_pools(node.node);
+}
+
+void part_with_page(const RelFileNode &node, ForkNumber fork, BlockNo block) {
+    const PageTag tag = make_tag(node, fork, block);
+    const std::uint32_t hash = hash_tag(tag);
+    const FrameNo frame = find_frame(tag, hash);
+    if (frame == kNoFrame) return;
+    note_meeting(node);
+    flush_page({tag, frame});
+    forget_page({tag, frame});
+}
+
+void drop_page(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept {
+    const PageTag tag = make_tag(node, fork, block);
+    const FrameNo frame = find_frame(tag, hash_tag(tag));
+    if (frame != kNoFrame) forget_page({tag, frame});
 }
 
 void forget_from(const RelFileNodeBackend &node, ForkNumber fork, BlockNo first) noexcept {

@@ -6,6 +6,7 @@
 //   "Glassheap Page Table" heads of hash chains (4 to 8 bytes per frame) and their partition locks
 //   "Glassheap Relations"  heads of the chains by relation file, and their locks
 //   "Glassheap Relation Counters"  I/O by relation file
+//   "Glassheap Two Pools"  marks of relations that are in two pools (two_pools.hpp)
 //   "Glassheap Processes"  one ProcessSlot per PGPROC: counters and pins a standby's startup may ask for
 //
 // Locking: order: page table partition, relation partition, spin lock of the free list.  Nobody sleeps or
@@ -35,6 +36,8 @@ struct alignas(64) Frame {
     FrameNo free_next;                       // under the free list's spin lock
     bool in_free_list;                       // same
     std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
+    std::atomic<Lsn> disk_lsn;  // of the page as it was last read or written; set by who has the I/O
+    std::atomic<Lsn> hint_lsn;  // of a hint image, if nothing else happened to the page since disk_lsn
 
     static constexpr std::uint64_t kKnown = 1ULL << 32;
 };

@@ -4,8 +4,10 @@
 
 #include "buffer/io.hpp"
 
+#include "buffer/core_copies.hpp"
 #include "buffer/pool_internal.hpp"
 #include "debug/stop_points.hpp"
+#include "storage/aside.hpp"
 #include "storage/files.hpp"
 
 namespace glassheap::buffer {
@@ -36,6 +38,24 @@ void count_write(const PageTag &tag, RingKind context) noexcept {
     count(counters(context).writes);
     if (RelationCounters *io = relation_counters(node_of(tag), true))
         io->writes.fetch_add(1, std::memory_order_relaxed);
+}
+
+void write_to_file(Frame &f, RingKind context, Lsn lsn) {
+    const PageTag tag = f.tag;
+    IoTimer timer;
+    storage::write_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, write_copy);
+    timer.stop(pgBufferUsage.blk_write_time, counters(context).write_us);
+    count_write(tag, context);
+    f.disk_lsn.store(lsn, std::memory_order_relaxed);
+}
+
+// False: somebody has another version.
+bool write_alone(FrameNo frame, RingKind context, Lsn lsn) {
+    for (;;) {
+        write_to_file(frame_at(frame), context, lsn);
+        const Written written = look_after_write(frame, lsn);
+        if (written != Written::again) return written == Written::alone;
+    }
 }
 
 }  // namespace
@@ -89,18 +109,17 @@ bool write_out(FrameNo frame, RingKind context) {
         wait_for_io(frame);
     }
     claim_io(frame, true);
-    const PageTag tag = f.tag;
     const Lsn lsn = copy_page(page_at(frame));
     if (f.state.load().permanent()) ::XLogFlush(lsn);
     if (CritSectionCount == 0) GH_STOP_POINT("page_write");
-    IoTimer timer;
-    storage::write_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, write_copy);
-    timer.stop(pgBufferUsage.blk_write_time, counters(context).write_us);
-    count_write(tag, context);
+    const WriteTo where = where_to_write(frame, lsn);
+    if (CritSectionCount == 0) GH_STOP_POINT("write_looked");
+    if (where == WriteTo::aside || (where == WriteTo::file && !write_alone(frame, context, lsn)))
+        storage::write_aside(node_of(f.tag), fork_number(f.tag), f.tag.block, write_copy);
     f.state.end_write(true);
     forget_claim(frame);
     ::ConditionVariableBroadcast(&f.waiters);
-    return true;
+    return where == WriteTo::file;
 }
 
 void WritebackRun::add(const PageTag &tag, int flush_after) {

@@ -8,11 +8,13 @@
 #include "pg/pg.hpp"
 
 #include "buffer/access_ring.hpp"
+#include "buffer/core_copies.hpp"
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
 #include "buffer/peek.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
+#include "buffer/two_pools.hpp"
 #include "buffer/verify.hpp"
 #include "debug/stop_points.hpp"
 #include "storage/files.hpp"
@@ -136,6 +138,7 @@ Found find_or_insert(const LoadRequest &request) {
 
 void finish_read(FrameNo frame, bool ok) noexcept {
     Frame &f = frame_at(frame);
+    if (ok) f.disk_lsn.store(load_page_lsn(page_at(frame)), std::memory_order_relaxed);
     f.state.end_read(ok);
     forget_claim(frame);
     ::ConditionVariableBroadcast(&f.waiters);
@@ -145,7 +148,11 @@ void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     GH_STOP_POINT("page_read");
     IoTimer timer;
     const RelFileNode node = node_of(request.tag);
-    storage::read_block(node, InvalidBackendId, fork_number(request.tag), request.tag.block, page_at(frame));
+    if (has_core_copy(request.tag)) [[unlikely]]
+        take_over_core_copy(request.tag, request.permanent, page_at(frame));
+    if (!read_from_aside(request.tag, page_at(frame)))
+        storage::read_block(node, InvalidBackendId, fork_number(request.tag), request.tag.block,
+                            page_at(frame));
     timer.stop(pgBufferUsage.blk_read_time, counters(kind_of(request.ring)).read_us);
     if (track_io_timing) pgstat_count_buffer_read_time(static_cast<PgStat_Counter>(timer.micros()));
     verify_page(page_at(frame), node, InvalidBackendId, fork_number(request.tag), request.tag.block, mode);
@@ -157,6 +164,7 @@ PinnedPage read_page(Relation rel, ForkNumber fork, BlockNo block, AccessRing *r
     if (RELATION_IS_OTHER_TEMP(rel))
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("cannot access temporary tables of other sessions")));
+    refuse_if_in_two_pools(rel);
     pgstat_count_buffer_read(rel);
     bool hit = false;
     PinnedPage page = rel->rd_backend != InvalidBackendId
@@ -177,6 +185,7 @@ PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hin
     if (hint == kNoFrame || !is_ready()) return {};
     if (rel->rd_backend != InvalidBackendId) return local_repin(fork_of(rel, fork), block, hint);
     if (hint < 0 || hint >= pool.frame_count) return {};
+    refuse_if_in_two_pools(rel);
     const PageTag tag = make_tag(rel->rd_node, fork, block);
     Frame &f = frame_at(hint);
     if (!tag_seems(f, tag)) return {};

@@ -43,11 +43,18 @@ bool hint_needs_image(const Frame &f) {
 }
 
 // Logs an image of the page if its last one is not behind the redo pointer.
-void log_image_if_needed(const Frame &f, char *page, XLogRecPtr redo) {
+void log_image_if_needed(Frame &f, char *page, XLogRecPtr redo) {
     alignas(8) static char copy[page::kPageSize];
-    if (load_page_lsn(page) > redo) return;
+    const Lsn before = load_page_lsn(page);
+    if (before > redo) return;
     std::memcpy(copy, page, page::kPageSize);
-    advance_page_lsn(page, hint_logger(fork_of_frame(f), f.tag.block, copy));
+    const Lsn lsn = hint_logger(fork_of_frame(f), f.tag.block, copy);
+    if (lsn == InvalidXLogRecPtr) return;
+    // Nothing but hints since it was read or written: no change of rows (core_copies).
+    if (before <= f.disk_lsn.load(std::memory_order_relaxed) ||
+        before == f.hint_lsn.load(std::memory_order_relaxed))
+        f.hint_lsn.store(lsn, std::memory_order_relaxed);
+    advance_page_lsn(page, lsn);
 }
 
 // The image comes first: a page must not be written with a hint that no image precedes.  So, unlike a

@@ -85,6 +85,15 @@ FrameNo find_and_pin_locked(const PageTag &tag, std::uint32_t hash, Warmth warmt
     return kNoFrame;
 }
 
+FrameNo find_frame(const PageTag &tag, std::uint32_t hash) noexcept {
+    ::LWLockAcquire(partition_of(hash), LW_SHARED);
+    FrameNo frame = bucket_of(hash).load(std::memory_order_relaxed);
+    while (frame != kNoFrame && !(frame_at(frame).tag == tag))
+        frame = frame_at(frame).chain_next.load(std::memory_order_relaxed);
+    ::LWLockRelease(partition_of(hash));
+    return frame;
+}
+
 FrameNo peek_tag(const PageTag &tag, std::uint32_t hash) noexcept {
     FrameNo frame = bucket_of(hash).load(std::memory_order_acquire);
     for (int step = 0; frame != kNoFrame && step < kOptimisticSteps; ++step) {

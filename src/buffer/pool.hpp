@@ -198,7 +198,8 @@ void mark_dirty_in_redo(const PinnedPage &page) noexcept;
 
 // ---- maintenance by relation; none of it needs a latch held
 // Drop without writing; waits for I/O in progress; pinned frames die at their last unpin.  Never longjmps.
-void forget_relation(const RelFileNodeBackend &node) noexcept;  // all forks
+// All forks of a file that is unlinked, or new: a mark of its number (two_pools.hpp) goes too.
+void forget_relation(const RelFileNodeBackend &node) noexcept;
 void forget_from(const RelFileNodeBackend &node, ForkNumber fork, BlockNo first) noexcept;
 void forget_database(Oid database, Oid tablespace /* InvalidOid: any */) noexcept;
 // Write what is dirty.

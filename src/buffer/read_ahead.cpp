@@ -2,7 +2,8 @@
 //
 // Why:    a table larger than the pool costs a system call per page otherwise.  Only scans with a bulk-read
 //         ring do it, and only after two misses in a row were neighbours; runs double up to 16 pages.
-// Invariants: H1 a run ends before a page that is in the pool, at the end of the file and of its segment.
+// Invariants: H1 a run ends before a page that is in the pool or in shared_buffers, at the end of the file,
+//            at the end of its segment.
 //         H2 a page read ahead that is damaged is left without data: whoever asks for it reports it.
 //         H3 a page read ahead counts as read when the scan asks for it, not before (EXPLAIN stays true).
 // Locking: while a run is put together its frames are claimed for I/O; nothing is waited for that could wait
@@ -12,7 +13,9 @@
 #include "pg/pg.hpp"
 
 #include "buffer/access_ring.hpp"
+#include "buffer/core_copies.hpp"
 #include "buffer/pool_internal.hpp"
+#include "buffer/two_pools.hpp"
 #include "buffer/verify.hpp"
 #include "debug/stop_points.hpp"
 #include "storage/files.hpp"
@@ -59,7 +62,7 @@ void add(Run *run, FrameNo frame) noexcept {
 void collect(Run *run, const LoadRequest &first, BlockNo wanted) {
     while (run->count < wanted) {
         const LoadRequest request = request_for(first, run->count);
-        if (is_cached(request.tag, request.hash)) return;
+        if (is_cached(request.tag, request.hash) || has_core_copy(request.tag)) return;
         const Found found = insert_or_find(request, claim_victim(request.ring));
         if (!found.mine) {
             unpin_frame(found.frame);
@@ -96,14 +99,15 @@ BlockNo finish_followers(const Run &run, const LoadRequest &request, BlockNo don
 void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     AccessRing *ring = request.ring;
     const BlockNo wanted = next_run_length(ring, request.tag);
-    if (wanted <= 1) {
+    if (wanted <= 1 || any_in_two_pools() || has_core_copy(request.tag)) {
         read_into(frame, request, mode);
         return;
     }
     Run run = {};
     add(&run, frame);
     collect(&run, request, wanted);
-    const BlockNo done = run.count > 1 ? read_from_file(run, request) : 0;
+    // A page that went aside before it was claimed here went there under a mark.
+    const BlockNo done = run.count > 1 && !any_in_two_pools() ? read_from_file(run, request) : 0;
     const BlockNo good = finish_followers(run, request, done);
     ring->ahead_from = request.tag.block + 1;
     ring->ahead_to = ring->ahead_from + good;

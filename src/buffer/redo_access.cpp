@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "buffer/core_copies.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 #include "storage/files.hpp"
@@ -27,6 +28,8 @@ PinnedPage blank_page(const LoadRequest &request, bool cleanup) {
     }
     // Others may have pinned the frame meanwhile, but nobody has seen a row on it: that is cleanup enough.
     page.latch_exclusive();
+    if (has_core_copy(request.tag)) [[unlikely]]
+        take_over_core_copy(request.tag, request.permanent, page.data());
     std::memset(page.data(), 0, page::kPageSize);
     finish_read(found.frame, true);
     return page;

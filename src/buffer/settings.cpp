@@ -13,6 +13,7 @@ constinit int writer_delay_ms = 200;
 constinit int writer_max_pages = 400;
 constinit int guardian_delay_ms = 20;
 constinit bool debug_guardian_flush = true;
+constinit bool debug_tripwire = true;
 
 namespace {
 
@@ -35,6 +36,12 @@ void define_worker_settings() {
         "Turning this off loses data after a crash.  It exists so that crash tests can show that they would "
         "notice.",
         &debug_guardian_flush, true, PGC_SIGHUP, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
+    ::DefineCustomBoolVariable(
+        "glassheap.debug_tripwire", "Looks for pages of glassheap tables in shared_buffers.",
+        "Turning this off lets code that bypasses the table access method damage tables silently.  It exists "
+        "so "
+        "that tests can show that they would notice.",
+        &debug_tripwire, true, PGC_SIGHUP, GUC_NOT_IN_SAMPLE, nullptr, nullptr, nullptr);
 }
 
 constexpr int kLeastBuffers = 128;

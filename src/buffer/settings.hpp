@@ -11,5 +11,6 @@ extern int writer_delay_ms;        // glassheap.writer_delay
 extern int writer_max_pages;       // glassheap.writer_max_pages
 extern int guardian_delay_ms;      // glassheap.guardian_delay
 extern bool debug_guardian_flush;  // glassheap.debug_guardian_flush
+extern bool debug_tripwire;        // glassheap.debug_tripwire
 
 }  // namespace glassheap::buffer

@@ -11,6 +11,7 @@
 #include "buffer/frame.hpp"
 #include "buffer/settings.hpp"
 #include "buffer/setup.hpp"
+#include "buffer/two_pools.hpp"
 
 namespace glassheap::buffer {
 
@@ -113,6 +114,8 @@ void init_frames(const PoolShared &shared) {
         f->relation_next = f->relation_prev = f->free_next = kNoFrame;
         f->in_free_list = false;
         f->victim_pass.store(0, std::memory_order_relaxed);
+        f->disk_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
+        f->hint_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
     }
 }
 
@@ -150,8 +153,9 @@ void init_pool(const Layout &l) {
 void request_shared_memory() {
     check_fits_in_memory();
     const Layout l = layout();
-    for (const std::size_t bytes : {l.pool_bytes(), l.page_bytes(), l.frame_bytes(), l.table_bytes(),
-                                    l.relation_bytes(), l.process_bytes(), l.counter_bytes()})
+    for (const std::size_t bytes :
+         {l.pool_bytes(), l.page_bytes(), l.frame_bytes(), l.table_bytes(), l.relation_bytes(),
+          l.process_bytes(), l.counter_bytes(), two_pools_bytes()})
         ::RequestAddinShmemSpace(::add_size(bytes, PG_CACHE_LINE_SIZE));
 }
 
@@ -161,6 +165,7 @@ void init_shared_memory() {
     ::LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     map_memory(l, &found);
     if (!found) init_pool(l);
+    map_two_pools(!found);
     ::LWLockRelease(AddinShmemInitLock);
     ::LWLockRegisterTranche(pool.shared->tranche_page, "GlassheapPage");
     ::LWLockRegisterTranche(pool.shared->tranche_table, "GlassheapPageTable");
@@ -170,6 +175,10 @@ void init_shared_memory() {
 
 bool is_ready() noexcept {
     return pool.shared != nullptr;
+}
+
+bool was_ever_used() noexcept {
+    return is_ready() && pool.shared->never_used.load(std::memory_order_relaxed) != 0;
 }
 
 void require_ready() {
@@ -184,7 +193,7 @@ void require_ready() {
 std::size_t overhead_bytes() noexcept {
     const Layout l = layout();
     return l.pool_bytes() + l.frame_bytes() + l.table_bytes() + l.relation_bytes() + l.process_bytes() +
-           l.counter_bytes();
+           l.counter_bytes() + two_pools_bytes();
 }
 
 }  // namespace glassheap::buffer

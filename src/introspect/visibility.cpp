@@ -9,6 +9,7 @@
 
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
+#include "introspect/visibility.hpp"
 #include "mvcc/visibility.hpp"
 #include "vm/visibility_map.hpp"
 
@@ -132,6 +133,8 @@ Datum list_contradictions(FunctionCallInfo fcinfo, bool visible, bool frozen) {
     return 0;
 }
 
+}  // namespace
+
 // ---- truncation of the map: only core's own steps, because the map is in core's buffers.
 // All in one critical section and on one side of a checkpoint, as RelationTruncate does it.
 void truncate_map(Relation rel) {
@@ -155,8 +158,6 @@ void truncate_map(Relation rel) {
     END_CRIT_SECTION();
     MyProc->delayChkptFlags &= ~(DELAY_CHKPT_START | DELAY_CHKPT_COMPLETE);
 }
-
-}  // namespace
 
 extern "C" {
 

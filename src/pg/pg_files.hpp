@@ -5,6 +5,7 @@
 #include "pg/pg.hpp"
 
 extern "C" {
+#include "common/file_perm.h"
 #include "common/relpath.h"
 #include "storage/fd.h"
 #include "utils/wait_event.h"

@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
+#include "buffer/two_pools.hpp"
 #include "storage/lifecycle.hpp"
 #include "wal/emit.hpp"
 
@@ -81,8 +82,9 @@ void copy_fork(Relation rel, SMgrRelation to, ForkNumber fork) {
 }  // namespace
 
 void copy_files(Relation rel, const RelFileNode *newrnode) {
+    ::FlushRelationBuffers(rel);  // the VM; and what core has of a file that was heap's before
     buffer::flush_relation({rel->rd_node, rel->rd_backend});
-    ::FlushRelationBuffers(rel);  // the VM
+    buffer::refuse_if_in_two_pools(rel);
     ::RelationCreateStorage(*newrnode, rel->rd_rel->relpersistence, true);
     SMgrRelation to = ::smgropen(*newrnode, rel->rd_backend);
     note_new_files(rel, to);

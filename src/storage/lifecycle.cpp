@@ -4,7 +4,9 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
+#include "buffer/hand_over.hpp"
 #include "debug/stop_points.hpp"
+#include "storage/changed_owner.hpp"
 #include "storage/lifecycle.hpp"
 
 namespace glassheap::storage {
@@ -100,31 +102,31 @@ void flush_unlogged_changes() {
 // COMMIT PREPARED and ROLLBACK PREPARED unlink without telling us: let nothing stay that they might unlink.
 // Nobody can read the pages back in between, for the prepared transaction keeps its exclusive locks.
 void part_with_pending_deletes() {
-    const auto part = [](const RelFileNodeBackend &node) {
-        buffer::flush_relation(node);
-        buffer::forget_relation(node);
-    };
-    for_each_pending_delete(true, part);
-    for_each_pending_delete(false, part);
+    for_each_pending_delete(true, buffer::part_with_relation);
+    for_each_pending_delete(false, buffer::part_with_relation);
 }
 
 extern "C" void gh_xact_callback(XactEvent event, void *) {
     switch (event) {
         case XACT_EVENT_PRE_COMMIT:
+            check_owners_before_end();
             flush_unlogged_changes();
             note_pending_deletes();
             break;
         case XACT_EVENT_PRE_PREPARE:
+            owners_before_prepare();
             flush_unlogged_changes();
             part_with_pending_deletes();
             break;
         case XACT_EVENT_COMMIT:
+            owners_at_commit();
             forget_at_commit();
             forget_temp(Fate::temp_dropped);
             events = nullptr;
             break;
         case XACT_EVENT_ABORT:
             doomed_count = 0;
+            owners_at_abort();
             forget_pending_deletes(false);
             forget_temp(Fate::temp_created);
             events = nullptr;
@@ -161,6 +163,7 @@ void hand_events_to_parent(int nest_level) {
 extern "C" void gh_subxact_callback(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
     const int level = ::GetCurrentTransactionNestLevel();
     if (event == SUBXACT_EVENT_ABORT_SUB) {
+        owners_at_subabort();
         forget_pending_deletes(false);
         drop_events_from(level);
     } else if (event == SUBXACT_EVENT_COMMIT_SUB) {

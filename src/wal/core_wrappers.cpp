@@ -1,15 +1,20 @@
 // wal/core_wrappers.cpp — what core's own records mean for our pool, on the replay side (D4).
 //
 // Why:    replay of a checkpoint may become a restartpoint, so the pool must be on disk first; replay of a
-//         drop, truncation or file copy touches files behind the pool's back.  rm_redo of five managers is
-//         replaced by a function that does our part and then calls the original (POOL.md 2.1).
+//         drop, truncation or file copy touches files behind the pool's back, and so does a heap record for a
+//         file of ours.  rm_redo of six managers is replaced by a function that does our part and then calls
+//         the original (POOL.md 2.1).
 // Invariants: our part comes first: pages are forgotten before their file goes, flushed before it is copied.
 // Errors: fatal to the startup process; what a checkpoint record finds unwritable is not (restartpoint).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
-#include "buffer/pool.hpp"
+#include "buffer/hand_over.hpp"
+#include "buffer/settings.hpp"
+#include "buffer/setup.hpp"
+#include "buffer/two_pools.hpp"
 #include "pg/pg_recovery.hpp"
+#include "wal/replay_watch.hpp"
 #include "wal/restartpoint.hpp"
 #include "wal/rmgr.hpp"
 
@@ -31,15 +36,53 @@ void forget_all(const RelFileNode *nodes, int count) {
     for (int i = 0; i < count; ++i) forget(nodes[i]);
 }
 
+// Core is about to change these pages in shared_buffers: what our pool has of them goes to the file before.
+// And again afterwards, for a query may have read the old page meanwhile.
+void part_with_pages(XLogReaderState *record) {
+    if (!buffer::debug_tripwire) return;
+    for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {
+        if (!XLogRecHasBlockRef(record, ref)) continue;
+        RelFileNode node;
+        ForkNumber fork;
+        BlockNumber block;
+        ::XLogRecGetBlockTag(record, static_cast<std::uint8_t>(ref), &node, &fork, &block);
+        if (fork == MAIN_FORKNUM || fork == FSM_FORKNUM) buffer::part_with_page(node, fork, block);
+    }
+}
+
 // ---- RM_XLOG: a restartpoint may begin here
 Redo core_xlog_redo = nullptr;
+
+// Core changes pages of these records in shared_buffers.
+void redo_by_core(Redo redo, XLogReaderState *record) {
+    if (!buffer::was_ever_used()) return redo(record);  // servers without tables of ours
+    part_with_pages(record);
+    begin_record(record);
+    redo(record);
+    end_record();
+    part_with_pages(record);
+}
 
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
     const std::uint8_t info = info_of(record);
     if (info == XLOG_CHECKPOINT_ONLINE || info == XLOG_CHECKPOINT_SHUTDOWN)
         redo_checkpoint(record, core_xlog_redo);
+    else if (info == XLOG_FPI || info == XLOG_FPI_FOR_HINT)
+        redo_by_core(core_xlog_redo, record);
     else
         core_xlog_redo(record);
+}
+
+// ---- RM_HEAP, RM_HEAP2: a page of a heap table; or of ours, by code that bypasses the table access method
+Redo core_heap_redo = nullptr;
+Redo core_heap2_redo = nullptr;
+
+extern "C" void gh_heap_redo(XLogReaderState *record) {
+    redo_by_core(core_heap_redo, record);
+}
+
+extern "C" void gh_heap2_redo(XLogReaderState *record) {
+    redo_by_core(core_heap2_redo, record);
 }
 
 // ---- RM_XACT: files of dropped relations go
@@ -66,10 +109,7 @@ void before_prepare(XLogReaderState *record) {
     ::ParsePrepareRecord(XLogRecGetInfo(record), reinterpret_cast<xl_xact_prepare *>(XLogRecGetData(record)),
                          &parsed);
     const auto part = [](const RelFileNode *nodes, int count) {
-        for (int i = 0; i < count; ++i) {
-            buffer::flush_relation({nodes[i], InvalidBackendId});
-            buffer::forget_relation({nodes[i], InvalidBackendId});
-        }
+        for (int i = 0; i < count; ++i) buffer::part_with_relation({nodes[i], InvalidBackendId});
     };
     part(parsed.xnodes, parsed.nrels);
     part(parsed.abortnodes, parsed.nabortrels);
@@ -104,7 +144,8 @@ void before_smgr(XLogReaderState *record) {
         // A reused relfilenode: whatever the pool holds under this number is of a dead relation.  But when
         // replay passes here a second time, the file may be the living one, whose pages are simply read again
         // (they are on disk, or will be restored by the records that follow).
-        if (created->forkNum == MAIN_FORKNUM) buffer::forget_relation({created->rnode, InvalidBackendId});
+        if (created->forkNum == MAIN_FORKNUM)
+            buffer::forget_from({created->rnode, InvalidBackendId}, InvalidForkNumber, 0);
     } else if (info == XLOG_SMGR_TRUNCATE) {
         const auto *cut = reinterpret_cast<const xl_smgr_truncate *>(XLogRecGetData(record));
         if ((cut->flags & SMGR_TRUNCATE_HEAP) == 0) return;
@@ -121,8 +162,10 @@ extern "C" void gh_smgr_redo(XLogReaderState *record) {
 Redo core_dbase_redo = nullptr;
 
 void before_database_drop(const xl_dbase_drop_rec *dropped) {
-    for (int i = 0; i < dropped->ntablespaces; ++i)
+    for (int i = 0; i < dropped->ntablespaces; ++i) {
         buffer::forget_database(dropped->db_id, dropped->tablespace_ids[i]);
+        buffer::unmark_database(dropped->db_id, dropped->tablespace_ids[i]);
+    }
 }
 
 void before_dbase(XLogReaderState *record) {
@@ -151,6 +194,8 @@ void wrap(RmgrId id, Redo ours, Redo *original) {
 
 void wrap_core_redo() {
     wrap(RM_XLOG_ID, gh_xlog_redo, &core_xlog_redo);
+    wrap(RM_HEAP_ID, gh_heap_redo, &core_heap_redo);
+    wrap(RM_HEAP2_ID, gh_heap2_redo, &core_heap2_redo);
     wrap(RM_XACT_ID, gh_xact_redo, &core_xact_redo);
     wrap(RM_SMGR_ID, gh_smgr_redo, &core_smgr_redo);
     wrap(RM_DBASE_ID, gh_dbase_redo, &core_dbase_redo);

@@ -241,6 +241,15 @@ bool describe_fsm_truncate(StringInfo buf, XLogReaderState *record) {
     return true;
 }
 
+bool describe_file_event(StringInfo buf, XLogReaderState *record) {
+    FileEventRecord r;
+    ByteReader in = main_data(record);
+    if (!parse(in, &r)) return false;
+    ::appendStringInfo(buf, "rel: %u/%u/%u, event: %s", r.spc, r.db, r.rel,
+                       r.what == FileEvent::handed_over ? "handed_over" : "resolved");
+    return true;
+}
+
 bool describe(StringInfo buf, XLogReaderState *record) {
     switch (static_cast<RecordType>(XLogRecGetInfo(record) & ~XLR_INFO_MASK)) {
         case RecordType::insert:
@@ -270,6 +279,8 @@ bool describe(StringInfo buf, XLogReaderState *record) {
             return describe_images(buf, record);
         case RecordType::fsm_truncate:
             return describe_fsm_truncate(buf, record);
+        case RecordType::file_event:
+            return describe_file_event(buf, record);
     }
     return false;
 }
@@ -312,6 +323,8 @@ extern "C" const char *gh_rm_identify(uint8 info) {
             return "NEW_PAGES";
         case RecordType::fsm_truncate:
             return "FSM_TRUNCATE";
+        case RecordType::file_event:
+            return "FILE_EVENT";
     }
     return nullptr;
 }

@@ -1,4 +1,4 @@
-// wal/emit_pages.cpp — records about whole pages: prune, vacuum, visible, images, FSM truncation.
+// wal/emit_pages.cpp — records about whole pages and files: prune, vacuum, visible, images, FSM truncation.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
@@ -106,6 +106,17 @@ void log_new_pages(const RelFileNode &node, ForkNumber fork, const BlockNo *bloc
         if (!page.is_new()) page.set_lsn(lsn);
     }
     END_CRIT_SECTION();
+}
+
+void emit_file_event(const RelFileNode &node, FileEvent what) {
+    MainData main;
+    main.set(FileEventRecord{node.spcNode, node.dbNode, node.relNode, what});
+    START_CRIT_SECTION();
+    ::XLogBeginInsert();
+    main.register_it();
+    const XLogRecPtr lsn = insert_record(RecordType::file_event);
+    END_CRIT_SECTION();
+    ::XLogFlush(lsn);
 }
 
 XLogRecPtr emit_fsm_truncate(const RelFileNode &node, BlockNo heap_blocks) {

@@ -326,6 +326,20 @@ bool parse(ByteReader &in, FsmTruncateRecord *r) noexcept {
     return in.ok();
 }
 
+void write(ByteWriter &out, const FileEventRecord &r) noexcept {
+    out.u32(r.spc);
+    out.u32(r.db);
+    out.u32(r.rel);
+    out.u8(static_cast<std::uint8_t>(r.what));
+}
+bool parse(ByteReader &in, FileEventRecord *r) noexcept {
+    r->spc = in.u32();
+    r->db = in.u32();
+    r->rel = in.u32();
+    r->what = static_cast<FileEvent>(in.u8());
+    return in.ok() && (r->what == FileEvent::handed_over || r->what == FileEvent::resolved);
+}
+
 // ---- rows of a multi_insert
 
 std::size_t write_rows(char *out, std::size_t capacity, const char *const *tuples, const std::size_t *lengths,

@@ -21,6 +21,7 @@
 //   vacuum        xid4 bits1 unused                                 unused
 //   visible       xid4 bits1                                        -
 //   fsm_truncate  spc4 db4 rel4 blocks4                             (no block)
+//   file_event    spc4 db4 rel4 what1                               (no block)
 //   (digits: bytes; no digit: varint or coded as in pack.hpp; [x]: there if a flag says so;
 //   +f: with one bit that says that flags follow, which the usual record does without)
 //
@@ -61,6 +62,7 @@ enum class RecordType : std::uint8_t {  // the high four bits of xl_info
     fsm_truncate = 0xC0,       // FSM part of a truncation (the rest is core's XLOG_SMGR_TRUNCATE)
     insert_init = 0xD0,        // insert into a page that starts empty
     multi_insert_init = 0xE0,  // multi_insert into a page that starts empty: slots 1, 2, 3 ...
+    file_event = 0xF0,         // a file as a whole changed hands
 };
 
 // Block reference numbers.
@@ -190,6 +192,17 @@ struct FsmTruncateRecord {
     std::uint32_t rel;
     BlockNo heap_blocks;
 };
+// What became of a relation's file (ARCHITECTURE D17).
+enum class FileEvent : std::uint8_t {
+    handed_over = 1,  // a table that is not ours has it now: core reads and writes it
+    resolved = 2,     // it was in two pools, and one version was chosen
+};
+struct FileEventRecord {
+    std::uint32_t spc;
+    std::uint32_t db;
+    std::uint32_t rel;
+    FileEvent what;
+};
 
 inline constexpr std::size_t kMainDataMax = 32;  // of all records but multi_insert and old keys
 
@@ -202,6 +215,7 @@ void write(ByteWriter &out, const PruneRecord &r) noexcept;
 void write(ByteWriter &out, const VacuumRecord &r) noexcept;
 void write(ByteWriter &out, const VisibleRecord &r) noexcept;
 void write(ByteWriter &out, const FsmTruncateRecord &r) noexcept;
+void write(ByteWriter &out, const FileEventRecord &r) noexcept;
 // multi_insert: the fixed part; the slots, if needed, are registered behind it.
 void write_fixed(ByteWriter &out, const MultiInsertRecord &r, bool init) noexcept;
 
@@ -215,6 +229,7 @@ bool parse(ByteReader &in, PruneRecord *r) noexcept;
 bool parse(ByteReader &in, VacuumRecord *r) noexcept;
 bool parse(ByteReader &in, VisibleRecord *r) noexcept;
 bool parse(ByteReader &in, FsmTruncateRecord *r) noexcept;
+bool parse(ByteReader &in, FileEventRecord *r) noexcept;
 bool parse(ByteReader &in, MultiInsertRecord *r, bool init) noexcept;
 
 // Rows of a multi_insert.

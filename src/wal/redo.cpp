@@ -9,6 +9,7 @@
 #include "vm/visibility_map.hpp"
 #include "wal/missing_pages.hpp"
 #include "wal/redo_support.hpp"
+#include "wal/replay_watch.hpp"
 #include "wal/rmgr_callbacks.hpp"
 
 namespace glassheap::wal {
@@ -161,6 +162,8 @@ void dispatch(XLogReaderState *record) {
             return redo_images(record);
         case RecordType::fsm_truncate:
             return redo_fsm_truncate(record);
+        case RecordType::file_event:
+            return redo_file_event(record);
     }
     bad_record(record, "unknown record type");
 }
@@ -168,7 +171,9 @@ void dispatch(XLogReaderState *record) {
 }  // namespace
 
 extern "C" void gh_rm_redo(XLogReaderState *record) {
+    begin_record(record);
     dispatch(record);
+    end_record();
     if ((XLogRecGetInfo(record) & XLR_CHECK_CONSISTENCY) != 0) check_consistency(record);
 }
 

@@ -5,7 +5,9 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
+#include "buffer/hand_over.hpp"
 #include "fsm/free_space_map.hpp"
+#include "pg/pg_recovery.hpp"
 #include "vm/visibility_map.hpp"
 #include "wal/redo_support.hpp"
 
@@ -113,6 +115,17 @@ void redo_fsm_truncate(XLogReaderState *record) {
     // As in core's truncation: there is no way back from a shorter file, so recovery must get at least here.
     ::XLogFlush(record->EndRecPtr);
     fsm::redo_truncate(RelFileNode{r.spc, r.db, r.rel}, r.heap_blocks);
+}
+
+void redo_file_event(XLogReaderState *record) {
+    FileEventRecord r;
+    ByteReader in = main_data(record);
+    if (!parse(in, &r)) bad_record(record, "malformed file event");
+    const RelFileNode node{r.spc, r.db, r.rel};
+    if (r.what == FileEvent::handed_over)
+        buffer::hand_over_to_core(node);
+    else if (InArchiveRecovery)  // a server's own mark may be younger than a record that it replays again
+        buffer::redo_resolved(node);
 }
 
 }  // namespace glassheap::wal

@@ -65,6 +65,7 @@ void redo_vacuum(XLogReaderState *record);
 void redo_visible(XLogReaderState *record);
 void redo_images(XLogReaderState *record);
 void redo_fsm_truncate(XLogReaderState *record);
+void redo_file_event(XLogReaderState *record);
 
 // wal_consistency_checking: compares the pages of a replayed record with the images it carries, then tells
 // core that there is nothing left to check (POOL.md 2.3).

@@ -8,6 +8,7 @@
 #include "pg/pg.hpp"
 
 #include "buffer/checkpoint_turn.hpp"
+#include "buffer/core_copies.hpp"
 #include "buffer/flush.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/settings.hpp"
@@ -70,6 +71,10 @@ long guardian_round() {
 constexpr int kLeastAhead = 64;
 constexpr std::uint64_t kForesight = 4;  // times the frames asked for since the last round
 
+// Of shared_buffers, looked at in one round: 64 bytes each.
+constexpr int kWatchedBuffers = 65536;
+constexpr long kLookAtRestMs = 5'000;
+
 int frames_ahead() noexcept {
     static std::uint64_t last = 0;
     static std::uint64_t smoothed = 0;
@@ -110,9 +115,27 @@ void write_ahead() {
     shared.writer_last_round.store(::GetCurrentTimestamp(), std::memory_order_relaxed);
 }
 
-long writer_round() {
+void look_at_core_pool() {
     static TimestampTz next = 0;
-    const long nap_ms = nap_after_turn(Holder::guardian);
+    const TimestampTz now = ::GetCurrentTimestamp();
+    if (now < next) return;
+    next = TimestampTzPlusMilliseconds(now, buffer::writer_delay_ms);
+    buffer::watch_core_pool(kWatchedBuffers);
+}
+
+// What others do to shared_buffers wakes nobody, so long naps are interrupted for a look, which is no turn.
+// 0: somebody woke us.
+long look_while_resting(long nap_ms) {
+    constexpr int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+    for (; nap_ms > kLookAtRestMs; nap_ms -= kLookAtRestMs) {
+        if ((::WaitLatch(MyLatch, events, kLookAtRestMs, PG_WAIT_EXTENSION) & WL_LATCH_SET) != 0) return 0;
+        look_at_core_pool();
+    }
+    return nap_ms;
+}
+
+long work_ahead(long nap_ms) {
+    static TimestampTz next = 0;
     if (buffer::writer_max_pages == 0) return nap_ms;
     const TimestampTz now = ::GetCurrentTimestamp();
     if (now >= next) {
@@ -121,6 +144,12 @@ long writer_round() {
         write_ahead();
     }
     return std::min<long>(nap_ms, buffer::writer_delay_ms);
+}
+
+long writer_round() {
+    const long nap_ms = nap_after_turn(Holder::guardian);
+    look_at_core_pool();
+    return look_while_resting(work_ahead(nap_ms));
 }
 
 constexpr const char *kGuardian = "glassheap checkpoint guardian";

@@ -4,6 +4,7 @@
 
 #include "worker/worker_loop.hpp"
 
+#include "pg/pg_buffers.hpp"
 #include "pg/pg_worker.hpp"
 #include "pg/resource.hpp"
 
@@ -29,6 +30,7 @@ void clean_up_after_error(MemoryContext context) {
     ::ConditionVariableCancelSleep();
     pgstat_report_wait_end();
     pg::release_all_pins();
+    pg::release_core_buffers();
     ::AtEOXact_Files(false);
     ::MemoryContextSwitchTo(context);
     ::FlushErrorState();

@@ -111,6 +111,7 @@ TEST(Records, TheOthersComeBack) {
     EXPECT_EQ(round_trip(VacuumRecord{1, 2, 291}).unused, 291);
     EXPECT_EQ(round_trip(VisibleRecord{7, 3}).vm_bits, 3);
     EXPECT_EQ(round_trip(FsmTruncateRecord{1, 2, 3, 4}).heap_blocks, 4U);
+    EXPECT_EQ(round_trip(FileEventRecord{1, 2, 3, FileEvent::resolved}).what, FileEvent::resolved);
 }
 
 TEST(Records, ImpossibleCountsAreRefused) {

@@ -1,0 +1,268 @@
+// buffer/core_copies.cpp — see buffer/core_copies.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "buffer/core_copies.hpp"
+
+#include "buffer/flush.hpp"
+#include "buffer/io.hpp"
+#include "buffer/partner_watch.hpp"
+#include "buffer/settings.hpp"
+#include "buffer/two_pools.hpp"
+#include "debug/stop_points.hpp"
+#include "pg/pg_buffers.hpp"
+#include "pg/pg_recovery.hpp"
+#include "storage/aside.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::buffer {
+
+namespace {
+
+constexpr int kTries = 10;        // how often a copy may change while it is taken over
+constexpr int kPatience = 1000;   // milliseconds for somebody's pin to go
+constexpr Lsn kAnyLsn = ~Lsn{0};  // of a copy that counts for nothing
+
+pg::CorePlace place_of(const PageTag &tag) noexcept {
+    return {node_of(tag), fork_number(tag), tag.block};
+}
+
+void tell(const PageTag &tag, const char *what) {
+    char *path = storage::path_of(node_of(tag), InvalidBackendId, fork_number(tag));
+    ereport(
+        LOG,
+        (errmsg("glassheap: block %u of relation %s %s", tag.block, path, what),
+         errhint("If no file changed hands, a library writes to glassheap tables with heap's functions.")));
+    ::pfree(path);
+}
+
+// Once a relation and process: a table that changed hands has many such pages.
+void tell_once(const PageTag &tag, const char *what) {
+    static PageTag told = {};
+    if (told.same_relation(tag) || CritSectionCount > 0) return;
+    told = tag;
+    tell(tag, what);
+}
+
+// A copy whose LSN is below the file's was read before our last write: new hint bits at most.  A file from
+// the future of replay says nothing: the order of the records decides, and the page there may be torn.
+bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) {
+    const Lsn newest = ::RecoveryInProgress() ? ::GetXLogReplayRecPtr(nullptr) : kAnyLsn;
+    storage::read_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, scratch);
+    const Lsn lsn = load_page_lsn(scratch);
+    return !page::PageView(scratch).is_new() && lsn > copy.lsn && lsn <= newest &&
+           storage::page_is_intact(scratch, tag.block);
+}
+
+// What shared_buffers' copy says, given what our frame knows.
+bool is_changed(const Frame &f, const pg::CoreCopy &copy) noexcept {
+    if (fork_number(f.tag) == FSM_FORKNUM) return false;
+    if (!f.state.load().permanent() || copy.lsn == InvalidXLogRecPtr) return copy.dirty;
+    return copy.lsn > f.disk_lsn.load(std::memory_order_relaxed);
+}
+
+// An image of hint bits counts as a change if it came after theirs: replay would put it over theirs.  With
+// wal_level = minimal changes may come without an LSN.
+bool ours_is_changed(FrameNo frame, Lsn theirs) noexcept {
+    const Frame &f = frame_at(frame);
+    const Lsn lsn = load_page_lsn(page_at(frame));
+    if (!f.state.load().permanent() || lsn == InvalidXLogRecPtr || !XLogIsNeeded()) return true;
+    const bool hint_image = lsn == f.hint_lsn.load(std::memory_order_relaxed);
+    return lsn > f.disk_lsn.load(std::memory_order_relaxed) && !(hint_image && lsn < theirs);
+}
+
+// Up to which LSN an unchanged copy may be thrown away although it is dirty.
+Lsn discardable(const Frame &f) noexcept {
+    if (fork_number(f.tag) == FSM_FORKNUM) return kAnyLsn;
+    return f.state.load().permanent() ? f.disk_lsn.load(std::memory_order_relaxed) : InvalidXLogRecPtr;
+}
+
+// A copy of the very version that we write: hint bits at most.
+bool is_same_version(const Frame &f, const pg::CoreCopy &copy, Lsn ours) noexcept {
+    return f.state.load().permanent() && XLogIsNeeded() && ours != InvalidXLogRecPtr && copy.lsn == ours;
+}
+
+enum class Copies : std::uint8_t {
+    ours_alone,  // none in shared_buffers that could do harm
+    changed,     // theirs was changed
+    stale,       // theirs is older, and somebody holds it, who may change it yet
+};
+
+// Somebody's pin usually goes in a moment, and I/O ends.  `copy`: the last one seen, if any.
+Copies look_patiently(FrameNo frame, Lsn ours, pg::CoreCopy *copy) noexcept {
+    const Frame &f = frame_at(frame);
+    const pg::CorePlace place = place_of(f.tag);
+    for (int wait = 0;; ++wait) {
+        const pg::CoreCopy now = pg::look_at_core_copy(place);
+        if (!now.present) return Copies::ours_alone;
+        *copy = now;
+        if (is_changed(f, now)) return Copies::changed;
+        if (pg::evict_core_copy(place, discardable(f))) return Copies::ours_alone;
+        if (is_same_version(f, now, ours)) return Copies::ours_alone;
+        if (now.in_io) wait = 0;  // its reader needs a moment afterwards, too
+        if (wait >= kPatience) return Copies::stale;
+        ::pg_usleep(1000L);
+    }
+}
+
+void mark_page(FrameNo frame, const pg::CoreCopy &copy) {
+    const PageTag tag = frame_at(frame).tag;
+    mark_two_pools({node_of(tag), fork_number(tag), tag.block, load_page_lsn(page_at(frame)), copy.lsn});
+}
+
+WriteTo judge(FrameNo frame, Lsn ours) {
+    pg::CoreCopy copy = {};
+    const Copies found = look_patiently(frame, ours, &copy);
+    if (found == Copies::ours_alone) return WriteTo::file;
+    if (found == Copies::changed && !ours_is_changed(frame, copy.lsn)) return WriteTo::nowhere;
+    mark_page(frame, copy);
+    return WriteTo::aside;
+}
+
+// Ours, unchanged, leaves the pool; not while somebody reads it: the next round tries again.
+bool let_go(FrameNo frame, std::uint32_t hash) noexcept {
+    Frame &f = frame_at(frame);
+    ::LWLockAcquire(partition_of(hash), LW_EXCLUSIVE);
+    const bool retired = f.state.load().tagged() && f.state.try_retire();
+    if (retired) remove_frame(frame, hash);
+    ::LWLockRelease(partition_of(hash));
+    if (retired)
+        free_held(frame);
+    else
+        unpin_frame(frame);
+    if (retired) two_pools->let_go.fetch_add(1, std::memory_order_relaxed);
+    return retired;
+}
+
+// False: ours is still there, for somebody has it pinned.
+bool settle_changed(FrameNo frame, std::uint32_t hash) {
+    Frame &f = frame_at(frame);
+    const PageTag tag = f.tag;
+    tell_once(tag, "was changed in shared_buffers");
+    if (f.state.load().dirty() && ::LWLockConditionalAcquire(&f.latch, LW_SHARED)) {
+        note_tried_page(tag);
+        write_out(frame);
+        ::LWLockRelease(&f.latch);
+    }
+    if (!is_in_two_pools(node_of(tag))) return let_go(frame, hash);
+    unpin_frame(frame);
+    return true;
+}
+
+bool examine(const PageTag &tag, std::uint32_t hash) {
+    reserve_pin();
+    const FrameNo frame = find_and_pin(tag, hash, Warmth::none);
+    if (frame == kNoFrame) return true;
+    const Frame &f = frame_at(frame);
+    const pg::CoreCopy copy = pg::look_at_core_copy(place_of(tag));
+    if (!copy.present || !f.state.load().valid() || is_in_two_pools(node_of(tag))) {
+        unpin_frame(frame);
+        return true;
+    }
+    // The file has a page before its frame says so (disk_lsn): a reader's copy of it only seems changed.
+    if (is_changed(f, copy)) wait_for_io_quietly(frame);
+    if (is_changed(f, copy)) return settle_changed(frame, hash);
+    pg::evict_core_copy(place_of(tag), discardable(f));
+    unpin_frame(frame);
+    return true;
+}
+
+bool examine_buffer(int index, Lsn since) {
+    pg::CorePlace place;
+    if (!pg::is_suspect_core_page(index, since, &place)) return true;
+    const PageTag tag = make_tag(place.node, place.fork, place.block);
+    const std::uint32_t hash = hash_tag(tag);
+    return !is_cached(tag, hash) || examine(tag, hash);
+}
+
+// Where the WAL ended when the last walks through shared_buffers began.  A clean copy with a lower LSN than
+// two walks ago was looked at while it had it: its LSN may come a moment after its record, hence two.
+struct Walks {
+    int at;
+    Lsn current, last, before;
+    bool unsettled;  // in the current one: the next looks at everything
+};
+
+void begin_walk(Walks *walks) noexcept {
+    walks->before = std::exchange(walks->unsettled, false) ? InvalidXLogRecPtr : walks->last;
+    walks->last = walks->current;
+    walks->current = ::GetXLogInsertRecPtr();
+}
+
+}  // namespace
+
+bool has_core_copy(const PageTag &tag) noexcept {
+    return debug_tripwire && pg::has_core_copy(place_of(tag));
+}
+
+void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch) {
+    const pg::CorePlace place = place_of(tag);
+    for (int i = 0; i < kTries; ++i) {
+        const pg::CoreCopy copy = pg::look_at_core_copy(place);
+        if (!copy.present) return;
+        if (copy.dirty) {
+            if (InRecovery) note_meeting(node_of(tag));  // a clean one is a reader's
+            if (permanent && file_is_newer(tag, copy, scratch) && pg::evict_core_copy(place, copy.lsn))
+                return;
+            tell_once(tag, "was dirty in shared_buffers and has been taken over");
+            pg::flush_core_copy(place, copy.buffer);
+            two_pools->taken_over.fetch_add(1, std::memory_order_relaxed);
+        }
+        if (pg::evict_core_copy(place, InvalidXLogRecPtr)) return;
+        if (!pg::look_at_core_copy(place).dirty) return;  // a reader has it pinned
+    }
+}
+
+WriteTo where_to_write(FrameNo frame, Lsn ours) {
+    const Frame &f = frame_at(frame);
+    if (!debug_tripwire) return WriteTo::file;
+    if (is_in_two_pools(node_of(f.tag))) return WriteTo::aside;
+    const pg::CorePlace place = place_of(f.tag);
+    if (!pg::has_core_copy(place)) return WriteTo::file;
+    // Replay goes record by record, and whoever comes second took over from the first.
+    if (::RecoveryInProgress()) {
+        pg::evict_core_copy(place, ours);
+        return WriteTo::file;
+    }
+    return judge(frame, ours);
+}
+
+Written look_after_write(FrameNo frame, Lsn ours) {
+    const Frame &f = frame_at(frame);
+    if (!debug_tripwire || ::RecoveryInProgress() || !pg::has_core_copy(place_of(f.tag)))
+        return Written::alone;
+    pg::CoreCopy copy = {};
+    if (look_patiently(frame, ours, &copy) == Copies::ours_alone)
+        return copy.present && !is_same_version(f, copy, ours) ? Written::again : Written::alone;
+    mark_page(frame, copy);
+    return Written::aside;
+}
+
+bool read_from_aside(const PageTag &tag, char *page) {
+    return is_in_two_pools(node_of(tag)) &&
+           storage::read_aside(node_of(tag), fork_number(tag), tag.block, page);
+}
+
+void watch_core_pool(int limit) {
+    static Walks walks = {};
+    if (!debug_tripwire) return;
+    GH_STOP_POINT("watch_core_pool");
+    const int count = pg::core_buffer_count();
+    for (int i = 0; i < std::min(limit, count); ++i) {
+        if (walks.at == 0) begin_walk(&walks);
+        const int index = walks.at;
+        walks.at = index + 1 < count ? index + 1 : 0;
+        if (!examine_buffer(index, walks.before)) walks.unsettled = true;
+    }
+}
+
+void search_core_pool() {
+    if (!debug_tripwire) return;
+    constexpr int kStride = 4096;
+    for (int i = 0; i < pg::core_buffer_count(); ++i) {
+        if (i % kStride == 0) note_progress();
+        examine_buffer(i, InvalidXLogRecPtr);
+    }
+}
+
+}  // namespace glassheap::buffer

@@ -1,0 +1,58 @@
+// buffer/core_copies.hpp — the tripwire: a page of ours that is in shared_buffers as well (D17).
+//
+// Why:    code that bypasses the table access method (heap_insert called from C, a file that changes
+//         hands in the catalog) works on a second copy.  It cannot be hindered; it is noticed before
+//         damage is done.
+// What is compared: a frame knows the LSN that its page has on disk (disk_lsn).  A copy in
+//         shared_buffers with a higher one was changed since; one that is merely dirty has new hint bits
+//         at most.  Without LSNs (unlogged relations, wal_level = minimal) dirty counts as changed.
+//         Free space is mere advice: theirs is thrown away.
+//
+//   ours       theirs        what happens
+//   absent     dirty         taken over: core writes it, we read it; unless the file's page is newer
+//   any        unchanged     thrown out of shared_buffers
+//   unchanged  changed       ours leaves the pool, so that the next reader takes theirs over
+//   changed    changed       the relation is marked (two_pools.hpp), ours is written aside
+//   changed    older, held   the same, if the pin outlasts our patience: its holder may change it yet
+//
+// When:   a write looks before and after: who reads the page in between may have the old one.
+// Limits: a copy that is taken in, changed, written and thrown out of shared_buffers between two rounds
+//         of the pool writer, while our page stays cached, leaves no trace.  Without LSNs neither does a
+//         copy that is written.  Without the workers (write-through) there are no rounds: misses and
+//         writes alone look.
+// Locking: PostgreSQL's mapping partition, for moments, under any of our latches; our partition and
+//         relation locks are not held.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "buffer/pool_internal.hpp"
+
+namespace glassheap::buffer {
+
+// Is there anything in shared_buffers under this tag?
+bool has_core_copy(const PageTag &tag) noexcept;
+// On a miss, the read claimed, before the page is read: afterwards the file has the newest version.
+// `scratch`: the frame's page.  May longjmp (I/O).
+void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch);
+
+enum class WriteTo : std::uint8_t { file, aside, nowhere };
+// Under the page's latch and its I/O claim, WAL flushed; `ours`: the LSN of what is written.  May longjmp
+// when it has to mark the relation.
+WriteTo where_to_write(FrameNo frame, Lsn ours);
+enum class Written : std::uint8_t {
+    alone,
+    again,  // there was an older copy, and PostgreSQL may have written it after us
+    aside,  // there is another version: the relation is marked now, and ours has to go aside
+};
+Written look_after_write(FrameNo frame, Lsn ours);
+
+// The page's bytes come from aside if its relation is in two pools and it is there.
+bool read_from_aside(const PageTag &tag, char *page);
+
+// A round: looks at the next `limit` buffers of shared_buffers for pages that are in our pool too, and dirty
+// or changed lately.  May longjmp.
+void watch_core_pool(int limit);
+// Looks at all of them, however old.
+void search_core_pool();
+
+}  // namespace glassheap::buffer

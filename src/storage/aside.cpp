@@ -1,0 +1,214 @@
+// storage/aside.cpp — see storage/aside.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "storage/aside.hpp"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "page/layout.hpp"
+#include "pg/pg_files.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::storage {
+
+namespace {
+
+constexpr const char *kFolder = "glassheap_two_pools";
+constexpr const char *kFresh = ".new";  // a page that is being written
+
+struct Path {
+    char text[MAXPGPATH];
+};
+
+Path mark_path(const RelFileNode &node) noexcept {
+    Path path;
+    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u", kFolder, node.spcNode, node.dbNode,
+                  node.relNode);
+    return path;
+}
+
+Path page_path(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept {
+    Path path;
+    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u_%d_%u", kFolder, node.spcNode, node.dbNode,
+                  node.relNode, static_cast<int>(fork), block);
+    return path;
+}
+
+[[noreturn]] void fail(const char *what, const char *path) {
+    ereport(ERROR, (errcode_for_file_access(), errmsg("could not %s file \"%s\": %m", what, path),
+                    errdetail("It keeps what belongs to a glassheap table that is in two buffer pools.")));
+    pg_unreachable();
+}
+
+// A folder that some systems cannot sync needs none.
+bool sync_folder(const char *path) noexcept {
+    const int fd = ::open(path, O_RDONLY);
+    if (fd < 0) return false;
+    const bool ok = ::pg_fsync(fd) == 0 || errno == EBADF || errno == EINVAL;
+    const int why = errno;
+    ::close(fd);
+    errno = why;
+    return ok;
+}
+
+bool make_folder() noexcept {
+    if (::mkdir(kFolder, static_cast<mode_t>(pg_dir_create_mode)) == 0) return sync_folder(".");
+    return errno == EEXIST;
+}
+
+// Opened without the virtual descriptors: it may stand in a critical section.
+bool write_synced(const char *path, const char *bytes, std::size_t count) noexcept {
+    const int fd = ::BasicOpenFile(path, O_CREAT | O_TRUNC | O_WRONLY | PG_BINARY);
+    if (fd < 0) return false;
+    errno = 0;
+    const bool ok = ::write(fd, bytes, count) == static_cast<ssize_t>(count) && ::pg_fsync(fd) == 0;
+    const int why = errno != 0 ? errno : ENOSPC;
+    ::close(fd);
+    if (ok) return true;
+    ::unlink(path);
+    errno = why;
+    return false;
+}
+
+bool parse_name(const char *name, RelFileNode *node, bool *is_mark) noexcept {
+    unsigned spc, db, rel, fork, block;
+    int length = 0;
+    const auto whole = static_cast<int>(std::strlen(name));
+    *is_mark = std::sscanf(name, "%u_%u_%u%n", &spc, &db, &rel, &length) == 3 && length == whole;
+    if (!*is_mark && std::sscanf(name, "%u_%u_%u_%u_%u%n", &spc, &db, &rel, &fork, &block, &length) != 5)
+        return false;
+    *node = {spc, db, rel};
+    return true;
+}
+
+bool exists(const char *path) noexcept {
+    struct stat info;
+    return ::stat(path, &info) == 0;
+}
+
+// False: it could not be read; errno says why.  No folder is an empty one.
+template <typename Visit>
+bool for_each_file(Visit visit) {
+    DIR *folder = ::opendir(kFolder);
+    if (folder == nullptr) return errno == ENOENT;
+    while (const struct dirent *entry = ::readdir(folder)) {
+        if (entry->d_name[0] == '.') continue;
+        Path path;
+        ::pg_snprintf(path.text, sizeof path.text, "%s/%s", kFolder, entry->d_name);
+        visit(entry->d_name, path.text);
+    }
+    ::closedir(folder);
+    return true;
+}
+
+// Pages of an earlier mark of this number must not be taken for this one's.
+void remove_pages_of(const RelFileNode &node) noexcept {
+    for_each_file([&node](const char *name, const char *path) {
+        RelFileNode owner;
+        bool is_mark;
+        if (parse_name(name, &owner, &is_mark) && RelFileNodeEquals(owner, node)) ::unlink(path);
+    });
+}
+
+}  // namespace
+
+void write_aside(const RelFileNode &node, ForkNumber fork, BlockNo block, char *page) {
+    ::PageSetChecksumInplace(page, block);
+    const Path path = page_path(node, fork, block);
+    Path fresh;
+    ::pg_snprintf(fresh.text, sizeof fresh.text, "%s%s", path.text, kFresh);
+    if (!write_synced(fresh.text, page, page::kPageSize)) fail("write", fresh.text);
+    if (::rename(fresh.text, path.text) != 0) fail("rename", fresh.text);
+    if (!sync_folder(kFolder)) fail("sync", kFolder);
+}
+
+bool read_aside(const RelFileNode &node, ForkNumber fork, BlockNo block, char *page) {
+    const Path path = page_path(node, fork, block);
+    const int fd = ::BasicOpenFile(path.text, O_RDONLY | PG_BINARY);
+    if (fd < 0) {
+        if (errno == ENOENT) return false;
+        fail("open", path.text);
+    }
+    const ssize_t bytes = ::read(fd, page, page::kPageSize);
+    ::close(fd);
+    if (bytes != static_cast<ssize_t>(page::kPageSize) || !page_is_intact(page, block))
+        ereport(ERROR,
+                (errcode(ERRCODE_DATA_CORRUPTED), errmsg("file \"%s\" is damaged", path.text),
+                 errdetail("It keeps block %u of a glassheap table that is in two buffer pools.", block)));
+    return true;
+}
+
+void remove_aside(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept {
+    ::unlink(page_path(node, fork, block).text);
+}
+
+bool try_write_mark(const RelFileNode &node) noexcept {
+    if (!make_folder()) return false;
+    if (has_mark(node)) return true;
+    remove_pages_of(node);
+    return write_synced(mark_path(node).text, "", 0) && sync_folder(kFolder);
+}
+
+void write_mark(const RelFileNode &node) {
+    if (!try_write_mark(node)) fail("write", mark_path(node).text);
+}
+
+bool has_mark(const RelFileNode &node) noexcept {
+    return exists(mark_path(node).text);
+}
+
+bool has_mark_of_database(Oid database) {
+    bool found = false;
+    const bool read = for_each_file([database, &found](const char *name, const char *) {
+        RelFileNode node;
+        bool is_mark;
+        found = found || (parse_name(name, &node, &is_mark) && is_mark && node.dbNode == database);
+    });
+    if (!read) fail("open", kFolder);
+    return found;
+}
+
+// The pages stay until a new mark or the next start of the server; nobody looks at them without a mark.
+void remove_mark(const RelFileNode &node) noexcept {
+    ::unlink(mark_path(node).text);
+    sync_folder(kFolder);
+}
+
+void for_each_aside(const RelFileNode &node, void (*visit)(const AsidePage &page)) {
+    const bool read = for_each_file([&node, visit](const char *name, const char *) {
+        AsidePage page;
+        unsigned fork;
+        int length = 0;
+        const int fields = std::sscanf(name, "%u_%u_%u_%u_%u%n", &page.node.spcNode, &page.node.dbNode,
+                                       &page.node.relNode, &fork, &page.block, &length);
+        if (fields != 5 || name[length] != '\0' || !RelFileNodeEquals(page.node, node)) return;
+        page.fork = static_cast<ForkNumber>(fork);
+        visit(page);
+    });
+    if (!read) fail("open", kFolder);
+}
+
+void load_marks(void (*visit)(const RelFileNode &node)) {
+    const bool read = for_each_file([](const char *name, const char *path) {
+        RelFileNode node;
+        bool is_mark;
+        if (!parse_name(name, &node, &is_mark) || !is_mark) return;
+        if (!file_exists(node, InvalidBackendId, MAIN_FORKNUM)) ::unlink(path);
+    });
+    if (!read) fail("open", kFolder);
+    for_each_file([visit](const char *name, const char *path) {
+        RelFileNode node;
+        bool is_mark;
+        if (!parse_name(name, &node, &is_mark)) return;
+        if (is_mark)
+            visit(node);
+        else if (std::strstr(name, kFresh) != nullptr || !exists(mark_path(node).text))
+            ::unlink(path);
+    });
+}
+
+}  // namespace glassheap::storage

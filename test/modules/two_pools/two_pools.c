@@ -1,0 +1,91 @@
+/*
+ * test/modules/two_pools/two_pools.c - code that bypasses the table access method: reads and changes pages of any
+ * table in shared_buffers, with heap's functions.
+ *
+ * They are looked up by name when they are called, so no guard that patches a library's imports can help; what is
+ * left is the tripwire, which t/105 tests.
+ *
+ * SPDX-License-Identifier: PostgreSQL
+ */
+#include "postgres.h"
+
+#include <dlfcn.h>
+
+#include "access/heapam.h"
+#include "access/relation.h"
+#include "access/table.h"
+#include "access/xact.h"
+#include "executor/executor.h"
+#include "fmgr.h"
+#include "storage/bufmgr.h"
+#include "utils/builtins.h"
+#include "utils/rel.h"
+#include "utils/resowner.h"
+
+PG_MODULE_MAGIC;
+
+typedef void (*insert_function) (Relation, HeapTuple, CommandId, int, BulkInsertState);
+typedef void (*delete_function) (Relation, ItemPointer);
+
+static void *
+by_name(const char *name)
+{
+	void	   *address = dlsym(RTLD_DEFAULT, name);
+
+	if (address == NULL)
+		elog(ERROR, "the server has no function %s", name);
+	return address;
+}
+
+/* two_pools_insert(table, number, note): the table has these two columns; no index gets an entry. */
+PG_FUNCTION_INFO_V1(two_pools_insert);
+Datum
+two_pools_insert(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+	Datum		values[2] = {PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
+	bool		nulls[2] = {false, false};
+	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
+
+	((insert_function) by_name("heap_insert")) (rel, tuple, GetCurrentCommandId(true), 0, NULL);
+	table_close(rel, NoLock);
+	PG_RETURN_DATUM(PointerGetDatum(&tuple->t_self));
+}
+
+PG_FUNCTION_INFO_V1(two_pools_delete);
+Datum
+two_pools_delete(PG_FUNCTION_ARGS)
+{
+	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
+
+	((delete_function) by_name("simple_heap_delete")) (rel, (ItemPointer) PG_GETARG_POINTER(1));
+	table_close(rel, NoLock);
+	PG_RETURN_VOID();
+}
+
+/* two_pools_read(table, block): a clean copy comes into shared_buffers. */
+PG_FUNCTION_INFO_V1(two_pools_read);
+Datum
+two_pools_read(PG_FUNCTION_ARGS)
+{
+	Relation	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
+
+	ReleaseBuffer(ReadBuffer(rel, PG_GETARG_INT32(1)));
+	relation_close(rel, AccessShareLock);
+	PG_RETURN_VOID();
+}
+
+/* two_pools_hold(table, block): the same, and it stays pinned until the transaction is aborted. */
+PG_FUNCTION_INFO_V1(two_pools_hold);
+Datum
+two_pools_hold(PG_FUNCTION_ARGS)
+{
+	Relation	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	ResourceOwner owner = CurrentResourceOwner;
+
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	(void) ReadBuffer(rel, PG_GETARG_INT32(1));
+	CurrentResourceOwner = owner;
+	relation_close(rel, AccessShareLock);
+	PG_RETURN_VOID();
+}
