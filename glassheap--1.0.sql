@@ -592,6 +592,7 @@ CREATE FUNCTION glassheap_resolve(relation regclass, keep text DEFAULT NULL,
 RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'glassheap_resolve'
 LANGUAGE C VOLATILE PARALLEL UNSAFE;
+COMMENT ON FUNCTION glassheap_resolve(regclass, text) IS 'a table found in two buffer pools: shows both copies, or keeps the chosen one';
 
 REVOKE ALL ON FUNCTION glassheap_resolve(regclass, text) FROM PUBLIC;
 
