@@ -66,9 +66,10 @@ public:
         if (!covers(relocations_, calls_)) each_of(calls_, visit);
     }
 
-    // visit(const void *) for every aligned word of its data, entries included.
+    // visit(const void *) for every aligned word of its data, entries included; and what lies between
+    // variables, which AddressSanitizer must let pass.
     template <typename Visit>
-    void each_word(Visit &&visit) const {
+    [[gnu::no_sanitize("address")]] void each_word(Visit &&visit) const {
         for (int i = 0; i < info_->dlpi_phnum; ++i) {
             const ElfW(Phdr) &segment = info_->dlpi_phdr[i];
             if (segment.p_type != PT_LOAD || (segment.p_flags & PF_W) == 0) continue;
