@@ -20,7 +20,7 @@ $node->safe_psql('moved', 'CREATE EXTENSION glassheap; CREATE SCHEMA glassheap; 
 
 # Calls that need more than the table's name; the last signature of an overloaded function is in %calls by its types.
 my %arguments = (
-	'regclass' => q('t'), 'regclass, bigint' => q('t', 0), 'regclass, text, bigint' => q('t', 'main', 0), 'bytea' => q(PAGE),
+	'regclass' => q('t'), 'regclass, text' => q('t'), 'regclass, bigint' => q('t', 0), 'regclass, text, bigint' => q('t', 'main', 0), 'bytea' => q(PAGE),
 	'bytea, bigint' => 'PAGE, 0', 'bytea, regclass, boolean' => q(PAGE, 't'), 'regclass, bigint, boolean' => q('t', 0::bigint),
 	'regclass, integer, boolean' => q('t', 0), 'regclass, integer' => q('t', 64), 'integer, integer' => '1, 1', '' => '', 'integer' => '1',
 	'oid, oid' => '0, 1', 'boolean, boolean' => '', 'regclass, bytea, integer, integer, text, boolean' => q('t', '\x01000000', 0, 1, NULL),
