@@ -91,6 +91,8 @@ sub wrong_bits { my ($node, $table) = @_; return $node->safe_psql('postgres', sp
 sub same_map
 {
 	my ($table, $what) = @_;
+	# Who takes no transaction id flushes nothing at its end, and the standby is waited for up to what is written.
+	sql("SELECT pg_logical_emit_message(true, 'flush', '')");
 	$primary->wait_for_catchup($standby, 'replay');
 	my @map = map { page_images($_, $table)->{"$table vm 0"} // '' } $primary, $standby;
 	return ok(substr($map[0], 24) eq substr($map[1], 24), "$what: the standby has the primary's map");
