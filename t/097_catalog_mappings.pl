@@ -61,6 +61,7 @@ my %rewrites = (
 	'no rewrite' => [],
 	'VACUUM FULL' => ['VACUUM FULL catalog'],
 	'CLUSTER' => ['CLUSTER catalog USING catalog_pkey'],
+	'a rewrite that was rolled back, and one that was not' => [ 'BEGIN; CLUSTER catalog USING catalog_pkey; ROLLBACK', 'VACUUM FULL catalog' ],
 	'two rewrites' => [ 'VACUUM FULL catalog', 'CLUSTER catalog USING catalog_pkey' ],
 );
 for my $what (sort keys %rewrites)

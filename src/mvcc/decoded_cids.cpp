@@ -87,10 +87,6 @@ int by_rewrite(const ListCell *a, const ListCell *b) noexcept {
     return x < y ? -1 : x > y;
 }
 
-bool is_decoded_one(TransactionId xid, Snapshot s) noexcept {
-    return s->subxcnt > 0 && std::binary_search(s->subxip, s->subxip + s->subxcnt, xid);
-}
-
 // The file's name tells what it maps: rows of which table, changed by which transaction, and who rewrote it.
 MappingFile *relevant(const char *name, Oid database, Oid table, Snapshot snapshot) {
     Oid of_database;

@@ -4,6 +4,7 @@
 // them from
 //         XLOG_HEAP2_NEW_CID records, by file and address.  VACUUM FULL and CLUSTER may since have given the
 //         row another address in another file: what they wrote to pg_logical/mappings leads there.
+// Locking: the caller's share latch is held over the reading of mappings, as in core.
 // Errors: may longjmp (files of mappings are read).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -11,6 +12,11 @@
 #include "pg/pg.hpp"
 
 namespace glassheap::mvcc {
+
+// Is it one of the decoded transaction's, whose ids a historic snapshot keeps sorted in subxip?
+inline bool is_decoded_one(TransactionId xid, Snapshot s) noexcept {
+    return s->subxcnt > 0 && std::binary_search(s->subxip, s->subxip + s->subxcnt, xid);
+}
 
 struct CommandIds {
     bool known = false;  // false: the command was not decoded yet, so it is in the future

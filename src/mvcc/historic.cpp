@@ -19,14 +19,8 @@ namespace glassheap::mvcc {
 
 namespace {
 
-bool listed(TransactionId xid, const TransactionId *sorted, std::size_t count) noexcept {
-    return std::binary_search(sorted, sorted + count, xid);
-}
-bool is_decoded_one(TransactionId xid, Snapshot s) noexcept {
-    return s->subxcnt > 0 && listed(xid, s->subxip, static_cast<std::size_t>(s->subxcnt));
-}
 bool is_known_committed(TransactionId xid, Snapshot s) noexcept {
-    return s->xcnt > 0 && listed(xid, s->xip, s->xcnt);
+    return s->xcnt > 0 && std::binary_search(s->xip, s->xip + s->xcnt, xid);
 }
 
 bool inserted_before(HeapTuple tuple, const page::TupleHead &t, Snapshot s) {

@@ -9,7 +9,4 @@ extern "C" {
 #include "access/xlogrecovery.h"
 #include "catalog/pg_control.h"
 #include "commands/dbcommands_xlog.h"
-
-// A setting of xlogutils.c that has no header.
-extern PGDLLIMPORT bool ignore_invalid_pages;
 }

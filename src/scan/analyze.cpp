@@ -14,6 +14,12 @@
 
 namespace glassheap::scan {
 
+namespace {
+
+enum class Counts : std::uint8_t { live, dead, neither };
+
+// A transaction in progress is taken as not having happened, since it will report its own changes when it
+// ends; our own is taken as having happened.
 Counts count_row(HeapTuple tuple, TransactionId oldest_xmin, const buffer::PinnedPage *page) {
     switch (mvcc::satisfies_vacuum(tuple, oldest_xmin, page)) {
         case HEAPTUPLE_LIVE:
@@ -34,6 +40,30 @@ Counts count_row(HeapTuple tuple, TransactionId oldest_xmin, const buffer::Pinne
     pg_unreachable();
 }
 
+}  // namespace
+
+bool next_live_row(const AnalyzedPage &page, SlotNo *row, TransactionId oldest_xmin, double *live,
+                   double *dead, HeapTupleData *tuple) {
+    const page::PageView view(page.bytes);
+    const SlotNo last = view.max_slot();
+    while (*row < last) {
+        const page::LinePointer line = view.line(++*row);
+        // Dead line pointers still need a vacuum: they count.
+        if (line.is_dead()) *dead += 1;
+        if (!line.is_normal()) continue;
+        tuple->t_len = line.length();
+        ItemPointerSet(&tuple->t_self, page.block, *row);
+        tuple->t_tableOid = page.table;
+        tuple->t_data = reinterpret_cast<HeapTupleHeader>(const_cast<char *>(page.bytes) + line.offset());
+        const Counts counts = count_row(tuple, oldest_xmin, page.pinned);
+        if (counts == Counts::dead) *dead += 1;
+        if (counts != Counts::live) continue;
+        *live += 1;
+        return true;
+    }
+    return false;
+}
+
 bool analyze_next_block(TableScanDesc sscan, BlockNo block, BufferAccessStrategy strategy) {
     RowScan &scan = row_scan(sscan);
     if (strategy != nullptr && scan.ring == nullptr) scan.ring = buffer::make_ring(buffer::RingKind::vacuum);
@@ -48,20 +78,9 @@ bool analyze_next_block(TableScanDesc sscan, BlockNo block, BufferAccessStrategy
 bool analyze_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin, double *live, double *dead,
                         TupleTableSlot *slot) {
     RowScan &scan = row_scan(sscan);
-    const page::PageView view = scan.page.view();
-    const SlotNo last = view.max_slot();
-    while (scan.row < last) {
-        const page::LinePointer line = view.line(++scan.row);
-        // Dead line pointers still need a vacuum: they count.
-        if (line.is_dead()) *dead += 1;
-        if (!line.is_normal()) continue;
-
-        HeapTupleData tuple;
-        row_at(scan, scan.row, &tuple);
-        const Counts counts = count_row(&tuple, oldest_xmin, &scan.page);
-        if (counts == Counts::dead) *dead += 1;
-        if (counts != Counts::live) continue;
-        *live += 1;
+    HeapTupleData tuple;
+    if (next_live_row({scan.page.data(), scan.block, RelationGetRelid(scan.rel()), &scan.page}, &scan.row,
+                      oldest_xmin, live, dead, &tuple)) {
         store_in_place(slot, tuple);
         return true;
     }

@@ -1,4 +1,4 @@
-// scan/analyze_count.hpp — what a row counts as for ANALYZE; shared by its two scans.
+// scan/analyze_count.hpp — the rows of a page for ANALYZE, and what they count as; shared by its two scans.
 //
 // Why:    the counts become reltuples and n_dead_tup; what counts as live must be heap's rule, because the
 //         statistics messages of transactions in progress are added to it later.
@@ -11,10 +11,15 @@
 
 namespace glassheap::scan {
 
-enum class Counts : std::uint8_t { live, dead, neither };
+struct AnalyzedPage {
+    const char *bytes;
+    BlockNo block;
+    Oid table;
+    const buffer::PinnedPage *pinned;  // nullptr: `bytes` is a private copy, in which no hint bit is set
+};
 
-// A transaction in progress is taken as not having happened, since it will report its own changes when it
-// ends; our own is taken as having happened.  `page` may be nullptr: then no hint bit is set.
-Counts count_row(HeapTuple tuple, TransactionId oldest_xmin, const buffer::PinnedPage *page);
+// The next live row behind *row, in `tuple`; counts what it passes.  False: there is none on the page.
+bool next_live_row(const AnalyzedPage &page, SlotNo *row, TransactionId oldest_xmin, double *live,
+                   double *dead, HeapTupleData *tuple);
 
 }  // namespace glassheap::scan

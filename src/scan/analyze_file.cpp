@@ -67,22 +67,9 @@ void analyze_file_next_block(TableScanDesc sscan, BlockNo block) {
 bool analyze_file_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin, double *live, double *dead,
                              TupleTableSlot *slot) {
     FileScan &scan = file_scan(sscan);
-    const page::PageView view(scan.page);
-    const SlotNo last = view.max_slot();
-    while (scan.row < last) {
-        const page::LinePointer line = view.line(++scan.row);
-        if (line.is_dead()) *dead += 1;
-        if (!line.is_normal()) continue;
-
-        HeapTupleData tuple;
-        tuple.t_len = line.length();
-        ItemPointerSet(&tuple.t_self, scan.block, scan.row);
-        tuple.t_tableOid = RelationGetRelid(scan.base.rs_rd);
-        tuple.t_data = reinterpret_cast<HeapTupleHeader>(scan.page + line.offset());
-        const Counts counts = count_row(&tuple, oldest_xmin, nullptr);
-        if (counts == Counts::dead) *dead += 1;
-        if (counts != Counts::live) continue;
-        *live += 1;
+    HeapTupleData tuple;
+    if (next_live_row({scan.page, scan.block, RelationGetRelid(scan.base.rs_rd), nullptr}, &scan.row,
+                      oldest_xmin, live, dead, &tuple)) {
         store_in_place(slot, tuple);
         return true;
     }
