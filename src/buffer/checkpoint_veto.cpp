@@ -7,6 +7,7 @@
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/pool_internal.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/pg_buffers.hpp"
 #include "pg/pg_veto.hpp"
 #include "storage/files.hpp"
 
@@ -49,8 +50,7 @@ const HolderShared *named_in(const ErrorData &message) noexcept {
 extern "C" void glassheap_release_core_buffers(int code, Datum arg) {
     (void)code;
     (void)arg;
-    ::AbortBufferIO();
-    ::UnlockBuffers();
+    pg::release_core_buffers();
     ::ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, true);
 }
 

@@ -19,9 +19,10 @@ namespace glassheap::buffer {
 
 namespace {
 
-constexpr int kTries = 10;        // how often a copy may change while it is taken over
-constexpr int kPatience = 1000;   // milliseconds for somebody's pin to go
-constexpr Lsn kAnyLsn = ~Lsn{0};  // of a copy that counts for nothing
+constexpr int kTries = 10;           // how often a copy may change while it is taken over
+constexpr int kPatience = 1000;      // milliseconds for somebody's pin to go
+constexpr int kIoPatience = 30'000;  // and for I/O to end: somebody may be stopped in it
+constexpr Lsn kAnyLsn = ~Lsn{0};     // of a copy that counts for nothing
 
 pg::CorePlace place_of(const PageTag &tag) noexcept {
     return {node_of(tag), fork_number(tag), tag.block};
@@ -50,8 +51,9 @@ bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) 
     const Lsn newest = ::RecoveryInProgress() ? ::GetXLogReplayRecPtr(nullptr) : kAnyLsn;
     storage::read_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, scratch);
     const Lsn lsn = load_page_lsn(scratch);
-    return !page::PageView(scratch).is_new() && lsn > copy.lsn && lsn <= newest &&
-           storage::page_is_intact(scratch, tag.block);
+    const page::PageView file(scratch);
+    const bool newer = lsn > copy.lsn || (lsn == copy.lsn && file.all_visible() && !copy.all_visible);
+    return !file.is_new() && newer && lsn <= newest && storage::page_is_intact(scratch, tag.block);
 }
 
 // What shared_buffers' copy says, given what our frame knows.
@@ -77,9 +79,10 @@ Lsn discardable(const Frame &f) noexcept {
     return f.state.load().permanent() ? f.disk_lsn.load(std::memory_order_relaxed) : InvalidXLogRecPtr;
 }
 
-// A copy of the very version that we write: hint bits at most.
-bool is_same_version(const Frame &f, const pg::CoreCopy &copy, Lsn ours) noexcept {
-    return f.state.load().permanent() && XLogIsNeeded() && ours != InvalidXLogRecPtr && copy.lsn == ours;
+// A copy of the very version that we write: hint bits at most.  Ours is latched.
+bool is_same_version(FrameNo frame, const pg::CoreCopy &copy, Lsn ours) noexcept {
+    return frame_at(frame).state.load().permanent() && XLogIsNeeded() && ours != InvalidXLogRecPtr &&
+           copy.lsn == ours && copy.all_visible == page::PageView(page_at(frame)).all_visible();
 }
 
 enum class Copies : std::uint8_t {
@@ -92,14 +95,14 @@ enum class Copies : std::uint8_t {
 Copies look_patiently(FrameNo frame, Lsn ours, pg::CoreCopy *copy) noexcept {
     const Frame &f = frame_at(frame);
     const pg::CorePlace place = place_of(f.tag);
-    for (int wait = 0;; ++wait) {
+    for (int wait = 0, total = 0;; ++wait, ++total) {
         const pg::CoreCopy now = pg::look_at_core_copy(place);
         if (!now.present) return Copies::ours_alone;
         *copy = now;
         if (is_changed(f, now)) return Copies::changed;
         if (pg::evict_core_copy(place, discardable(f))) return Copies::ours_alone;
-        if (is_same_version(f, now, ours)) return Copies::ours_alone;
-        if (now.in_io) wait = 0;  // its reader needs a moment afterwards, too
+        if (is_same_version(frame, now, ours)) return Copies::ours_alone;
+        if (now.in_io && total < kIoPatience) wait = 0;  // its reader needs a moment afterwards, too
         if (wait >= kPatience) return Copies::stale;
         ::pg_usleep(1000L);
     }
@@ -161,6 +164,10 @@ bool examine(const PageTag &tag, std::uint32_t hash) {
     }
     // The file has a page before its frame says so (disk_lsn): a reader's copy of it only seems changed.
     if (is_changed(f, copy)) wait_for_io_quietly(frame);
+    if (!f.state.load().valid()) {  // its file is gone
+        unpin_frame(frame);
+        return true;
+    }
     if (is_changed(f, copy)) return settle_changed(frame, hash);
     pg::evict_core_copy(place_of(tag), discardable(f));
     unpin_frame(frame);
@@ -229,11 +236,15 @@ WriteTo where_to_write(FrameNo frame, Lsn ours) {
 
 Written look_after_write(FrameNo frame, Lsn ours) {
     const Frame &f = frame_at(frame);
-    if (!debug_tripwire || ::RecoveryInProgress() || !pg::has_core_copy(place_of(f.tag)))
+    const pg::CorePlace place = place_of(f.tag);
+    if (!debug_tripwire || !pg::has_core_copy(place)) return Written::alone;
+    if (::RecoveryInProgress()) {  // read by somebody on the standby since we looked
+        pg::evict_core_copy(place, ours);
         return Written::alone;
+    }
     pg::CoreCopy copy = {};
     if (look_patiently(frame, ours, &copy) == Copies::ours_alone)
-        return copy.present && !is_same_version(f, copy, ours) ? Written::again : Written::alone;
+        return copy.present && !is_same_version(frame, copy, ours) ? Written::again : Written::alone;
     mark_page(frame, copy);
     return Written::aside;
 }

@@ -28,8 +28,9 @@ struct CoreCopy {
     bool present;
     bool dirty;
     bool pinned;
-    bool in_io;      // it is being read or written
-    XLogRecPtr lsn;  // of a page that is being changed: before or after
+    bool in_io;        // it is being read or written
+    bool all_visible;  // the page's flag, which VACUUM may set without moving the LSN
+    XLogRecPtr lsn;    // of a page that is being changed: before or after
     Buffer buffer;
 };
 

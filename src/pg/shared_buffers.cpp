@@ -90,6 +90,7 @@ CoreCopy look_at_core_copy(const CorePlace &place) noexcept {
                            valid && (state & BM_DIRTY) != 0,
                            BUF_STATE_GET_REFCOUNT(state) != 0,
                            (state & BM_IO_IN_PROGRESS) != 0,
+                           valid && PageIsAllVisible(BufferGetPage(index + 1)),
                            valid ? page_lsn(index) : InvalidXLogRecPtr,
                            index + 1};
     UnlockBufHdr(desc, state);

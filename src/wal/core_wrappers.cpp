@@ -55,12 +55,14 @@ Redo core_xlog_redo = nullptr;
 
 // Core changes pages of these records in shared_buffers.
 void redo_by_core(Redo redo, XLogReaderState *record) {
-    if (!buffer::was_ever_used()) return redo(record);  // servers without tables of ours
-    part_with_pages(record);
-    begin_record(record);
+    const bool watched = buffer::was_ever_used();  // not on servers without tables of ours
+    if (watched) {
+        part_with_pages(record);
+        begin_record(record);
+    }
     redo(record);
-    end_record();
-    part_with_pages(record);
+    if (watched) end_record();
+    if (buffer::was_ever_used()) part_with_pages(record);  // a query may have read the page meanwhile
 }
 
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
