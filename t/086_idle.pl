@@ -117,7 +117,11 @@ sql($_) for ('ALTER SYSTEM RESET glassheap.writer_max_pages', 'SELECT pg_reload_
 sub limit_files
 {
 	my ($limit) = @_;
-	system('prlimit', '--pid', $_, "--fsize=$limit:") == 0 or die 'prlimit' for ($node->{_pid}, processes_of($node->{_pid}));
+	# One of the last sessions may be on its way out.
+	for my $process ($node->{_pid}, processes_of($node->{_pid}))
+	{
+		system('prlimit', '--pid', $process, "--fsize=$limit:") == 0 or !-e "/proc/$process" or die 'prlimit';
+	}
 	return;
 }
 sql('CHECKPOINT');

@@ -187,19 +187,4 @@ void flush_all() {
     flush_every_dirty(0);
 }
 
-bool find_dirty(RelFileNode *node) {
-    for (FrameNo i = 0; i < pool.frame_count; ++i) {
-        FrameAndTag entry;
-        if (!is_dirty(i, &entry)) continue;
-        reserve_pin();
-        if (!pin_frame(i, Warmth::none)) continue;
-        const Frame &f = frame_at(i);  // pinned: the tag stays
-        const bool dirty = f.state.load().dirty();
-        *node = node_of(f.tag);
-        unpin_frame(i);
-        if (dirty) return true;
-    }
-    return false;
-}
-
 }  // namespace glassheap::buffer

@@ -206,8 +206,6 @@ void forget_database(Oid database, Oid tablespace /* InvalidOid: any */) noexcep
 void flush_relation(const RelFileNodeBackend &node);
 void flush_database(Oid database);
 void flush_all();
-// The file of some page that is dirty; false: none is.
-bool find_dirty(RelFileNode *node);
 
 // The logger of hint images is in wal/ (above us); set once in _PG_init.  Called with a private copy of the
 // page; returns the record's LSN.

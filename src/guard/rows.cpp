@@ -7,6 +7,7 @@
 #include "guard/routed.hpp"
 #include "heap/fetch.hpp"
 #include "heap/rows.hpp"
+#include "scan/scans.hpp"
 
 namespace glassheap::guard::routed {
 
@@ -14,8 +15,9 @@ namespace glassheap::guard::routed {
 // and then has an image of the buffer's page logged, without what lies between its pd_lower and pd_upper.  So
 // it must be a page whose standard image is whole, and one that no replay or vacuum wants for itself alone:
 // the meta page of a B-tree.  This index is in every database, and hardly anybody looks anything up in it.
-// The lock keeps REINDEX from dropping the page under the pin; both go with the resource owner.
+// The locks keep REINDEX from dropping the page under the pin; all go with the resource owner.
 Buffer pin_stand_in() {
+    ::LockRelationOid(TransformRelationId, AccessShareLock);  // table before index, as everybody
     Relation index = ::index_open(TransformOidIndexId, AccessShareLock);
     const Buffer buffer = ::ReadBuffer(index, BTREE_METAPAGE);
     ::index_close(index, NoLock);
@@ -24,7 +26,8 @@ Buffer pin_stand_in() {
 
 namespace {
 
-void copy_row(HeapTuple tuple) {
+void copy_row(Relation rel, HeapTuple tuple) {
+    scan::require_possible_length(rel, *tuple);
     const auto *source = reinterpret_cast<const char *>(tuple->t_data);
     tuple->t_data = static_cast<HeapTupleHeader>(::palloc(tuple->t_len));
     std::memcpy(tuple->t_data, source, tuple->t_len);
@@ -95,7 +98,7 @@ bool heap_fetch(Relation rel, Snapshot snapshot, HeapTuple tuple, Buffer *buffer
     buffer::PinnedPage page;
     const bool visible = heap::fetch(rel, snapshot, tuple, &page, keep);
     if (tuple->t_data != nullptr) {
-        copy_row(tuple);
+        copy_row(rel, tuple);
         *buffer = pin_stand_in();
     }
     return visible;

@@ -27,10 +27,21 @@ void require_slot(TupleTableSlot *slot) {
     ::ExecClearTuple(slot);  // a buffer slot may hold a pin
 }
 
+// The pin lives as long as heap's: from the first row on, until there is none.
+void hold_stand_in(TableScanDesc desc, bool found) {
+    scan::RowScan &scan = scan::row_scan(desc);
+    if (!found)
+        scan::release_stand_in(scan);
+    else if (!BufferIsValid(scan.stand_in))
+        scan.stand_in = pin_stand_in();
+}
+
 // R3.  The row is in the scan's page, which the scan leaves with its next step.
 bool own_row(bool found, TableScanDesc desc, TupleTableSlot *slot) {
+    hold_stand_in(desc, found);
     if (!found) return false;
     const HeapTuple in_page = &reinterpret_cast<HeapTupleTableSlot *>(slot)->tupdata;
+    scan::require_possible_length(desc->rs_rd, *in_page);
     MemoryContext caller_context = MemoryContextSwitchTo(slot->tts_mcxt);
     HeapTuple copy = ::heap_copytuple(in_page);
     MemoryContextSwitchTo(caller_context);
@@ -67,12 +78,8 @@ HeapTuple heap_getnext(TableScanDesc desc, ScanDirection direction) {
     if (TransactionIdIsValid(CheckXidAlive) && !bsysscan)
         elog(ERROR, "unexpected heap_getnext call during logical decoding");
     require_ours(desc);
-    scan::RowScan &scan = scan::row_scan(desc);
     HeapTuple tuple = scan::next_tuple(desc, direction);
-    if (tuple == nullptr)
-        scan::release_stand_in(scan);
-    else if (!BufferIsValid(scan.stand_in))
-        scan.stand_in = pin_stand_in();
+    hold_stand_in(desc, tuple != nullptr);
     return tuple;
 }
 

@@ -295,17 +295,19 @@ void end(TableScanDesc sscan) {
     ::pfree(&scan);
 }
 
-namespace {
+namespace {}  // namespace
 
-[[noreturn]] void report_impossible_length(const RowScan &scan, uint32 length) {
+void require_possible_length(Relation rel, const HeapTupleData &tuple) {
+    if (tuple.t_len <= page::kMaxTupleSize) [[likely]]
+        return;
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("row %u in block %u of relation \"%s\" cannot be %u bytes long", scan.row,
-                           scan.block, RelationGetRelationName(scan.rel()), length),
+                    errmsg("row %u in block %u of relation \"%s\" cannot be %u bytes long",
+                           ItemPointerGetOffsetNumberNoCheck(&tuple.t_self),
+                           ItemPointerGetBlockNumberNoCheck(&tuple.t_self), RelationGetRelationName(rel),
+                           tuple.t_len),
                     errdetail("No row of a page is longer than %zu bytes.", page::kMaxTupleSize),
-                    errhint("The page is damaged.  See glassheap_verify()."), errtable(scan.rel())));
+                    errhint("The page is damaged.  See glassheap_verify()."), errtable(rel)));
 }
-
-}  // namespace
 
 HeapTuple next_tuple(TableScanDesc sscan, ScanDirection direction) {
     RowScan &scan = row_scan(sscan);
@@ -316,8 +318,7 @@ HeapTuple next_tuple(TableScanDesc sscan, ScanDirection direction) {
             static_cast<char *>(::MemoryContextAlloc(::GetMemoryChunkContext(&scan), page::kMaxTupleSize));
     HeapTupleData in_page;
     row_at(scan, scan.row, &in_page);
-    if (in_page.t_len > page::kMaxTupleSize) [[unlikely]]
-        report_impossible_length(scan, in_page.t_len);
+    require_possible_length(scan.rel(), in_page);
     scan.tuple = in_page;
     scan.tuple.t_data = reinterpret_cast<HeapTupleHeader>(scan.tuple_memory);
     std::memcpy(scan.tuple_memory, in_page.t_data, in_page.t_len);

@@ -14,6 +14,7 @@
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
 #include "pg/pg_recovery.hpp"
+#include "wal/redo_support.hpp"
 #include "wal/replay_watch.hpp"
 #include "wal/restartpoint.hpp"
 #include "wal/rmgr.hpp"
@@ -67,6 +68,8 @@ void redo_by_core(Redo redo, XLogReaderState *record) {
 
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
     const std::uint8_t info = info_of(record);
+    if (info == XLOG_FPW_CHANGE && !*reinterpret_cast<const bool *>(XLogRecGetData(record)))
+        redo_without_images();
     if (info == XLOG_CHECKPOINT_ONLINE || info == XLOG_CHECKPOINT_SHUTDOWN)
         redo_checkpoint(record, core_xlog_redo);
     else if (info == XLOG_FPI || info == XLOG_FPI_FOR_HINT)

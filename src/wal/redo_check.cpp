@@ -60,10 +60,24 @@ void mask(char *bytes, ForkNumber fork, BlockNo block) {
         hide_lsn_and_checksum(bytes);
 }
 
-// K1.  With images of full pages the first change of a map page after the redo pointer brings the whole of
-// it.
-bool may_be_made_anew() noexcept {
-    return !reachedConsistency && (ArchiveRecoveryRequested || !fullPageWrites);
+// Has every record since the redo pointer been written with images of full pages?  Not the present setting
+// counts.
+enum class Images : std::uint8_t { unknown, all, not_all };
+Images images = Images::unknown;
+
+void ask_control_file() {
+    bool sound;
+    ControlFileData *control = ::get_controlfile(DataDir, &sound);
+    images = sound && control->checkPointCopy.fullPageWrites ? Images::all : Images::not_all;
+    ::pfree(control);
+}
+
+// K1.  With images the first change of a map page after the redo pointer brings the whole of it.
+bool may_be_made_anew() {
+    if (reachedConsistency) return false;
+    if (ArchiveRecoveryRequested) return true;
+    if (images == Images::unknown) ask_control_file();
+    return images != Images::all;
 }
 
 void check_ref(XLogReaderState *record, std::uint8_t ref) {
@@ -90,6 +104,10 @@ void check_ref(XLogReaderState *record, std::uint8_t ref) {
 }
 
 }  // namespace
+
+void redo_without_images() noexcept {
+    images = Images::not_all;
+}
 
 void check_consistency(XLogReaderState *record) {
     for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
+#include "buffer/flush.hpp"
 #include "buffer/pool.hpp"
 #include "pg/pg_recovery.hpp"
 #include "pg/resource.hpp"
@@ -33,6 +34,7 @@ bool flush_pool() {
             AllocSetContextCreate(TopMemoryContext, "glassheap flush in replay", ALLOCSET_DEFAULT_SIZES);
     MemoryContext caller = ::MemoryContextSwitchTo(context);
     volatile bool done = false;
+    buffer::forget_last_tried();
     PG_TRY();
     {
         buffer::flush_all();
@@ -48,21 +50,23 @@ bool flush_pool() {
 
 // Writing to a file that is gone would make a new one, with holes: rather end, and meet the missing pages on
 // the way back.
-void require_file(const RelFileNode &node) {
-    if (storage::file_exists(node, InvalidBackendId, MAIN_FORKNUM)) return;
+void require_file(const RelFileNode &node, ForkNumber fork) {
+    if (storage::file_exists(node, InvalidBackendId, fork)) return;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
                     errmsg("file \"%s\" is gone, and pages of it are to be written",
-                           storage::path_of(node, InvalidBackendId, MAIN_FORKNUM)),
+                           storage::path_of(node, InvalidBackendId, fork)),
                     errhint("Restore it, or make the standby anew from a base backup.")));
 }
 
 }  // namespace
 
 void redo_checkpoint(XLogReaderState *record, void (*core)(XLogReaderState *)) {
-    RelFileNode node;
-    // Nothing dirty: a backend of the standby has written, for an eviction, what we could not.
-    if (flush_pool() || !buffer::find_dirty(&node)) return core(record);
-    require_file(node);
+    if (flush_pool()) return core(record);
+    const buffer::PageTag failed = buffer::last_tried_page();
+    if (failed == buffer::PageTag{})
+        ereport(ERROR, (errmsg("glassheap pages cannot be written"), errdetail("See the message before.")));
+    const RelFileNode node = buffer::node_of(failed);
+    require_file(node, buffer::fork_number(failed));
     ereport(LOG, (errmsg("no restartpoint at %X/%X, because glassheap pages could not be written",
                          LSN_FORMAT_ARGS(record->ReadRecPtr)),
                   errdetail("Replay goes on; the pages are tried again at the next checkpoint record.")));

@@ -119,8 +119,10 @@ void look_at_core_pool() {
     static TimestampTz next = 0;
     const TimestampTz now = ::GetCurrentTimestamp();
     if (now < next) return;
-    next = TimestampTzPlusMilliseconds(now, buffer::writer_delay_ms);
+    constexpr int kAfterError = 5'000;  // what cannot be settled now shall not keep us from writing
+    next = TimestampTzPlusMilliseconds(now, kAfterError);
     buffer::watch_core_pool(kWatchedBuffers);
+    next = TimestampTzPlusMilliseconds(now, buffer::writer_delay_ms);
 }
 
 // What others do to shared_buffers wakes nobody, so long naps are interrupted for a look, which is no turn.
@@ -148,8 +150,9 @@ long work_ahead(long nap_ms) {
 
 long writer_round() {
     const long nap_ms = nap_after_turn(Holder::guardian);
+    const long nap = work_ahead(nap_ms);
     look_at_core_pool();
-    return look_while_resting(work_ahead(nap_ms));
+    return look_while_resting(nap);
 }
 
 constexpr const char *kGuardian = "glassheap checkpoint guardian";

@@ -428,6 +428,8 @@ fw_slot(PG_FUNCTION_ARGS)
 	if (!(by_range ? CALL(heap_getnextslot_tidrange) (scan, ForwardScanDirection, slot)
 		  : CALL(heap_getnextslot) (scan, ForwardScanDirection, slot)))
 		elog(ERROR, "no row");
+	if (!BufferIsValid(((HeapScanDesc) scan)->rs_cbuf))
+		elog(ERROR, "the scan of a slot's row has no pin");
 	ExecCopySlot(copy, slot);
 	CALL(heap_endscan) (scan);
 	if (!TTS_SHOULDFREE(slot) && !BufferIsValid(((BufferHeapTupleTableSlot *) slot)->buffer))
