@@ -25,7 +25,7 @@ use Test::More;
 use Time::HiRes qw(time usleep);
 
 our @EXPORT_OK = qw(relations_of compare_relations copy_as_crashed recovered_copy_faults standby_faults
-  cross_check_faults verdict processes_of wait_for_state);
+  cross_check_faults verdict processes_of halt_postmaster wait_for_state);
 
 use constant MOST_SHOWN => 15;
 
@@ -46,6 +46,18 @@ sub processes_of
 	opendir my $proc, '/proc' or die "no /proc: $!";
 	return grep { my ($state, $parent) = state_of($_); defined $parent && $parent == $postmaster && $state ne 'Z' }
 	  grep { /^\d+$/ } readdir $proc;
+}
+
+# Halts the postmaster and returns its children.  A signal is only on its way when kill returns: a child that the
+# postmaster is just forking would be missed, and live on, by a list taken before the postmaster has stopped.
+sub halt_postmaster
+{
+	my ($postmaster) = @_;
+	kill 'STOP', $postmaster;
+	my @children = eval { wait_for_state(qr/[TZ]/, $postmaster); processes_of($postmaster) };
+	return @children unless $@;
+	kill 'CONT', $postmaster;
+	die $@;
 }
 
 # Until no process is in a state that does not match.
@@ -190,11 +202,10 @@ sub copy_as_crashed
 	my ($node, $to) = @_;
 	flush_log($node);
 	my $postmaster = $node->{_pid};
-	kill 'STOP', $postmaster;
-	my @children = processes_of($postmaster);
+	my @children = halt_postmaster($postmaster);
 	kill 'STOP', @children;
 	my $copied = eval {
-		wait_for_state(qr/[TZ]/, $postmaster, @children);
+		wait_for_state(qr/[TZ]/, @children);
 		system_or_bail('cp', '-a', $node->data_dir, $to);
 		1;
 	};

@@ -11,7 +11,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use GlassheapCompare qw(processes_of wait_for_state);
+use GlassheapCompare qw(halt_postmaster wait_for_state);
 use GlassheapNode;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
@@ -101,8 +101,7 @@ sub kill_server_9
 {
 	my ($node) = @_;
 	my $postmaster = $node->{_pid} // die 'the server does not run';
-	kill 'STOP', $postmaster;
-	my @children = processes_of($postmaster);
+	my @children = halt_postmaster($postmaster);
 	kill 'KILL', @children, $postmaster;
 	wait_for_state(qr/Z/, @children, $postmaster);
 	# Until somebody reaps the orphan it is a zombie, which its successor would take for alive.
