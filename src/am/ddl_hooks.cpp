@@ -9,6 +9,8 @@
 //                            once if an earlier one has marked it invalid, and failed for a page of it
 //   DROP of a temporary      core says nothing at commit about files of temporary tables: noted here, for
 //     table                  storage/lifecycle
+//   every new relation,      whose file is new need not be searched for when its method is looked at
+//     TRUNCATE               (storage/changed_owner)
 //   CREATE TABLE, EXTENSION  which access method a table gets that does not say: am/new_tables
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -126,6 +128,12 @@ void drop_database(const UtilityCall &call) {
     buffer::unmark_database(database, InvalidOid);
 }
 
+void truncate(const UtilityCall &call) {
+    const storage::TruncateMark mark = storage::before_truncate();
+    call.run();
+    storage::owners_truncated(mark);
+}
+
 // A rollback is no command of the transaction, and must not fail.
 bool is_rollback(const Node *statement) noexcept {
     if (!IsA(statement, TransactionStmt)) return false;
@@ -157,6 +165,8 @@ extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool r
         case T_CreateTableAsStmt:
         case T_ExplainStmt:
             return create_table(call);
+        case T_TruncateStmt:
+            return truncate(call);
         default:
             return call.run();
     }
@@ -181,6 +191,8 @@ extern "C" void gh_object_access(ObjectAccessType access, Oid classid, Oid objec
         note_relation_drop(object);
         storage::owner_is_dropped(object);
     }
+    if (access == OAT_POST_CREATE && classid == RelationRelationId && sub_id == 0)
+        storage::owner_is_created(object);
     // Under the lock that keeps connections out; what was dirty is written by the checkpoint before it.
     if (access == OAT_POST_ALTER && classid == DatabaseRelationId && OidIsValid(moving_database) &&
         object == moving_database && buffer::is_ready()) {

@@ -6,6 +6,8 @@
 #include "buffer/settings.hpp"
 #include "pg/pg_catalog_changes.hpp"
 #include "storage/changed_owner.hpp"
+#include "storage/lifecycle.hpp"
+#include "storage/newborn.hpp"
 #include "wal/emit.hpp"
 
 namespace glassheap::storage {
@@ -15,13 +17,25 @@ namespace {
 const TableAmRoutine *our_routine = nullptr;
 ExecutorStart_hook_type next_executor_start = nullptr;
 
-// Relations whose catalog rows this transaction changed since the last look.  What there is no memory for is
-// left to the end of the transaction, which has the whole list.
+// Relations whose catalog rows this transaction changed since the last look.
 constexpr int kNotedAtFirst = 64;
 constinit Oid noted_at_first[kNotedAtFirst] = {};
 constinit Oid *noted = noted_at_first;
 constinit int noted_count = 0;
 constinit int noted_capacity = kNotedAtFirst;
+// Some were not looked at, for want of memory to note them or because the tripwire was off, or an error ended
+// a look that had begun.  The end of the transaction has the whole list.
+constinit bool some_missed = false;
+constinit int looks_open = 0;
+
+// What the looks of this transaction cost, for tests.
+struct Cost {
+    std::uint64_t relations, listed;
+};
+constinit Cost cost = {};
+
+// Queries and utility commands, those inside of others too.
+constinit std::uint64_t commands_begun = 0;
 
 // Files that became ours in this transaction: if it aborts they are core's again.  In TopTransactionContext.
 struct Arrived {
@@ -65,7 +79,10 @@ void forget_noted() noexcept {
 extern "C" void gh_relcache_changed(Datum, Oid relid) {
     if (!OidIsValid(relid) || !TransactionIdIsValid(::GetTopTransactionIdIfAny())) return;
     if (noted_count > 0 && noted[noted_count - 1] == relid) return;
-    if (noted_count < noted_capacity || grow_noted()) noted[noted_count++] = relid;
+    if (noted_count < noted_capacity || grow_noted())
+        noted[noted_count++] = relid;
+    else
+        some_missed = true;
 }
 
 // False: nothing with a file of rows, or a temporary one.
@@ -151,16 +168,51 @@ void note_arrived(const RelFileNode &file) {
     arrived = fresh;
 }
 
-// Files that an abort will unlink: they were never core's.  Within a subtransaction, those that it made.
-struct Unborn {
-    RelFileNode *nodes = nullptr;
-    int count = ::smgrGetPendingDeletes(false, &nodes);
-
-    bool has(const RelFileNode &file) const noexcept {
-        return std::any_of(nodes, nodes + count,
+// Core's list of files that an abort will unlink; within a subtransaction, of those that it made.  Asked for
+// when it is needed, for all of it is walked; sorted if there are many questions.
+class Unborn {
+public:
+    void ask() {
+        count_ = ::smgrGetPendingDeletes(false, &nodes_);
+        cost.listed += static_cast<std::uint64_t>(count_);
+    }
+    bool has(const RelFileNode &file) {
+        constexpr int few = 8;
+        if (count_ < 0) ask();
+        if (++questions_ == few) std::sort(nodes_, nodes_ + count_, before);
+        if (questions_ >= few) return std::binary_search(nodes_, nodes_ + count_, file, before);
+        return std::any_of(nodes_, nodes_ + count_,
                            [&file](const RelFileNode &node) { return RelFileNodeEquals(node, file); });
     }
+    void done() const noexcept {
+        if (nodes_ != nullptr) ::pfree(nodes_);
+    }
+
+private:
+    static bool before(const RelFileNode &a, const RelFileNode &b) noexcept {
+        return std::memcmp(&a, &b, sizeof a) < 0;
+    }
+
+    RelFileNode *nodes_ = nullptr;
+    int count_ = -1;
+    int questions_ = 0;
 };
+
+// File numbers that were given out while a command ran which makes files and does no more: an older file has
+// another number.  Empty if the counter wrapped around.
+struct Fresh {
+    Oid first = InvalidOid;
+    Oid end = InvalidOid;
+
+    bool has(const RelFileNode &file) const noexcept { return file.relNode >= first && file.relNode < end; }
+};
+
+Oid next_number() noexcept {
+    ::LWLockAcquire(OidGenLock, LW_SHARED);
+    const Oid next = ShmemVariableCache->nextOid;
+    ::LWLockRelease(OidGenLock);
+    return next;
+}
 
 // Without opening the relation: its cached description may just have been thrown away.
 bool is_our_method(Oid method) {
@@ -171,12 +223,8 @@ bool is_our_method(Oid method) {
     return ::GetTableAmRoutine(handler) == our_routine;
 }
 
-void check_lost(Oid relid, const Owner &now) {
-    Oid method = InvalidOid;
-    const Past past = past_of(relid, now, &method);
-    // One that arrived is core's again if the subtransaction that gave it to us was rolled back.
-    if (past == Past::same && !has_arrived(now.file)) return;
-    if (past == Past::other_method && !is_our_method(method)) return;
+// It leaves our pool, whatever that has of it.
+void lose(Oid relid, const Owner &now) {
     need_exclusive_use(relid);
     const bool had_pages = buffer::has_pages(now.file);
     buffer::hand_over_to_core(now.file);
@@ -187,11 +235,12 @@ void check_lost(Oid relid, const Owner &now) {
                   errdetail("Its pages were written and have left glassheap's pool.")));
 }
 
-void check_gained(Oid relid, const Owner &now) {
-    Oid method = InvalidOid;
-    if (past_of(relid, now, &method) == Past::same) return;
-    need_exclusive_use(relid);
-    note_arrived(now.file);
+// A file of this transaction under another access method than at its birth.  If it is ours now our misses
+// take over, and what an abort leaves of it nobody reads.
+void check_newborn(Oid relid, const Owner &now, Birth owner) {
+    if (owner == Birth::others) lose(relid, now);
+    if (owner == Birth::ours) sync_at_commit(now.file);
+    note_newborn(now.file, owner);
 }
 
 bool is_dropped(Oid relid) noexcept {
@@ -199,48 +248,82 @@ bool is_dropped(Oid relid) noexcept {
     return std::find(dropped, end, relid) != end;
 }
 
-void check(Oid relid, const Unborn &unborn) {
+void check(Oid relid, Unborn &unborn, const Fresh &fresh) {
     Owner now;
+    ++cost.relations;
     if (is_dropped(relid)) return;
     if (!owner_now(relid, &now)) return;  // dropped: nobody will read it
-    if (unborn.has(now.file)) return;
-    if (is_our_method(now.method))
-        check_gained(relid, now);
-    else
-        check_lost(relid, now);
+    const Birth owner = is_our_method(now.method) ? Birth::ours : Birth::others;
+    const Birth birth = birth_of(now.file);
+    if (birth == owner) return;
+    if (birth != Birth::unknown) return check_newborn(relid, now, owner);
+    if (fresh.has(now.file)) return note_newborn(now.file, owner);
+    Oid method = InvalidOid;
+    const Past past = past_of(relid, now, &method);
+    // One that arrived is core's again if the subtransaction that gave it to us was rolled back.
+    if (past == Past::same && (owner == Birth::ours || !has_arrived(now.file))) return;
+    if (past == Past::other_method && owner == Birth::others && !is_our_method(method)) return;
+    // Not by our table AM, or it would be known.
+    if ((past == Past::other_file || past == Past::none) && unborn.has(now.file))
+        return note_newborn(now.file, owner);
+    if (owner == Birth::others) return lose(relid, now);
+    need_exclusive_use(relid);
+    note_arrived(now.file);
+}
+
+void check_each(Oid *relids, int count, const Fresh &fresh) {
+    std::sort(relids, relids + count);
+    const Oid *end = std::unique(relids, relids + count);
+    Unborn unborn;
+    ++looks_open;
+    for (const Oid *relid = relids; relid != end; ++relid) check(*relid, unborn, fresh);
+    --looks_open;
+    unborn.done();
 }
 
 // The checks may note more, so they get a list of their own.
-void check_noted() {
+void check_noted(const Fresh &fresh) {
     if (::IsInParallelMode()) return;
+    if (!buffer::debug_tripwire) {
+        some_missed = true;
+        return forget_noted();
+    }
     const int count = noted_count;
     auto *relids = static_cast<Oid *>(::palloc(static_cast<Size>(count) * sizeof(Oid)));
     std::copy(noted, noted + count, relids);
     forget_noted();
-    std::sort(relids, relids + count);
-    const Oid *end = std::unique(relids, relids + count);
-    const Unborn unborn;
-    if (buffer::debug_tripwire)
-        for (const Oid *relid = relids; relid != end; ++relid) check(*relid, unborn);
+    check_each(relids, count, fresh);
     ::pfree(relids);
 }
 
+// All that the transaction changed.
 void check_messages(const SharedInvalidationMessage *messages, int count) {
-    bool visible = false;
-    Oid last = InvalidOid;
-    const Unborn unborn;
-    for (int i = 0; i < count; ++i) {
-        if (messages[i].id != SHAREDINVALRELCACHE_ID || messages[i].rc.relId == last) continue;
-        last = messages[i].rc.relId;
-        if (!OidIsValid(last)) continue;
-        // What the last command wrote into the catalog is seen from the next one on.
-        if (!visible) ::CommandCounterIncrement();
-        visible = true;
-        check(last, unborn);
-    }
+    auto *relids =
+        static_cast<Oid *>(::palloc_extended(static_cast<Size>(count) * sizeof(Oid), MCXT_ALLOC_HUGE));
+    int found = 0;
+    for (int i = 0; i < count; ++i)
+        if (messages[i].id == SHAREDINVALRELCACHE_ID && OidIsValid(messages[i].rc.relId))
+            relids[found++] = messages[i].rc.relId;
+    check_each(relids, found, {});
+    ::pfree(relids);
 }
 
-void give_arrived_back(const Unborn &unborn, void (*give)(const RelFileNode &)) {
+bool has_relation(const SharedInvalidationMessage *messages, int count) noexcept {
+    return std::any_of(messages, messages + count, [](const SharedInvalidationMessage &message) {
+        return message.id == SHAREDINVALRELCACHE_ID && OidIsValid(message.rc.relId);
+    });
+}
+
+void tell_cost() {
+    const Cost told = std::exchange(cost, {});
+    if (told.relations == 0) return;
+    ereport(DEBUG3,
+            (errmsg_internal("glassheap: looked for the owners of %llu relations, in lists of %llu files",
+                             static_cast<unsigned long long>(told.relations),
+                             static_cast<unsigned long long>(told.listed))));
+}
+
+void give_arrived_back(Unborn &unborn, void (*give)(const RelFileNode &)) {
     for (const Arrived *file = std::exchange(arrived, nullptr); file != nullptr; file = file->next) {
         if (unborn.has(file->file)) continue;
         give(file->file);
@@ -262,9 +345,30 @@ void owner_is_dropped(Oid relid) noexcept {
     dropped[dropped_count++ % kDroppedMax] = relid;
 }
 
+void owner_is_created(Oid relid) {
+    Relation rel = ::RelationIdGetRelation(relid);
+    if (rel == nullptr) return;
+    const RelFileNode file = rel->rd_node;
+    const bool is_table = RELKIND_HAS_TABLE_AM(rel->rd_rel->relkind) && OidIsValid(file.relNode);
+    const bool noted_before = !is_table || RelationUsesLocalBuffers(rel) || birth_of(file) != Birth::unknown;
+    ::RelationClose(rel);
+    if (!noted_before) note_newborn(file, Birth::others);
+}
+
 void check_owners_now() {
+    ++commands_begun;
     if (noted_count > 0 && ::IsTransactionState()) [[unlikely]]
-        check_noted();
+        check_noted({});
+}
+
+TruncateMark before_truncate() noexcept {
+    return {next_number(), commands_begun};
+}
+
+void owners_truncated(const TruncateMark &mark) {
+    if (noted_count == 0) return;
+    const bool alone = mark.commands == commands_begun;
+    check_noted(alone ? Fresh{mark.next_number, next_number()} : Fresh{});
 }
 
 void check_owners_before_end() {
@@ -275,35 +379,51 @@ void check_owners_before_end() {
     bool init_file;
     const int count = ::xactGetCommittedInvalidationMessages(&messages, &init_file);
     if (count == 0) return;
-    check_messages(messages, count);
+    if (has_relation(messages, count)) {
+        // What the last command wrote into the catalog is noted, and seen, from the next one on.
+        ::CommandCounterIncrement();
+        check_owners_now();
+        if (some_missed || looks_open > 0) check_messages(messages, count);
+    }
     ::pfree(messages);
+    tell_cost();
 }
 
 void owners_before_prepare() {
     check_owners_before_end();
-    give_arrived_back(Unborn(), buffer::hand_over_to_core);  // it may be committed: nothing is thrown away
-    forget_noted();
-    dropped_count = 0;
+    Unborn unborn;
+    give_arrived_back(unborn, buffer::hand_over_to_core);  // it may be committed: nothing is thrown away
 }
 
 void owners_at_commit() noexcept {
     forget_noted();
     dropped_count = 0;
     arrived = nullptr;
+    some_missed = false;
+    looks_open = 0;
+    cost = {};
+    newborns_at_end();
+}
+
+void owners_at_subcommit(int nest_level) noexcept {
+    newborns_at_subcommit(nest_level);
 }
 
 // What it dropped is there again.
-void owners_at_subabort() noexcept {
+void owners_at_subabort(int nest_level) noexcept {
     dropped_count = 0;
+    newborns_at_subabort(nest_level);
 }
 
 // Core reads these files again.  A page that cannot be written now would be missing there: PANIC, and replay
 // brings it.
 void owners_at_abort() noexcept {
-    forget_noted();
-    dropped_count = 0;
-    if (arrived == nullptr) return;
-    const Unborn unborn;
+    Arrived *const files = arrived;
+    owners_at_commit();
+    if (files == nullptr) return;
+    arrived = files;
+    Unborn unborn;
+    unborn.ask();
     START_CRIT_SECTION();
     give_arrived_back(unborn, buffer::give_back_to_core);
     END_CRIT_SECTION();

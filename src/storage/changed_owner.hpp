@@ -17,13 +17,24 @@
 
 namespace glassheap::storage {
 
+// TRUNCATE gives new files to tables of other access methods without telling.  Looked at when it ends, in the
+// subtransaction that made them: a number that was given out meanwhile is a new file's.
+struct TruncateMark {
+    Oid next_number;
+    std::uint64_t commands;
+};
+TruncateMark before_truncate() noexcept;
+void owners_truncated(const TruncateMark &mark);
+
 void install_owner_watch(const TableAmRoutine *ours);  // am/ is above us
 void owner_is_dropped(Oid relid) noexcept;             // OAT_DROP
+void owner_is_created(Oid relid);                      // OAT_POST_CREATE
 void check_owners_now();                               // before a command
 void check_owners_before_end();                        // PRE_COMMIT
 void owners_before_prepare();                          // PRE_PREPARE
-void owners_at_commit() noexcept;
-void owners_at_subabort() noexcept;
+void owners_at_commit() noexcept;                      // and when it is prepared
+void owners_at_subcommit(int nest_level) noexcept;
+void owners_at_subabort(int nest_level) noexcept;
 void owners_at_abort() noexcept;
 
 }  // namespace glassheap::storage

@@ -8,6 +8,7 @@
 #include "debug/stop_points.hpp"
 #include "storage/changed_owner.hpp"
 #include "storage/lifecycle.hpp"
+#include "storage/newborn.hpp"
 
 namespace glassheap::storage {
 
@@ -132,6 +133,9 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
             events = nullptr;
             break;
         case XACT_EVENT_PREPARE:
+            owners_at_commit();
+            events = nullptr;
+            break;
         case XACT_EVENT_PARALLEL_COMMIT:
         case XACT_EVENT_PARALLEL_ABORT:
             events = nullptr;
@@ -141,32 +145,25 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
     }
 }
 
-// The events of an aborted subtransaction did not happen.
+// The events of an aborted subtransaction did not happen.  They come first: levels never rise along the list.
 void drop_events_from(int nest_level) {
-    FileEvent **link = &events;
-    while (*link != nullptr) {
-        FileEvent *event = *link;
-        if (event->nest_level < nest_level) {
-            link = &event->next;
-            continue;
-        }
-        if (event->fate == Fate::temp_created) buffer::forget_relation(event->node);
-        *link = event->next;
-    }
+    for (; events != nullptr && events->nest_level >= nest_level; events = events->next)
+        if (events->fate == Fate::temp_created) buffer::forget_relation(events->node);
 }
 
 void hand_events_to_parent(int nest_level) {
-    for (FileEvent *event = events; event != nullptr; event = event->next)
-        event->nest_level = std::min(event->nest_level, nest_level - 1);
+    for (FileEvent *event = events; event != nullptr && event->nest_level >= nest_level; event = event->next)
+        event->nest_level = nest_level - 1;
 }
 
 extern "C" void gh_subxact_callback(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
     const int level = ::GetCurrentTransactionNestLevel();
     if (event == SUBXACT_EVENT_ABORT_SUB) {
-        owners_at_subabort();
+        owners_at_subabort(level);
         forget_pending_deletes(false);
         drop_events_from(level);
     } else if (event == SUBXACT_EVENT_COMMIT_SUB) {
+        owners_at_subcommit(level);
         hand_events_to_parent(level);
     }
 }
@@ -198,6 +195,12 @@ void note_temp_drop(const RelFileNodeBackend &node) {
     note(node, Fate::temp_dropped);
 }
 
+void sync_at_commit(const RelFileNode &node) {
+    if (XLogIsNeeded()) return;
+    note({node, InvalidBackendId}, Fate::synced);
+    make_core_sync(node);
+}
+
 void note_new_files(Relation rel, SMgrRelation files) {
     const RelFileNodeBackend node = files->smgr_rnode;
     buffer::forget_relation(node);
@@ -207,9 +210,8 @@ void note_new_files(Relation rel, SMgrRelation files) {
         if (replaces) note_temp_drop({rel->rd_node, rel->rd_backend});
         return;
     }
-    if (XLogIsNeeded()) return;
-    note(node, Fate::synced);
-    make_core_sync(node.node);
+    note_newborn(node.node, Birth::ours);
+    sync_at_commit(node.node);
 }
 
 void create_files(Relation rel, const RelFileNode *newrnode, char persistence, TransactionId *freeze_xid,

@@ -28,5 +28,6 @@ void truncate_tail(Relation rel, BlockNo blocks);
 // Files of temporary tables are missing in core's list of pending deletes, so we keep our own.
 void note_temp_drop(const RelFileNodeBackend &node);    // goes if this (sub)transaction commits
 void note_new_files(Relation rel, SMgrRelation files);  // goes if it aborts; applies L2 and L3
+void sync_at_commit(const RelFileNode &node);           // L3, of a new file
 
 }  // namespace glassheap::storage
