@@ -45,15 +45,24 @@ void tell_once(const PageTag &tag, const char *what) {
     tell(tag, what);
 }
 
-// A copy whose LSN is below the file's was read before our last write: new hint bits at most.  A file from
-// the future of replay says nothing: the order of the records decides, and the page there may be torn.
+// A copy whose LSN is below the file's was read before our last write: new hint bits at most.  With the same
+// LSN the page that is known all-visible is the later one: without checksums that flag moves no LSN.
+bool is_later(const page::PageView &file, Lsn lsn, const pg::CoreCopy &copy) noexcept {
+    return lsn > copy.lsn || (lsn == copy.lsn && file.all_visible() && !copy.all_visible);
+}
+
+// In replay a page of the future may be torn, which nothing tells without checksums, and one with the flag and
+// the copy's LSN may be such a page: only lower LSNs than replay's count, and nothing else; the order of the
+// records decides.  With wal_level = minimal LSNs tell nothing of what is done now.
 bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) {
-    const Lsn newest = ::RecoveryInProgress() ? ::GetXLogReplayRecPtr(nullptr) : kAnyLsn;
+    const bool in_replay = ::RecoveryInProgress();
+    if (!in_replay && !XLogIsNeeded()) return false;
     storage::read_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, scratch);
-    const Lsn lsn = load_page_lsn(scratch);
     const page::PageView file(scratch);
-    const bool newer = lsn > copy.lsn || (lsn == copy.lsn && file.all_visible() && !copy.all_visible);
-    return !file.is_new() && newer && lsn <= newest && storage::page_is_intact(scratch, tag.block);
+    const Lsn lsn = load_page_lsn(scratch);
+    const bool newer = in_replay ? lsn > copy.lsn && lsn <= ::GetXLogReplayRecPtr(nullptr)
+                                 : is_later(file, lsn, copy);
+    return newer && !file.is_new() && storage::page_is_intact(scratch, tag.block);
 }
 
 // What shared_buffers' copy says, given what our frame knows.
