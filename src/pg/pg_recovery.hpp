@@ -9,5 +9,4 @@ extern "C" {
 #include "access/xlogrecovery.h"
 #include "catalog/pg_control.h"
 #include "commands/dbcommands_xlog.h"
-#include "common/controldata_utils.h"
 }

@@ -68,8 +68,6 @@ void redo_by_core(Redo redo, XLogReaderState *record) {
 
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
     const std::uint8_t info = info_of(record);
-    if (info == XLOG_FPW_CHANGE && !*reinterpret_cast<const bool *>(XLogRecGetData(record)))
-        redo_without_images();
     if (info == XLOG_CHECKPOINT_ONLINE || info == XLOG_CHECKPOINT_SHUTDOWN)
         redo_checkpoint(record, core_xlog_redo);
     else if (info == XLOG_FPI || info == XLOG_FPI_FOR_HINT)

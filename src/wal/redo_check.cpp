@@ -4,11 +4,12 @@
 //         So we compare here, right after replaying the record, and take the flag off it (POOL.md 2.3).
 //         The setting must name the resource manager: wal_consistency_checking = 'glassheap' ('all' is parsed
 //         before we exist).
-// Invariants: K1 before the database is consistent, map pages that replay may have made anew are not
-// compared.
+// Invariants: K1 before the database is consistent, map pages are not compared.
 //            Files are newer then than the record: those dropped later begin empty, and a map page is filled
 //            from zeroes with the bits of later records only; a truncation clears bits without moving the
-//            LSN.  Pages of rows are zeroes then, or complete.
+//            LSN.  Images of full pages would mend that, but no record tells whether all of them were
+//            written: the setting also changes without one (UpdateFullPageWrites).  Pages of rows are zeroes
+//            then, or complete.  On a standby everything is compared.
 // Errors: FATAL when a page differs, as core.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -60,32 +61,12 @@ void mask(char *bytes, ForkNumber fork, BlockNo block) {
         hide_lsn_and_checksum(bytes);
 }
 
-// Has every record since the redo pointer been written with images of full pages?  Not the present setting
-// counts.
-enum class Images : std::uint8_t { unknown, all, not_all };
-Images images = Images::unknown;
-
-void ask_control_file() {
-    bool sound;
-    ControlFileData *control = ::get_controlfile(DataDir, &sound);
-    images = sound && control->checkPointCopy.fullPageWrites ? Images::all : Images::not_all;
-    ::pfree(control);
-}
-
-// K1.  With images the first change of a map page after the redo pointer brings the whole of it.
-bool may_be_made_anew() {
-    if (reachedConsistency) return false;
-    if (ArchiveRecoveryRequested) return true;
-    if (images == Images::unknown) ask_control_file();
-    return images != Images::all;
-}
-
 void check_ref(XLogReaderState *record, std::uint8_t ref) {
     RelFileNode node;
     ForkNumber fork;
     BlockNumber block;
     ::XLogRecGetBlockTag(record, ref, &node, &fork, &block);
-    if (fork == VISIBILITYMAP_FORKNUM && may_be_made_anew()) return;
+    if (fork == VISIBILITYMAP_FORKNUM && !reachedConsistency) return;  // K1
     const bool comparable =
         fork == VISIBILITYMAP_FORKNUM ? copy_vm(record, node, block) : copy_ours(record, node, fork, block);
     if (!comparable) return;
@@ -104,10 +85,6 @@ void check_ref(XLogReaderState *record, std::uint8_t ref) {
 }
 
 }  // namespace
-
-void redo_without_images() noexcept {
-    images = Images::not_all;
-}
 
 void check_consistency(XLogReaderState *record) {
     for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {

@@ -70,6 +70,5 @@ void redo_file_event(XLogReaderState *record);
 // wal_consistency_checking: compares the pages of a replayed record with the images it carries, then tells
 // core that there is nothing left to check (POOL.md 2.3).
 void check_consistency(XLogReaderState *record);
-void redo_without_images() noexcept;  // full_page_writes was switched off here
 
 }  // namespace glassheap::wal
