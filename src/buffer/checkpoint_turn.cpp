@@ -11,6 +11,7 @@
 #include "buffer/pool_internal.hpp"
 #include "buffer/settings.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/clock.hpp"
 #include "pg/pg_buffers.hpp"
 #include "pg/pg_guard.hpp"
 
@@ -28,7 +29,7 @@ constinit bool unwritten = false;
 
 // The last try while the veto is up.
 struct LastTry {
-    TimestampTz at;
+    std::int64_t at;  // milliseconds, monotonic
     XLogRecPtr redo;
     std::uint32_t calls;
 };
@@ -122,14 +123,14 @@ void end_turn() noexcept {
 bool is_retry_due() {
     if (!holder(me).veto) return true;
     return last_try.redo != ::GetRedoRecPtr() || last_try.calls != pool.shared->checkpoint_calls.load() ||
-           ::TimestampDifferenceExceeds(last_try.at, ::GetCurrentTimestamp(), kRetryMs);
+           pg::monotonic_ms() - last_try.at >= kRetryMs;
 }
 
 // The veto has to go when everything is written (T1).
 void write_for_checkpoint(XLogRecPtr redo) {
     const TimestampTz began = ::GetCurrentTimestamp();
     // Of the beginning: a checkpoint announced meanwhile is not tried by this.
-    last_try = {began, redo, pool.shared->checkpoint_calls.load()};
+    last_try = {pg::monotonic_ms(), redo, pool.shared->checkpoint_calls.load()};
     const std::size_t pages = flush_all_of_it(checkpoint_flush_after);
     note_flush(redo, pages, began);
     if (holder(me).veto) lower_veto();
@@ -264,7 +265,7 @@ void after_failed_round() {
     if (!unwritten) return;
     acquire_turn_patiently();
     unwritten = false;
-    last_try.at = ::GetCurrentTimestamp();
+    last_try.at = pg::monotonic_ms();
     raise_veto(last_tried_page());
     const bool together = holder(partner()).present && holder(partner()).guarding && holder(me).guarding;
     if (together && pool.shared->last_turn != static_cast<int>(me)) {
@@ -276,8 +277,15 @@ void after_failed_round() {
 }
 
 void wake_holder(Holder who) noexcept {
-    const HolderShared &he = holder(who);
+    HolderShared &he = holder(who);
+    he.calls.fetch_add(1);
     if (he.present) ::SetLatch(&ProcGlobal->allProcs[he.procno].procLatch);
+}
+
+bool was_called() noexcept {
+    static std::uint32_t seen = 0;
+    const std::uint32_t now = holder(me).calls.load();
+    return std::exchange(seen, now) != now;
 }
 
 bool checkpoint_was_announced() noexcept {

@@ -38,6 +38,7 @@ struct alignas(64) Frame {
     std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
     std::atomic<Lsn> disk_lsn;  // of the page as it was last read or written; set by who has the I/O
     std::atomic<Lsn> hint_lsn;  // of a hint image, if nothing else happened to the page since disk_lsn
+    std::atomic<Lsn> theirs;    // of the version for which OUTDATED was set, as it was seen then
 
     static constexpr std::uint64_t kKnown = 1ULL << 32;
 };
@@ -72,6 +73,7 @@ struct HolderShared {
     bool veto;                         // its veto is up (checkpoint_veto.hpp)
     bool overdue;                      // its partner has waited for it in vain (partner_watch.hpp)
     std::atomic<std::uint32_t> beats;  // pages it has written, so it is alive
+    std::atomic<std::uint32_t> calls;  // how often it was woken
     PageTag failed;                    // the page it could not write, for messages
 };
 

@@ -13,6 +13,8 @@
 #include "buffer/pool_internal.hpp"
 #include "buffer/settings.hpp"
 #include "buffer/setup.hpp"
+#include "debug/stop_points.hpp"
+#include "pg/clock.hpp"
 #include "pg/pg_worker.hpp"
 #include "worker/worker_loop.hpp"
 
@@ -32,23 +34,22 @@ constexpr long kAnnouncedMs = 500;
 constexpr long kAlertMs = 5'000;
 constexpr long kSettledMs = 10'000;
 
-long nap_between_checkpoints(bool settled, TimestampTz last_event) {
+long nap_between_checkpoints(bool settled, std::int64_t last_event) {
     const long often = buffer::guardian_delay_ms;
     if (!buffer::checkpoints_are_announced()) return often;
-    if (settled && ::TimestampDifferenceExceeds(last_event, ::GetCurrentTimestamp(), kAlertMs))
-        return kSettledMs;
+    if (settled && pg::monotonic_ms() - last_event >= kAlertMs) return kSettledMs;
     return std::max(often, kAnnouncedMs);
 }
 
 long nap_after_turn(Holder partner) {
-    static TimestampTz last_event = 0;
+    static std::int64_t last_event = pg::monotonic_ms();
     const buffer::TurnResult turn = buffer::take_turn();
     const bool announced = buffer::checkpoint_was_announced();
     if (turn.partner_awake) buffer::wake_holder(partner);
     if (turn.flushed) ::smgrcloseall();
     if (turn.flushed || turn.hurry || announced) {
         hurry = kHurryTurns;
-        last_event = ::GetCurrentTimestamp();
+        last_event = pg::monotonic_ms();
     }
     if (hurry == 0)
         return turn.busy ? buffer::guardian_delay_ms : nap_between_checkpoints(turn.settled, last_event);
@@ -74,6 +75,9 @@ constexpr std::uint64_t kForesight = 4;  // times the frames asked for since the
 // Of shared_buffers, looked at in one round: 64 bytes each.
 constexpr int kWatchedBuffers = 65536;
 constexpr long kLookAtRestMs = 5'000;
+// A look may take this part of the time, whatever writer_delay asks for; but there is one several times a second.
+constexpr std::int64_t kLookShare = 20;
+constexpr std::int64_t kMostBetweenLooksMs = 200;
 
 int frames_ahead() noexcept {
     static std::uint64_t last = 0;
@@ -104,6 +108,7 @@ long rest(long milliseconds) noexcept {
 void write_ahead() {
     seen_allocations = buffer::pool.shared->allocations.load();
     limited = false;  // also if this round fails
+    GH_STOP_POINT("write_ahead");
     buffer::PoolShared &shared = *buffer::pool.shared;
     const int ahead = frames_ahead();
     const buffer::TrickleResult done = buffer::trickle(ahead, buffer::writer_max_pages, bgwriter_flush_after);
@@ -115,14 +120,27 @@ void write_ahead() {
     shared.writer_last_round.store(::GetCurrentTimestamp(), std::memory_order_relaxed);
 }
 
-void look_at_core_pool() {
-    static TimestampTz next = 0;
-    const TimestampTz now = ::GetCurrentTimestamp();
-    if (now < next) return;
-    constexpr int kAfterError = 5'000;  // what cannot be settled now shall not keep us from writing
-    next = TimestampTzPlusMilliseconds(now, kAfterError);
+void watch_core_pool() {
     buffer::watch_core_pool(kWatchedBuffers);
-    next = TimestampTzPlusMilliseconds(now, buffer::writer_delay_ms);
+}
+
+// What cannot be settled must not keep us from writing, nor from looking at the rest.
+void look_at_core_pool() {
+    static std::int64_t next = 0;
+    const std::int64_t began = pg::monotonic_ms();
+    if (began < next) return;
+    run_part(watch_core_pool);
+    const std::int64_t took = pg::monotonic_ms() - began;
+    next = began + took + std::max<std::int64_t>(buffer::writer_delay_ms, std::min(took * kLookShare, kMostBetweenLooksMs));
+}
+
+// What could not be written must not keep us from looking.
+void look_while_pausing(long milliseconds) {
+    const std::int64_t end = pg::monotonic_ms() + milliseconds;
+    for (std::int64_t now = pg::monotonic_ms(); now < end; now = pg::monotonic_ms()) {
+        look_at_core_pool();
+        ::pg_usleep(static_cast<long>(std::min<std::int64_t>(end - now, buffer::writer_delay_ms)) * 1000L);
+    }
 }
 
 // What others do to shared_buffers wakes nobody, so long naps are interrupted for a look, which is no turn.
@@ -130,6 +148,7 @@ void look_at_core_pool() {
 long look_while_resting(long nap_ms) {
     constexpr int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
     for (; nap_ms > kLookAtRestMs; nap_ms -= kLookAtRestMs) {
+        if (is_signalled() || buffer::was_called()) return 0;
         if ((::WaitLatch(MyLatch, events, kLookAtRestMs, PG_WAIT_EXTENSION) & WL_LATCH_SET) != 0) return 0;
         look_at_core_pool();
     }
@@ -137,22 +156,21 @@ long look_while_resting(long nap_ms) {
 }
 
 long work_ahead(long nap_ms) {
-    static TimestampTz next = 0;
+    static std::int64_t next = 0;
+    constexpr long kAfterErrorMs = 1'000;
     if (buffer::writer_max_pages == 0) return nap_ms;
-    const TimestampTz now = ::GetCurrentTimestamp();
+    const std::int64_t now = pg::monotonic_ms();
     if (now >= next) {
         if (!is_work_ahead()) return rest(nap_ms);
-        next = TimestampTzPlusMilliseconds(now, buffer::writer_delay_ms);
-        write_ahead();
+        next = now + (run_part(write_ahead) ? buffer::writer_delay_ms : kAfterErrorMs);
     }
     return std::min<long>(nap_ms, buffer::writer_delay_ms);
 }
 
 long writer_round() {
     const long nap_ms = nap_after_turn(Holder::guardian);
-    const long nap = work_ahead(nap_ms);
     look_at_core_pool();
-    return look_while_resting(nap);
+    return look_while_resting(work_ahead(nap_ms));
 }
 
 constexpr const char *kGuardian = "glassheap checkpoint guardian";
@@ -191,14 +209,17 @@ PGDLLEXPORT void glassheap_pool_writer_main(Datum arg);
 void glassheap_guardian_main(Datum arg) {
     using namespace glassheap::worker;
     (void)arg;
-    run_loop({"glassheap checkpoint guardian", start_guardian, guardian_round,
-              glassheap::buffer::after_failed_round});
+    using namespace glassheap::buffer;
+    run_loop({"glassheap checkpoint guardian", start_guardian, guardian_round, was_called, after_failed_round,
+              nullptr});
 }
 
 void glassheap_pool_writer_main(Datum arg) {
     using namespace glassheap::worker;
     (void)arg;
-    run_loop({"glassheap pool writer", start_writer, writer_round, glassheap::buffer::after_failed_round});
+    using namespace glassheap::buffer;
+    run_loop({"glassheap pool writer", start_writer, writer_round, was_called, after_failed_round,
+              look_while_pausing});
 }
 
 }  // extern "C"

@@ -12,7 +12,7 @@ namespace glassheap::worker {
 
 namespace {
 
-constexpr long kPauseAfterErrorMicros = 1'000'000L;
+constexpr long kPauseAfterErrorMs = 1'000L;
 
 void connect() {
     ::pqsignal(SIGTERM, SignalHandlerForShutdownRequest);
@@ -48,12 +48,41 @@ void chores() {
     ::AcceptInvalidationMessages();
 }
 
+void pause_after_error(const Loop &loop) {
+    if (loop.pause != nullptr)
+        loop.pause(kPauseAfterErrorMs);
+    else
+        ::pg_usleep(kPauseAfterErrorMs * 1000L);
+    ::smgrcloseall();
+}
+
 void nap(long milliseconds) {
     ::WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, milliseconds, PG_WAIT_EXTENSION);
     ::ResetLatch(MyLatch);
 }
 
 }  // namespace
+
+bool is_signalled() noexcept {
+    return InterruptPending || ShutdownRequestPending || ConfigReloadPending;
+}
+
+bool run_part(void (*part)()) {
+    MemoryContext context = CurrentMemoryContext;
+    volatile bool done = false;
+    PG_TRY();
+    {
+        part();
+        done = true;
+    }
+    PG_CATCH();
+    {
+        clean_up_after_error(context);
+        ::smgrcloseall();
+    }
+    PG_END_TRY();
+    return done;
+}
 
 void run_loop(const Loop &loop) {
     connect();
@@ -72,14 +101,14 @@ void run_loop(const Loop &loop) {
     if (failed) {
         failed = false;
         loop.after_error();
-        ::pg_usleep(kPauseAfterErrorMicros);
-        ::smgrcloseall();
+        pause_after_error(loop);
     }
     for (;;) {
         chores();
+        loop.was_called();
         const long milliseconds = loop.round();
         ::MemoryContextReset(context);
-        nap(milliseconds);
+        nap(is_signalled() || loop.was_called() ? 0 : milliseconds);
     }
 }
 }  // namespace glassheap::worker

@@ -18,8 +18,16 @@ struct Loop {
     const char *memory_name;
     void (*start)();  // once, connected and in ProcArray
     long (*round)();  // does the work; returns for how many milliseconds to sleep
+    // Was this process woken since the last call?  Asked before it sleeps: a wait in the round takes the latch.
+    bool (*was_called)() noexcept;
     void (*after_error)();
+    void (*pause)(long milliseconds);  // after an error; nullptr: sleeps
 };
 [[noreturn]] void run_loop(const Loop &loop);
+// Is there something for the loop's chores?
+bool is_signalled() noexcept;
+// A part of a round that must not keep the others from running: an error in it is logged, and what it held
+// is given back.  False: it failed.  For parts that nothing of the round relies on; not for turns (L1).
+bool run_part(void (*part)());
 
 }  // namespace glassheap::worker
