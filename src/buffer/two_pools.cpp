@@ -128,8 +128,6 @@ void unmark_two_pools(const RelFileNode &node) noexcept {
     ::LWLockRelease(&two_pools->lock);
 }
 
-// Marks that are not in the list stay until the next start of the server: their files are gone, and a new
-// file of that number takes its mark away.
 void unmark_database(Oid database, Oid tablespace) noexcept {
     if (!any_in_two_pools()) return;
     ::LWLockAcquire(&two_pools->lock, LW_EXCLUSIVE);
@@ -138,6 +136,9 @@ void unmark_database(Oid database, Oid tablespace) noexcept {
         if (node.dbNode == database && (!OidIsValid(tablespace) || node.spcNode == tablespace))
             take_out(node);
     }
+    // What the list has no room for.
+    if (two_pools->count.load(std::memory_order_relaxed) > two_pools->listed)
+        storage::for_each_mark_of_database(database, tablespace, take_out);
     ::LWLockRelease(&two_pools->lock);
 }
 

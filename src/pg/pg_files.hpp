@@ -5,6 +5,7 @@
 #include "pg/pg.hpp"
 
 extern "C" {
+#include "catalog/pg_tablespace_d.h"
 #include "common/file_perm.h"
 #include "common/relpath.h"
 #include "storage/fd.h"

@@ -90,6 +90,14 @@ bool exists(const char *path) noexcept {
     return ::stat(path, &info) == 0;
 }
 
+// Only then a missing file says that its relation is gone: a tablespace may not be mounted at this start.
+bool is_tablespace_there(Oid tablespace) noexcept {
+    if (tablespace == DEFAULTTABLESPACE_OID || tablespace == GLOBALTABLESPACE_OID) return true;
+    Path path;
+    ::pg_snprintf(path.text, sizeof path.text, "pg_tblspc/%u/%s", tablespace, TABLESPACE_VERSION_DIRECTORY);
+    return exists(path.text);
+}
+
 // False: it could not be read; errno says why.  No folder is an empty one.
 template <typename Visit>
 bool for_each_file(Visit visit) {
@@ -172,6 +180,15 @@ bool has_mark_of_database(Oid database) {
     return found;
 }
 
+void for_each_mark_of_database(Oid database, Oid tablespace, void (*visit)(const RelFileNode &node)) noexcept {
+    for_each_file([=](const char *name, const char *) {
+        RelFileNode node;
+        bool is_mark;
+        if (!parse_name(name, &node, &is_mark) || !is_mark || node.dbNode != database) return;
+        if (!OidIsValid(tablespace) || node.spcNode == tablespace) visit(node);
+    });
+}
+
 // The pages stay until a new mark or the next start of the server; nobody looks at them without a mark.
 void remove_mark(const RelFileNode &node) noexcept {
     ::unlink(mark_path(node).text);
@@ -197,7 +214,8 @@ void load_marks(void (*visit)(const RelFileNode &node)) {
         RelFileNode node;
         bool is_mark;
         if (!parse_name(name, &node, &is_mark) || !is_mark) return;
-        if (!file_exists(node, InvalidBackendId, MAIN_FORKNUM)) ::unlink(path);
+        if (is_tablespace_there(node.spcNode) && !file_exists(node, InvalidBackendId, MAIN_FORKNUM))
+            ::unlink(path);
     });
     if (!read) fail("open", kFolder);
     for_each_file([visit](const char *name, const char *path) {

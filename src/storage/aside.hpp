@@ -31,7 +31,10 @@ bool try_write_mark(const RelFileNode &node) noexcept;  // false: errno says why
 bool has_mark(const RelFileNode &node) noexcept;
 bool has_mark_of_database(Oid database);  // may longjmp: the folder cannot be read
 void remove_mark(const RelFileNode &node) noexcept;
-// Removes pages whose mark is gone, and marks whose relation is gone; calls `visit` for the other marks.
+// In one tablespace, or, without, in all.
+void for_each_mark_of_database(Oid database, Oid tablespace, void (*visit)(const RelFileNode &node)) noexcept;
+// Removes pages whose mark is gone, and marks whose relation is gone (not those of a tablespace that is not
+// there); calls `visit` for the other marks.
 // At server start: may longjmp (unreadable folder).
 void load_marks(void (*visit)(const RelFileNode &node));
 
