@@ -124,6 +124,16 @@ void note_tried_page(const PageTag &tag) noexcept {
     last_tried = tag;
 }
 
+bool find_dirty_page(PageTag *tag) noexcept {
+    FrameAndTag entry;
+    for (FrameNo i = 0; i < pool.frame_count; ++i) {
+        if (!is_dirty(i, &entry)) continue;
+        *tag = entry.tag;
+        return true;
+    }
+    return false;
+}
+
 bool flush_page(const FrameAndTag &entry) {
     reserve_pin();
     if (!pin_frame(entry.frame, Warmth::none)) return false;

@@ -17,6 +17,7 @@ std::size_t flush_every_dirty(int flush_after);
 PageTag last_tried_page() noexcept;
 void forget_last_tried() noexcept;
 void note_tried_page(const PageTag &tag) noexcept;
+bool find_dirty_page(PageTag *tag) noexcept;  // any
 // The pool writer's round: up to `limit` dirty cold pages among the next `ahead` frames of the clock hand.
 struct TrickleResult {
     std::size_t written;

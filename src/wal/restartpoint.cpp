@@ -48,25 +48,30 @@ bool flush_pool() {
     return done;
 }
 
-// Writing to a file that is gone would make a new one, with holes: rather end, and meet the missing pages on
-// the way back.
-void require_file(const RelFileNode &node, ForkNumber fork) {
-    if (storage::file_exists(node, InvalidBackendId, fork)) return;
+// Writing to a file that is gone would make a new one, with holes, and so does the imaginary page: rather end,
+// and meet the missing pages on the way back.  Of free space holes are good enough.
+void require_rows(const RelFileNode &node) {
+    if (storage::file_exists(node, InvalidBackendId, MAIN_FORKNUM)) return;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
                     errmsg("file \"%s\" is gone, and pages of it are to be written",
-                           storage::path_of(node, InvalidBackendId, fork)),
+                           storage::path_of(node, InvalidBackendId, MAIN_FORKNUM)),
                     errhint("Restore it, or make the standby anew from a base backup.")));
+}
+
+// The page that could not be written, or, if none was tried, one that was not.  False: there is none.
+bool find_unwritten(RelFileNode *node) noexcept {
+    buffer::PageTag tag = buffer::last_tried_page();
+    if (tag == buffer::PageTag{} && !buffer::find_dirty_page(&tag)) return false;
+    *node = buffer::node_of(tag);
+    return true;
 }
 
 }  // namespace
 
 void redo_checkpoint(XLogReaderState *record, void (*core)(XLogReaderState *)) {
-    if (flush_pool()) return core(record);
-    const buffer::PageTag failed = buffer::last_tried_page();
-    if (failed == buffer::PageTag{})
-        ereport(ERROR, (errmsg("glassheap pages cannot be written"), errdetail("See the message before.")));
-    const RelFileNode node = buffer::node_of(failed);
-    require_file(node, buffer::fork_number(failed));
+    RelFileNode node;
+    if (flush_pool() || !find_unwritten(&node)) return core(record);
+    require_rows(node);
     ereport(LOG, (errmsg("no restartpoint at %X/%X, because glassheap pages could not be written",
                          LSN_FORMAT_ARGS(record->ReadRecPtr)),
                   errdetail("Replay goes on; the pages are tried again at the next checkpoint record.")));
