@@ -5,11 +5,13 @@
 #include "buffer/core_copies.hpp"
 
 #include "buffer/flush.hpp"
+#include "buffer/hand_over.hpp"
 #include "buffer/io.hpp"
 #include "buffer/partner_watch.hpp"
 #include "buffer/settings.hpp"
 #include "buffer/two_pools.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/clock.hpp"
 #include "pg/pg_buffers.hpp"
 #include "pg/pg_recovery.hpp"
 #include "storage/aside.hpp"
@@ -51,17 +53,17 @@ bool is_later(const page::PageView &file, Lsn lsn, const pg::CoreCopy &copy) noe
     return lsn > copy.lsn || (lsn == copy.lsn && file.all_visible() && !copy.all_visible);
 }
 
-// In replay a page of the future may be torn, which nothing tells without checksums, and one with the flag and
-// the copy's LSN may be such a page: only lower LSNs than replay's count, and nothing else; the order of the
-// records decides.  With wal_level = minimal LSNs tell nothing of what is done now.
+// In replay a page of the future may be torn, which nothing tells without checksums, and one with the flag
+// and the copy's LSN may be such a page: only lower LSNs than replay's count, and nothing else; the order of
+// the records decides.  With wal_level = minimal LSNs tell nothing of what is done now.
 bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) {
     const bool in_replay = ::RecoveryInProgress();
     if (!in_replay && !XLogIsNeeded()) return false;
     storage::read_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, scratch);
     const page::PageView file(scratch);
     const Lsn lsn = load_page_lsn(scratch);
-    const bool newer = in_replay ? lsn > copy.lsn && lsn <= ::GetXLogReplayRecPtr(nullptr)
-                                 : is_later(file, lsn, copy);
+    const bool newer =
+        in_replay ? lsn > copy.lsn && lsn <= ::GetXLogReplayRecPtr(nullptr) : is_later(file, lsn, copy);
     return newer && !file.is_new() && storage::page_is_intact(scratch, tag.block);
 }
 
@@ -122,43 +124,42 @@ void mark_page(FrameNo frame, const pg::CoreCopy &copy) {
     mark_two_pools({node_of(tag), fork_number(tag), tag.block, load_page_lsn(page_at(frame)), copy.lsn});
 }
 
+void note_outdated(FrameNo frame, const pg::CoreCopy &copy) noexcept {
+    frame_at(frame).theirs.store(copy.lsn, std::memory_order_relaxed);
+    frame_at(frame).state.note_outdated();
+}
+
 WriteTo judge(FrameNo frame, Lsn ours) {
     pg::CoreCopy copy = {};
     const Copies found = look_patiently(frame, ours, &copy);
     if (found == Copies::ours_alone) return WriteTo::file;
-    if (found == Copies::changed && !ours_is_changed(frame, copy.lsn)) return WriteTo::nowhere;
+    if (found == Copies::changed && !ours_is_changed(frame, copy.lsn)) {
+        note_outdated(frame, copy);
+        return WriteTo::nowhere;
+    }
     mark_page(frame, copy);
     return WriteTo::aside;
 }
 
-// Ours, unchanged, leaves the pool; not while somebody reads it: the next round tries again.
-bool let_go(FrameNo frame, std::uint32_t hash) noexcept {
-    Frame &f = frame_at(frame);
-    ::LWLockAcquire(partition_of(hash), LW_EXCLUSIVE);
-    const bool retired = f.state.load().tagged() && f.state.try_retire();
-    if (retired) remove_frame(frame, hash);
-    ::LWLockRelease(partition_of(hash));
-    if (retired)
-        free_held(frame);
-    else
-        unpin_frame(frame);
-    if (retired) two_pools->let_go.fetch_add(1, std::memory_order_relaxed);
-    return retired;
+// Their version may be in the file by now.  Somebody had begun to change ours when it was found outdated.
+WriteTo judge_outdated(FrameNo frame) {
+    const Lsn theirs = frame_at(frame).theirs.load(std::memory_order_relaxed);
+    if (!ours_is_changed(frame, theirs)) return WriteTo::nowhere;
+    pg::CoreCopy copy = {};
+    copy.lsn = theirs;
+    mark_page(frame, copy);
+    return WriteTo::aside;
 }
 
-// False: ours is still there, for somebody has it pinned.
-bool settle_changed(FrameNo frame, std::uint32_t hash) {
-    Frame &f = frame_at(frame);
-    const PageTag tag = f.tag;
-    tell_once(tag, "was changed in shared_buffers");
-    if (f.state.load().dirty() && ::LWLockConditionalAcquire(&f.latch, LW_SHARED)) {
-        note_tried_page(tag);
-        write_out(frame);
-        ::LWLockRelease(&f.latch);
-    }
-    if (!is_in_two_pools(node_of(tag))) return let_go(frame, hash);
+// Noted first: whatever becomes of their copy, and of our attempt, ours is not written over theirs.
+// False: ours is still there.
+bool settle_changed(FrameNo frame, const pg::CoreCopy &copy) {
+    tell_once(frame_at(frame).tag, "was changed in shared_buffers");
+    note_outdated(frame, copy);
+    GH_STOP_POINT("page_outdated");
+    const PutAway done = put_away(frame);
     unpin_frame(frame);
-    return true;
+    return done != PutAway::latched;
 }
 
 bool examine(const PageTag &tag, std::uint32_t hash) {
@@ -177,18 +178,52 @@ bool examine(const PageTag &tag, std::uint32_t hash) {
         unpin_frame(frame);
         return true;
     }
-    if (is_changed(f, copy)) return settle_changed(frame, hash);
+    if (is_changed(f, copy)) return settle_changed(frame, copy);
     pg::evict_core_copy(place_of(tag), discardable(f));
     unpin_frame(frame);
     return true;
 }
 
-bool examine_buffer(int index, Lsn since) {
+// Pages on which the rounds' last try failed: they are not tried again at once, the others are looked at.
+constexpr int kRestingMax = 64;
+constexpr std::int64_t kRestMs = 5'000;
+struct Resting {
+    PageTag tag;
+    std::int64_t until;
+};
+constinit Resting resting[kRestingMax] = {};
+constinit int resting_count = 0;
+constinit PageTag in_trial = {};  // an error leaves it behind
+
+bool is_resting(const PageTag &tag) noexcept {
+    return std::any_of(resting, resting + resting_count, [&tag](const Resting &r) { return r.tag == tag; });
+}
+
+// False: so many pages rest that all shall.
+bool begin_round() noexcept {
+    const std::int64_t now = pg::monotonic_ms();
+    const auto over = [now](const Resting &r) { return r.until <= now; };
+    resting_count = static_cast<int>(std::remove_if(resting, resting + resting_count, over) - resting);
+    const PageTag failed = std::exchange(in_trial, PageTag{});
+    if (!(failed == PageTag{}) && resting_count < kRestingMax)
+        resting[resting_count++] = {failed, now + kRestMs};
+    return resting_count < kRestingMax;
+}
+
+enum class Trial : std::uint8_t { round, at_once };
+
+// False: ours could not be settled.
+bool examine_buffer(int index, Lsn since, Trial trial) {
     pg::CorePlace place;
     if (!pg::is_suspect_core_page(index, since, &place)) return true;
     const PageTag tag = make_tag(place.node, place.fork, place.block);
     const std::uint32_t hash = hash_tag(tag);
-    return !is_cached(tag, hash) || examine(tag, hash);
+    if (!is_cached(tag, hash)) return true;
+    if (trial == Trial::round && is_resting(tag)) return false;
+    in_trial = tag;
+    const bool settled = examine(tag, hash);
+    in_trial = {};
+    return settled;
 }
 
 // Where the WAL ended when the last walks through shared_buffers began.  A clean copy with a lower LSN than
@@ -196,7 +231,7 @@ bool examine_buffer(int index, Lsn since) {
 struct Walks {
     int at;
     Lsn current, last, before;
-    bool unsettled;  // in the current one: the next looks at everything
+    bool unsettled;  // something in the current one: the next looks at everything
 };
 
 void begin_walk(Walks *walks) noexcept {
@@ -229,10 +264,27 @@ void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch) {
     }
 }
 
+// The exclusive latch keeps out whoever might change the page or log an image of it; those who come to it
+// later with an old pin see that it is outdated.
+PutAway put_away(FrameNo frame) {
+    Frame &f = frame_at(frame);
+    const PageTag tag = f.tag;
+    if (!::LWLockConditionalAcquire(&f.latch, LW_EXCLUSIVE)) return PutAway::latched;
+    if (f.state.load().dirty()) {
+        note_tried_page(tag);
+        write_out(frame);
+    }
+    const bool goes = !is_in_two_pools(node_of(tag));
+    if (goes && drop_frame(frame)) two_pools->let_go.fetch_add(1, std::memory_order_relaxed);
+    ::LWLockRelease(&f.latch);
+    return goes ? PutAway::gone : PutAway::marked;
+}
+
 WriteTo where_to_write(FrameNo frame, Lsn ours) {
     const Frame &f = frame_at(frame);
     if (!debug_tripwire) return WriteTo::file;
     if (is_in_two_pools(node_of(f.tag))) return WriteTo::aside;
+    if (f.state.load().outdated()) return judge_outdated(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!pg::has_core_copy(place)) return WriteTo::file;
     // Replay goes record by record, and whoever comes second took over from the first.
@@ -267,12 +319,14 @@ void watch_core_pool(int limit) {
     static Walks walks = {};
     if (!debug_tripwire) return;
     GH_STOP_POINT("watch_core_pool");
+    if (!begin_round()) return;
     const int count = pg::core_buffer_count();
     for (int i = 0; i < std::min(limit, count); ++i) {
         if (walks.at == 0) begin_walk(&walks);
         const int index = walks.at;
         walks.at = index + 1 < count ? index + 1 : 0;
-        if (!examine_buffer(index, walks.before)) walks.unsettled = true;
+        const bool unsettled = std::exchange(walks.unsettled, true);  // should an error come
+        walks.unsettled = !examine_buffer(index, walks.before, Trial::round) || unsettled;
     }
 }
 
@@ -281,7 +335,7 @@ void search_core_pool() {
     constexpr int kStride = 4096;
     for (int i = 0; i < pg::core_buffer_count(); ++i) {
         if (i % kStride == 0) note_progress();
-        examine_buffer(i, InvalidXLogRecPtr);
+        examine_buffer(i, InvalidXLogRecPtr, Trial::at_once);
     }
 }
 

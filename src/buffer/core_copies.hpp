@@ -11,7 +11,9 @@
 //   ours       theirs        what happens
 //   absent     dirty         taken over: core writes it, we read it; unless the file's page is newer
 //   any        unchanged     thrown out of shared_buffers
-//   unchanged  changed       ours leaves the pool, so that the next reader takes theirs over
+//   unchanged  changed       ours is outdated (F6 of frame_state.hpp) and leaves the pool, so that the next
+//                            reader takes theirs over; who has it pinned goes on reading the old version,
+//                            and cannot change it
 //   changed    changed       the relation is marked (two_pools.hpp), ours is written aside
 //   changed    older, held   the same, if the pin outlasts our patience: its holder may change it yet
 //
@@ -45,6 +47,15 @@ enum class Written : std::uint8_t {
     aside,  // there is another version: the relation is marked now, and ours has to go aside
 };
 Written look_after_write(FrameNo frame, Lsn ours);
+
+// An outdated page, pinned by the caller, leaves the pool however many others have it pinned.  May longjmp
+// (when what was changed of it has to go aside).
+enum class PutAway : std::uint8_t {
+    gone,
+    marked,   // its relation is in two pools: it stays
+    latched,  // somebody else has its latch: not now
+};
+PutAway put_away(FrameNo frame);
 
 // The page's bytes come from aside if its relation is in two pools and it is there.
 bool read_from_aside(const PageTag &tag, char *page);

@@ -3,7 +3,7 @@
 // Why:    a page of an unlinked file must never be written: it would queue an fsync for a missing file, which
 //         is a PANIC in the checkpointer.
 // Invariants: G1 when a forget returns, no frame holds a forgotten page, and no write of one is in progress.
-//         G2 frames still pinned (an aborting transaction's own pins) are doomed: unreachable, never written,
+//         G2 frames still pinned (an aborting transaction's own pins; readers of an outdated page) are doomed: unreachable, never written,
 //            free at their last unpin.
 //         G3 the time is linear in the cached pages of the relation (and its neighbours in their chain): it
 //            may be spent in a critical section, or with checkpoints held off.
@@ -27,15 +27,15 @@ namespace {
 constexpr std::size_t kBatch = kChecks >= 1 ? 64 : 1024;
 constinit FrameAndTag batch[kBatch] = {};
 
-// Takes the page out of the pool, if it is still there.
-void forget_page(const FrameAndTag &entry) noexcept {
+// Takes the page out of the pool, if it is still there, in this frame.
+bool forget_page(const FrameAndTag &entry) noexcept {
     const std::uint32_t hash = hash_tag(entry.tag);
     Frame &f = frame_at(entry.frame);
     for (;;) {
         ::LWLockAcquire(partition_of(hash), LW_EXCLUSIVE);
         if (!(f.tag == entry.tag) || !f.state.load().tagged()) {
             ::LWLockRelease(partition_of(hash));
-            return;
+            return false;
         }
         const Doom doom = f.state.doom();
         if (doom != Doom::busy) remove_frame(entry.frame, hash);
@@ -49,7 +49,7 @@ void forget_page(const FrameAndTag &entry) noexcept {
             f.state.reset();
             push_free(entry.frame);
         }
-        return;
+        return true;
     }
 }
 
@@ -93,6 +93,10 @@ void drop_page(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept
     const PageTag tag = make_tag(node, fork, block);
     const FrameNo frame = find_frame(tag, hash_tag(tag));
     if (frame != kNoFrame) forget_page({tag, frame});
+}
+
+bool drop_frame(FrameNo frame) noexcept {
+    return forget_page({frame_at(frame).tag, frame});
 }
 
 void forget_from(const RelFileNodeBackend &node, ForkNumber fork, BlockNo first) noexcept {

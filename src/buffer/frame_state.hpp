@@ -17,6 +17,9 @@
 //            since begin (JUST_DIRTIED); or by doom.
 //         F4 at most one process has the I/O (IO_IN_PROGRESS); the others wait for it.
 //         F5 a doomed frame is in no table, is never written, and is freed by whoever drops its last pin.
+//         F6 OUTDATED says that the page's file has, or will have, a version that others made (core_copies):
+//            it is never written there, nobody begins a change of it, and it stays until the frame holds
+//            another page.  Set with a pin.
 // Errors: never longjmps; preconditions are asserted.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -46,12 +49,19 @@ struct StateBits {
     static constexpr std::uint32_t kDoomed = 1U << 28;
     static constexpr std::uint32_t kCleanupWaiter = 1U << 29;
     static constexpr std::uint32_t kPermanent = 1U << 30;
+    static constexpr std::uint32_t kOutdated = 1U << 31;
 
     constexpr std::uint32_t pins() const noexcept { return word & kPinMask; }
     constexpr std::uint32_t usage() const noexcept { return (word & kUsageMask) >> kUsageShift; }
     constexpr bool has(std::uint32_t flags) const noexcept { return (word & flags) == flags; }
     constexpr bool tagged() const noexcept { return has(kTagValid); }
     constexpr bool valid() const noexcept { return has(kTagValid | kDataValid); }
+    constexpr bool outdated() const noexcept { return has(kOutdated); }
+    // A page to begin something with.
+    constexpr bool usable() const noexcept {
+        constexpr std::uint32_t wanted = kTagValid | kDataValid;
+        return (word & (wanted | kOutdated)) == wanted;
+    }
     constexpr bool dirty() const noexcept { return has(kDirty); }
     constexpr bool io() const noexcept { return has(kIoInProgress); }
     constexpr bool doomed() const noexcept { return has(kDoomed); }
@@ -177,6 +187,12 @@ public:
             if (word_.compare_exchange_weak(seen, seen | StateBits::kDirty | StateBits::kJustDirtied,
                                             std::memory_order_seq_cst, std::memory_order_relaxed))
                 return (seen & StateBits::kDirty) == 0;
+        }
+    }
+    // Nothing on a frame that is in no table: nobody finds or writes that one.
+    void note_outdated() noexcept {
+        std::uint32_t seen = word_.load(std::memory_order_relaxed);
+        while (StateBits{seen}.tagged() && !exchange(seen, seen | StateBits::kOutdated)) {
         }
     }
     BeginIo try_begin_read() noexcept {

@@ -13,6 +13,8 @@ namespace glassheap::buffer {
 void part_with_page(const RelFileNode &node, ForkNumber fork, BlockNo block);
 // Drops the page without writing it.
 void drop_page(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept;
+// The same for what this frame, pinned by the caller, holds; false: nothing that anybody could find.
+bool drop_frame(FrameNo frame) noexcept;
 // Is any page of the file in the pool?
 bool has_pages(const RelFileNode &node) noexcept;
 // Writes and drops all pages, and throws older copies out of shared_buffers: core reads the file from now on.

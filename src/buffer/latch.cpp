@@ -5,7 +5,9 @@
 //         A2 who waits for a cleanup latch has set CLEANUP_WAITER while others had pins, after it entered the
 //            frame's condition variable; whoever leaves one pin behind wakes it.  The flag is the waiter's:
 //            it goes with its success or with its pin (errors), and there is one waiter at a time.
-// Errors: latching may wait, and for cleanup answers interrupts; everything else never longjmps.
+//         A3 nobody gets an exclusive latch of an outdated page (F6 of frame_state.hpp).
+// Errors: latching may wait, and for cleanup answers interrupts; exclusively it fails on an outdated page;
+//         everything else never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -17,6 +19,25 @@
 namespace glassheap::buffer {
 
 namespace {
+
+// F6.  Whoever comes next reads the page that the others made.
+[[noreturn]] void refuse_outdated(FrameNo frame) {
+    const PageTag tag = frame_at(frame).tag;
+    ::LWLockRelease(&frame_at(frame).latch);
+    ereport(ERROR,
+            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+             errmsg("block %u of relation %s was changed in shared_buffers meanwhile", tag.block,
+                    storage::path_of(node_of(tag), InvalidBackendId, fork_number(tag))),
+             errdetail("Code that bypasses the table access method changed it, while this session had begun to "
+                       "work with the version before."),
+             errhint("Repeat the transaction.")));
+    pg_unreachable();
+}
+
+void require_not_outdated(FrameNo frame) {
+    if (frame_at(frame).state.load().outdated()) [[unlikely]]
+        refuse_outdated(frame);
+}
 
 bool latch_is_mine(FrameNo frame) noexcept {
     return ::LWLockHeldByMeInMode(&frame_at(frame).latch, LW_EXCLUSIVE);
@@ -85,6 +106,7 @@ void PinnedPage::latch_exclusive() const {
     }
     Frame &f = frame_at(frame_);
     ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
+    require_not_outdated(frame_);
     f.known.store(0, std::memory_order_relaxed);
 }
 
@@ -95,6 +117,10 @@ bool PinnedPage::try_latch_exclusive() const {
     }
     Frame &f = frame_at(frame_);
     if (!::LWLockConditionalAcquire(&f.latch, LW_EXCLUSIVE)) return false;
+    if (f.state.load().outdated()) [[unlikely]] {
+        ::LWLockRelease(&f.latch);
+        return false;
+    }
     f.known.store(0, std::memory_order_relaxed);
     return true;
 }
@@ -133,6 +159,7 @@ void PinnedPage::latch_cleanup() const {
         ::ConditionVariableCancelSleep();
     }
     leave_cleanup_wait(frame_);
+    require_not_outdated(frame_);
     f.known.store(0, std::memory_order_relaxed);
     if (logged)
         ::LogRecoveryConflict(PROCSIG_RECOVERY_CONFLICT_BUFFERPIN, since, ::GetCurrentTimestamp(), nullptr,
@@ -148,7 +175,8 @@ bool PinnedPage::try_latch_cleanup() const {
     Frame &f = frame_at(frame_);
     if (f.state.load().pins() != 1) return false;
     if (!::LWLockConditionalAcquire(&f.latch, LW_EXCLUSIVE)) return false;
-    if (f.state.load().pins() != 1) {
+    const StateBits now = f.state.load();
+    if (now.pins() != 1 || now.outdated()) {
         ::LWLockRelease(&f.latch);
         return false;
     }

@@ -24,12 +24,12 @@ namespace glassheap::buffer {
 namespace {
 
 // A pinned frame that was found: waits for a read in progress; takes over one that failed.
-// False: the page was dropped under us, look again.
+// False: the page was dropped under us, look again.  An outdated one is still good for reading.
 bool settle(Found *found) {
     Frame &f = frame_at(found->frame);
     for (;;) {
         const StateBits seen = f.state.load();
-        if (seen.valid()) return true;
+        if (seen.valid()) return !seen.outdated() || put_away(found->frame) != PutAway::gone;
         if (!seen.tagged()) return false;
         const BeginIo begin = f.state.try_begin_read();
         if (begin == BeginIo::begun) {
@@ -70,7 +70,7 @@ void count_read(const LoadRequest &request) noexcept {
 PinnedPage read_shared(const LoadRequest &request, ReadMode mode, bool *hit) {
     reserve_pin();
     const FrameNo frame = find_and_pin(request.tag, request.hash, request.warmth);
-    if (frame != kNoFrame && frame_at(frame).state.load().valid()) [[likely]] {
+    if (frame != kNoFrame && frame_at(frame).state.load().usable()) [[likely]] {
         *hit = request.ring == nullptr || !take_read_ahead(request.ring, request.tag.block);
         if (*hit) [[likely]]
             count_hit(request);
@@ -191,7 +191,7 @@ PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hin
     if (!tag_seems(f, tag)) return {};
     reserve_pin();
     if (!pin_frame(hint, Warmth::normal)) return {};
-    if (!(f.tag == tag) || !f.state.load().valid()) {
+    if (!(f.tag == tag) || !f.state.load().usable()) {
         unpin_frame(hint);
         return {};
     }

@@ -152,7 +152,8 @@ void PinnedPage::mark_dirty_hint() const {
         return;
     }
     Frame &f = frame_at(frame_);
-    if (f.state.load().has(StateBits::kDirty | StateBits::kJustDirtied)) return;
+    const StateBits seen = f.state.load();
+    if (seen.has(StateBits::kDirty | StateBits::kJustDirtied) || seen.outdated()) return;
     if (!hint_needs_image(f)) {
         dirty_without_record(f, frame_);
         return;

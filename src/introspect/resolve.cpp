@@ -167,7 +167,10 @@ private:
         if (differ) show(site);
         if (keep_ == Keep::none) return;
         char *chosen = keep_ == Keep::ours ? ours_.bytes : theirs_.bytes;
-        if (differ || !same_page(chosen, file_)) keep_page(site, chosen);
+        if (differ || !same_page(chosen, file_))
+            keep_page(site, chosen);
+        else
+            buffer::drop_page(site.node(), site.fork, site.block);  // it may be noted as outdated
     }
 
     void show(const Site &site) {

@@ -154,6 +154,43 @@ TEST(FrameState, failed_write_stays_dirty) {
     EXPECT_FALSE(state.load().has(StateBits::kIoError));
 }
 
+TEST(FrameState, an_outdated_page_is_not_usable_until_the_frame_is_another_s) {
+    FrameState state;
+    make_valid(&state);
+    EXPECT_TRUE(state.load().usable());
+    state.note_outdated();
+    EXPECT_TRUE(state.load().valid());
+    EXPECT_TRUE(state.load().outdated());
+    EXPECT_FALSE(state.load().usable());
+    state.set_dirty();
+    ASSERT_EQ(state.try_begin_write(), BeginIo::begun);
+    state.end_write(true);
+    ASSERT_TRUE(state.try_pin(Warmth::normal));
+    state.unpin();
+    EXPECT_TRUE(state.load().outdated());
+    ASSERT_TRUE(state.try_retire());
+    EXPECT_EQ(state.load().word, 1U);
+    state.publish(false);
+    EXPECT_FALSE(state.load().outdated());
+}
+
+TEST(FrameState, a_doomed_page_stays_outdated_and_is_not_noted_anew) {
+    FrameState state;
+    make_valid(&state);
+    state.note_outdated();
+    ASSERT_EQ(state.doom(), Doom::doomed);
+    EXPECT_TRUE(state.load().outdated());
+    EXPECT_FALSE(state.load().usable());
+    FrameState other;
+    make_valid(&other);
+    ASSERT_EQ(other.doom(), Doom::doomed);
+    other.note_outdated();
+    EXPECT_FALSE(other.load().outdated());
+    state.unpin();
+    state.reset();
+    EXPECT_EQ(state.load().word, 0U);
+}
+
 TEST(FrameState, doom_of_an_idle_frame_hands_it_over) {
     FrameState state;
     make_valid(&state);
