@@ -180,7 +180,8 @@ bool has_mark_of_database(Oid database) {
     return found;
 }
 
-void for_each_mark_of_database(Oid database, Oid tablespace, void (*visit)(const RelFileNode &node)) noexcept {
+void for_each_mark_of_database(Oid database, Oid tablespace,
+                               void (*visit)(const RelFileNode &node)) noexcept {
     for_each_file([=](const char *name, const char *) {
         RelFileNode node;
         bool is_mark;
