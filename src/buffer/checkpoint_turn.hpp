@@ -43,7 +43,8 @@ TurnResult take_turn();
 void after_failed_round();  // after an error was logged and everything was given back
 bool is_write_back() noexcept;
 void wake_holder(Holder holder) noexcept;  // sets its latch, if it is there
-// Was this holder woken since the last call?  A wait inside its round (for I/O, say) may have taken the latch.
+// Was this holder woken since the last call?  A wait inside its round (for I/O, say) may have taken the
+// latch.
 bool was_called() noexcept;
 // Has a checkpoint begun since the last call?  And would we be told (log_hook.cpp)?
 bool checkpoint_was_announced() noexcept;

@@ -21,10 +21,11 @@ namespace glassheap::buffer {
 
 namespace {
 
-constexpr int kTries = 10;           // how often a copy may change while it is taken over
-constexpr int kPatience = 1000;      // milliseconds for somebody's pin to go
-constexpr int kIoPatience = 30'000;  // and for I/O to end: somebody may be stopped in it
-constexpr Lsn kAnyLsn = ~Lsn{0};     // of a copy that counts for nothing
+constexpr int kTries = 10;       // how often a copy may change while it is taken over
+constexpr int kPatience = 1000;  // milliseconds for somebody's pin to go
+constexpr int kIoPatience =
+    kChecks >= 1 ? 3'000 : 30'000;  // and for I/O to end: somebody may be stopped in it
+constexpr Lsn kAnyLsn = ~Lsn{0};    // of a copy that counts for nothing
 
 pg::CorePlace place_of(const PageTag &tag) noexcept {
     return {node_of(tag), fork_number(tag), tag.block};
@@ -67,11 +68,27 @@ bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) 
     return newer && !file.is_new() && storage::page_is_intact(scratch, tag.block);
 }
 
+// Somebody (VACUUM, say) set PD_ALL_VISIBLE in theirs, which moves no LSN without checksums, while nobody
+// changed ours.  Had we changed it, theirs might be what was in the file before.  A change in progress has
+// taken the flag away, and its LSN is to come: hence the latch.
+bool has_new_flag(FrameNo frame, const pg::CoreCopy &copy, Lsn on_disk) noexcept {
+    if (!copy.dirty || !copy.all_visible || copy.lsn != on_disk) return false;
+    LWLock *latch = &frame_at(frame).latch;
+    const bool mine = ::LWLockHeldByMe(latch);
+    if (!mine && !::LWLockConditionalAcquire(latch, LW_SHARED)) return false;
+    const bool unchanged = load_page_lsn(page_at(frame)) == on_disk;
+    const bool lacks_it = !page::PageView(page_at(frame)).all_visible();
+    if (!mine) ::LWLockRelease(latch);
+    return unchanged && lacks_it;
+}
+
 // What shared_buffers' copy says, given what our frame knows.
-bool is_changed(const Frame &f, const pg::CoreCopy &copy) noexcept {
+bool is_changed(FrameNo frame, const pg::CoreCopy &copy) noexcept {
+    const Frame &f = frame_at(frame);
     if (fork_number(f.tag) == FSM_FORKNUM) return false;
     if (!f.state.load().permanent() || copy.lsn == InvalidXLogRecPtr) return copy.dirty;
-    return copy.lsn > f.disk_lsn.load(std::memory_order_relaxed);
+    const Lsn on_disk = f.disk_lsn.load(std::memory_order_relaxed);
+    return copy.lsn > on_disk || has_new_flag(frame, copy, on_disk);
 }
 
 // An image of hint bits counts as a change if it came after theirs: replay would put it over theirs.  With
@@ -100,6 +117,7 @@ enum class Copies : std::uint8_t {
     ours_alone,  // none in shared_buffers that could do harm
     changed,     // theirs was changed
     stale,       // theirs is older, and somebody holds it, who may change it yet
+    unknown,     // somebody has been reading it in all the time
 };
 
 // Somebody's pin usually goes in a moment, and I/O ends.  `copy`: the last one seen, if any.
@@ -110,11 +128,11 @@ Copies look_patiently(FrameNo frame, Lsn ours, pg::CoreCopy *copy) noexcept {
         const pg::CoreCopy now = pg::look_at_core_copy(place);
         if (!now.present) return Copies::ours_alone;
         *copy = now;
-        if (is_changed(f, now)) return Copies::changed;
+        if (is_changed(frame, now)) return Copies::changed;
         if (pg::evict_core_copy(place, discardable(f))) return Copies::ours_alone;
         if (is_same_version(frame, now, ours)) return Copies::ours_alone;
         if (now.in_io && total < kIoPatience) wait = 0;  // its reader needs a moment afterwards, too
-        if (wait >= kPatience) return Copies::stale;
+        if (wait >= kPatience) return now.in_io ? Copies::unknown : Copies::stale;
         ::pg_usleep(1000L);
     }
 }
@@ -129,16 +147,44 @@ void note_outdated(FrameNo frame, const pg::CoreCopy &copy) noexcept {
     frame_at(frame).state.note_outdated();
 }
 
+// Nothing was written yet, and nobody has changed anything: the page stays dirty, and is tried again.
+[[noreturn]] void refuse_to_write(FrameNo frame) {
+    const PageTag tag = frame_at(frame).tag;
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_IN_USE),
+             errmsg("block %u of relation %s cannot be written, because another process has been reading it "
+                    "into shared_buffers for %d s",
+                    tag.block, storage::path_of(node_of(tag), InvalidBackendId, fork_number(tag)),
+                    kIoPatience / 1000),
+             errhint("It is stopped, or waits for the disk; it runs code that bypasses the table access "
+                     "method.")));
+    pg_unreachable();
+}
+
 WriteTo judge(FrameNo frame, Lsn ours) {
     pg::CoreCopy copy = {};
     const Copies found = look_patiently(frame, ours, &copy);
     if (found == Copies::ours_alone) return WriteTo::file;
+    if (found == Copies::unknown && CritSectionCount == 0) refuse_to_write(frame);
     if (found == Copies::changed && !ours_is_changed(frame, copy.lsn)) {
         note_outdated(frame, copy);
         return WriteTo::nowhere;
     }
     mark_page(frame, copy);
     return WriteTo::aside;
+}
+
+// Up to which LSN a copy is older than ours in replay.
+Lsn replaceable(const pg::CorePlace &place, Lsn ours) noexcept {
+    return place.fork == FSM_FORKNUM ? kAnyLsn : ours;
+}
+
+// Replay goes record by record, and whoever comes second took over from the first.  Where theirs is the later
+// one, a query had read ours before core replayed a record: it has hint bits at most.
+WriteTo judge_in_replay(const pg::CorePlace &place, Lsn ours) noexcept {
+    const Lsn upto = replaceable(place, ours);
+    if (pg::evict_core_copy(place, upto, upto)) return WriteTo::file;
+    return pg::look_at_core_copy(place).lsn > upto ? WriteTo::nowhere : WriteTo::file;
 }
 
 // Their version may be in the file by now.  Somebody had begun to change ours when it was found outdated.
@@ -173,12 +219,12 @@ bool examine(const PageTag &tag, std::uint32_t hash) {
         return true;
     }
     // The file has a page before its frame says so (disk_lsn): a reader's copy of it only seems changed.
-    if (is_changed(f, copy)) wait_for_io_quietly(frame);
+    if (is_changed(frame, copy)) wait_for_io_quietly(frame);
     if (!f.state.load().valid()) {  // its file is gone
         unpin_frame(frame);
         return true;
     }
-    if (is_changed(f, copy)) return settle_changed(frame, copy);
+    if (is_changed(frame, copy)) return settle_changed(frame, copy);
     pg::evict_core_copy(place_of(tag), discardable(f));
     unpin_frame(frame);
     return true;
@@ -287,11 +333,7 @@ WriteTo where_to_write(FrameNo frame, Lsn ours) {
     if (f.state.load().outdated()) return judge_outdated(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!pg::has_core_copy(place)) return WriteTo::file;
-    // Replay goes record by record, and whoever comes second took over from the first.
-    if (::RecoveryInProgress()) {
-        pg::evict_core_copy(place, ours);
-        return WriteTo::file;
-    }
+    if (::RecoveryInProgress()) return judge_in_replay(place, ours);
     return judge(frame, ours);
 }
 
@@ -300,7 +342,7 @@ Written look_after_write(FrameNo frame, Lsn ours) {
     const pg::CorePlace place = place_of(f.tag);
     if (!debug_tripwire || !pg::has_core_copy(place)) return Written::alone;
     if (::RecoveryInProgress()) {  // read by somebody on the standby since we looked
-        pg::evict_core_copy(place, ours);
+        pg::evict_core_copy(place, replaceable(place, ours), replaceable(place, ours));
         return Written::alone;
     }
     pg::CoreCopy copy = {};

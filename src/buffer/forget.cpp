@@ -3,7 +3,8 @@
 // Why:    a page of an unlinked file must never be written: it would queue an fsync for a missing file, which
 //         is a PANIC in the checkpointer.
 // Invariants: G1 when a forget returns, no frame holds a forgotten page, and no write of one is in progress.
-//         G2 frames still pinned (an aborting transaction's own pins; readers of an outdated page) are doomed: unreachable, never written,
+//         G2 frames still pinned (an aborting transaction's own pins; readers of an outdated page) are
+//         doomed: unreachable, never written,
 //            free at their last unpin.
 //         G3 the time is linear in the cached pages of the relation (and its neighbours in their chain): it
 //            may be spent in a critical section, or with checkpoints held off.

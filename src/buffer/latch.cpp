@@ -24,13 +24,14 @@ namespace {
 [[noreturn]] void refuse_outdated(FrameNo frame) {
     const PageTag tag = frame_at(frame).tag;
     ::LWLockRelease(&frame_at(frame).latch);
-    ereport(ERROR,
-            (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
-             errmsg("block %u of relation %s was changed in shared_buffers meanwhile", tag.block,
-                    storage::path_of(node_of(tag), InvalidBackendId, fork_number(tag))),
-             errdetail("Code that bypasses the table access method changed it, while this session had begun to "
-                       "work with the version before."),
-             errhint("Repeat the transaction.")));
+    ereport(
+        ERROR,
+        (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+         errmsg("block %u of relation %s was changed in shared_buffers meanwhile", tag.block,
+                storage::path_of(node_of(tag), InvalidBackendId, fork_number(tag))),
+         errdetail("Code that bypasses the table access method changed it, while this session had begun to "
+                   "work with the version before."),
+         errhint("Repeat the transaction.")));
     pg_unreachable();
 }
 

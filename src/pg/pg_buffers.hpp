@@ -37,8 +37,10 @@ struct CoreCopy {
 bool has_core_copy(const CorePlace &place) noexcept;
 CoreCopy look_at_core_copy(const CorePlace &place) noexcept;
 // Takes the copy out of shared_buffers, unless somebody has it pinned.  A dirty one only if its LSN is not
-// above `dirty_upto` (InvalidXLogRecPtr: never).  True: there is none any more.
-bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto) noexcept;
+// above `dirty_upto` (InvalidXLogRecPtr: never), a clean one up to `clean_upto`.  True: there is none any
+// more.
+bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto,
+                     XLogRecPtr clean_upto = ~XLogRecPtr{0}) noexcept;
 // The same for all copies of the relation's main and free space forks; walks all of shared_buffers.
 void evict_core_copies(const RelFileNode &node) noexcept;
 // Has it written if it is dirty and still there.

@@ -97,7 +97,7 @@ CoreCopy look_at_core_copy(const CorePlace &place) noexcept {
     return copy;
 }
 
-bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto) noexcept {
+bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto, XLogRecPtr clean_upto) noexcept {
     BufferDesc *desc;
     {
         Partition partition(place, LW_EXCLUSIVE);
@@ -105,9 +105,10 @@ bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto) noexcept {
         if (index < 0) return true;
         desc = GetBufferDescriptor(index);
         std::uint32_t state = ::LockBufHdr(desc);
-        const bool keep_dirty =
-            (state & BM_DIRTY) != 0 && (dirty_upto == InvalidXLogRecPtr || page_lsn(index) > dirty_upto);
-        if (BUF_STATE_GET_REFCOUNT(state) != 0 || keep_dirty) {
+        const bool dirty = (state & BM_DIRTY) != 0;
+        const bool keep = (dirty && dirty_upto == InvalidXLogRecPtr) ||
+                          ((state & BM_VALID) != 0 && page_lsn(index) > (dirty ? dirty_upto : clean_upto));
+        if (BUF_STATE_GET_REFCOUNT(state) != 0 || keep) {
             UnlockBufHdr(desc, state);
             return false;
         }

@@ -48,8 +48,8 @@ bool flush_pool() {
     return done;
 }
 
-// Writing to a file that is gone would make a new one, with holes, and so does the imaginary page: rather end,
-// and meet the missing pages on the way back.  Of free space holes are good enough.
+// Writing to a file that is gone would make a new one, with holes, and so does the imaginary page: rather
+// end, and meet the missing pages on the way back.  Of free space holes are good enough.
 void require_rows(const RelFileNode &node) {
     if (storage::file_exists(node, InvalidBackendId, MAIN_FORKNUM)) return;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),

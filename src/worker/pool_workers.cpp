@@ -75,7 +75,8 @@ constexpr std::uint64_t kForesight = 4;  // times the frames asked for since the
 // Of shared_buffers, looked at in one round: 64 bytes each.
 constexpr int kWatchedBuffers = 65536;
 constexpr long kLookAtRestMs = 5'000;
-// A look may take this part of the time, whatever writer_delay asks for; but there is one several times a second.
+// A look may take this part of the time, whatever writer_delay asks for; but there is one several times a
+// second.
 constexpr std::int64_t kLookShare = 20;
 constexpr std::int64_t kMostBetweenLooksMs = 200;
 
@@ -131,7 +132,8 @@ void look_at_core_pool() {
     if (began < next) return;
     run_part(watch_core_pool);
     const std::int64_t took = pg::monotonic_ms() - began;
-    next = began + took + std::max<std::int64_t>(buffer::writer_delay_ms, std::min(took * kLookShare, kMostBetweenLooksMs));
+    next = began + took +
+           std::max<std::int64_t>(buffer::writer_delay_ms, std::min(took * kLookShare, kMostBetweenLooksMs));
 }
 
 // What could not be written must not keep us from looking.

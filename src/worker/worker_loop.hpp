@@ -18,7 +18,8 @@ struct Loop {
     const char *memory_name;
     void (*start)();  // once, connected and in ProcArray
     long (*round)();  // does the work; returns for how many milliseconds to sleep
-    // Was this process woken since the last call?  Asked before it sleeps: a wait in the round takes the latch.
+    // Was this process woken since the last call?  Asked before it sleeps: a wait in the round takes the
+    // latch.
     bool (*was_called)() noexcept;
     void (*after_error)();
     void (*pause)(long milliseconds);  // after an error; nullptr: sleeps

@@ -23,6 +23,8 @@ sub create_two_pools_functions
 CREATE FUNCTION two_pools_insert(regclass, int, text) RETURNS tid AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_delete(regclass, tid) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_read(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
+CREATE FUNCTION two_pools_set_visible(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
+CREATE FUNCTION two_pools_read_slowly(regclass, int, bool) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_hold(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
 SQL
 	return;

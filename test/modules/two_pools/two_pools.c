@@ -17,6 +17,7 @@
 #include "access/xact.h"
 #include "executor/executor.h"
 #include "fmgr.h"
+#include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
@@ -87,5 +88,54 @@ two_pools_hold(PG_FUNCTION_ARGS)
 	(void) ReadBuffer(rel, PG_GETARG_INT32(1));
 	CurrentResourceOwner = owner;
 	relation_close(rel, AccessShareLock);
+	PG_RETURN_VOID();
+}
+
+/* two_pools_set_visible(table, block): PD_ALL_VISIBLE without a record, as a VACUUM does without checksums. */
+PG_FUNCTION_INFO_V1(two_pools_set_visible);
+Datum
+two_pools_set_visible(PG_FUNCTION_ARGS)
+{
+	Relation	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Buffer		buffer = ReadBuffer(rel, PG_GETARG_INT32(1));
+
+	LockBuffer(buffer, BUFFER_LOCK_EXCLUSIVE);
+	PageSetAllVisible(BufferGetPage(buffer));
+	MarkBufferDirty(buffer);
+	UnlockReleaseBuffer(buffer);
+	relation_close(rel, AccessShareLock);
+	PG_RETURN_VOID();
+}
+
+/*
+ * two_pools_read_slowly(table, block, begin): the buffer looks as while it is being read in, until it is called again in the
+ * same session without "begin".
+ */
+PG_FUNCTION_INFO_V1(two_pools_read_slowly);
+Datum
+two_pools_read_slowly(PG_FUNCTION_ARGS)
+{
+	static Buffer buffer = InvalidBuffer;
+	bool		begin = PG_GETARG_BOOL(2);
+	BufferDesc *desc;
+	uint32		state;
+
+	if (begin)
+	{
+		Relation	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
+		ResourceOwner owner = CurrentResourceOwner;
+
+		CurrentResourceOwner = TopTransactionResourceOwner;
+		buffer = ReadBuffer(rel, PG_GETARG_INT32(1));
+		CurrentResourceOwner = owner;
+		relation_close(rel, AccessShareLock);
+	}
+	desc = GetBufferDescriptor(buffer - 1);
+	state = LockBufHdr(desc);
+	if (begin)
+		state = (state | BM_IO_IN_PROGRESS) & ~BM_VALID;
+	else
+		state = (state | BM_VALID) & ~BM_IO_IN_PROGRESS;
+	UnlockBufHdr(desc, state);
 	PG_RETURN_VOID();
 }
