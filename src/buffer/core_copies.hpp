@@ -23,7 +23,7 @@
 //         copy that is written.  Without the workers (write-through) there are no rounds: misses and
 //         writes alone look.
 // Locking: PostgreSQL's mapping partition, for moments, under any of our latches; our partition and
-//         relation locks are not held.
+//         relation locks are not held.  put_away takes the page's latch, if it is free, then our partition.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
