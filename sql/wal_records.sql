@@ -56,7 +56,7 @@ COPY wal_records FROM stdin;
 \.
 CALL show_and_go_on();
 INSERT INTO wal_records SELECT g, 'page', g FROM generate_series(100, 260) g;
-SELECT record, count(*) > 0 AS some FROM wal_start, said_since(lsn) WHERE record LIKE '%INIT' GROUP BY record;
+SELECT record, count(*) > 0 AS some FROM wal_start, said_since(lsn) WHERE record LIKE '%INIT' OR says LIKE '%INIT_PAGE%' GROUP BY record;
 SELECT count(*) AS damaged FROM wal_start, said_since(lsn) WHERE says LIKE '%damaged%' OR says IS NULL;
 SELECT DISTINCT resource_manager FROM pg_get_wal_records_info((SELECT lsn FROM wal_start), pg_current_wal_flush_lsn())
 WHERE resource_manager LIKE 'glass%' OR resource_manager LIKE 'custom%';

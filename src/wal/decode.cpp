@@ -83,10 +83,10 @@ void decode_insert(const Decoding &d) {
     d.queue(change, (r.flags & kOnToastRelation) != 0);
 }
 
-void decode_multi_insert(const Decoding &d, bool init) {
+void decode_multi_insert(const Decoding &d) {
     MultiInsertRecord r;
     ByteReader in = main_data(d.record());
-    if (!parse(in, &r, init)) d.malformed();
+    if (!parse(in, &r)) d.malformed();
     if ((r.flags & kContainsNewTuple) == 0 || d.unwanted()) return;
     RowReader rows(block_data(d.record(), kPageRef), r.flags);
     for (int i = 0; i < r.count; ++i) {
@@ -135,7 +135,6 @@ bool changes_rows(RecordType type) noexcept {
         case RecordType::insert:
         case RecordType::insert_init:
         case RecordType::multi_insert:
-        case RecordType::multi_insert_init:
         case RecordType::remove:
         case RecordType::update:
         case RecordType::hot_update:
@@ -152,9 +151,7 @@ void decode_change(const Decoding &d, RecordType type) {
         case RecordType::insert_init:
             return decode_insert(d);
         case RecordType::multi_insert:
-            return decode_multi_insert(d, false);
-        case RecordType::multi_insert_init:
-            return decode_multi_insert(d, true);
+            return decode_multi_insert(d);
         case RecordType::remove:
             return decode_remove(d);
         case RecordType::update:

@@ -73,15 +73,16 @@ bool describe_insert(StringInfo buf, XLogReaderState *record) {
     return true;
 }
 
-bool describe_multi_insert(StringInfo buf, XLogReaderState *record, bool init) {
+bool describe_multi_insert(StringInfo buf, XLogReaderState *record) {
     MultiInsertRecord r;
     ByteReader in = main_data(record);
-    if (!parse(in, &r, init)) return false;
+    if (!parse(in, &r)) return false;
     ::appendStringInfo(buf, "ntuples: %u", r.count);
     static constexpr FlagName kNames[] = {
         {kClearVm, "CLEAR_VM"},          {kContainsNewTuple, "CONTAINS_NEW_TUPLE"},
         {kLastInMulti, "LAST_IN_MULTI"}, {kAllFrozenSet, "ALL_FROZEN"},
-        {kSameHead, "SAME_HEAD"},        {kSameLength, "SAME_LENGTH"}};
+        {kSameHead, "SAME_HEAD"},        {kSameLength, "SAME_LENGTH"},
+        {kInitPage, "INIT_PAGE"}};
     describe_flags(buf, r.flags, kNames);
     ::appendStringInfoString(buf, ", offsets: [");
     if (r.slots_at == nullptr) {
@@ -233,21 +234,33 @@ bool describe_images(StringInfo buf, XLogReaderState *record) {
     return true;
 }
 
-bool describe_fsm_truncate(StringInfo buf, XLogReaderState *record) {
+bool describe_fsm_truncate(StringInfo buf, ByteReader in) {
     FsmTruncateRecord r;
-    ByteReader in = main_data(record);
     if (!parse(in, &r)) return false;
-    ::appendStringInfo(buf, "rel: %u/%u/%u, heap_blocks: %u", r.spc, r.db, r.rel, r.heap_blocks);
+    ::appendStringInfo(buf, "fsm_truncate, rel: %u/%u/%u, heap_blocks: %u", r.spc, r.db, r.rel,
+                       r.heap_blocks);
     return true;
 }
 
-bool describe_file_event(StringInfo buf, XLogReaderState *record) {
+bool describe_file_event(StringInfo buf, ByteReader in) {
     FileEventRecord r;
-    ByteReader in = main_data(record);
     if (!parse(in, &r)) return false;
-    ::appendStringInfo(buf, "rel: %u/%u/%u, event: %s", r.spc, r.db, r.rel,
+    ::appendStringInfo(buf, "file_event, rel: %u/%u/%u, event: %s", r.spc, r.db, r.rel,
                        r.what == FileEvent::handed_over ? "handed_over" : "resolved");
     return true;
+}
+
+bool describe_other(StringInfo buf, XLogReaderState *record) {
+    OtherHead head;
+    ByteReader in = main_data(record);
+    if (!parse(in, &head)) return false;
+    if (!head.is_known()) {
+        ::appendStringInfo(buf, "what: %u, format: %u (of a newer version)", static_cast<unsigned>(head.what),
+                           head.format);
+        return true;
+    }
+    return head.what == OtherRecord::fsm_truncate ? describe_fsm_truncate(buf, in)
+                                                  : describe_file_event(buf, in);
 }
 
 bool describe(StringInfo buf, XLogReaderState *record) {
@@ -256,9 +269,7 @@ bool describe(StringInfo buf, XLogReaderState *record) {
         case RecordType::insert_init:
             return describe_insert(buf, record);
         case RecordType::multi_insert:
-            return describe_multi_insert(buf, record, false);
-        case RecordType::multi_insert_init:
-            return describe_multi_insert(buf, record, true);
+            return describe_multi_insert(buf, record);
         case RecordType::remove:
             return describe_remove(buf, record);
         case RecordType::update:
@@ -277,10 +288,8 @@ bool describe(StringInfo buf, XLogReaderState *record) {
         case RecordType::hint_image:
         case RecordType::new_pages:
             return describe_images(buf, record);
-        case RecordType::fsm_truncate:
-            return describe_fsm_truncate(buf, record);
-        case RecordType::file_event:
-            return describe_file_event(buf, record);
+        case RecordType::other:
+            return describe_other(buf, record);
     }
     return false;
 }
@@ -299,8 +308,6 @@ extern "C" const char *gh_rm_identify(uint8 info) {
             return "INSERT+INIT";
         case RecordType::multi_insert:
             return "MULTI_INSERT";
-        case RecordType::multi_insert_init:
-            return "MULTI_INSERT+INIT";
         case RecordType::remove:
             return "DELETE";
         case RecordType::update:
@@ -321,10 +328,8 @@ extern "C" const char *gh_rm_identify(uint8 info) {
             return "HINT_IMAGE";
         case RecordType::new_pages:
             return "NEW_PAGES";
-        case RecordType::fsm_truncate:
-            return "FSM_TRUNCATE";
-        case RecordType::file_event:
-            return "FILE_EVENT";
+        case RecordType::other:
+            return "OTHER";
     }
     return nullptr;
 }

@@ -114,7 +114,7 @@ void emit_file_event(const RelFileNode &node, FileEvent what) {
     START_CRIT_SECTION();
     ::XLogBeginInsert();
     main.register_it();
-    const XLogRecPtr lsn = insert_record(RecordType::file_event);
+    const XLogRecPtr lsn = insert_record(RecordType::other);
     END_CRIT_SECTION();
     ::XLogFlush(lsn);
 }
@@ -124,7 +124,7 @@ XLogRecPtr emit_fsm_truncate(const RelFileNode &node, BlockNo heap_blocks) {
     main.set(FsmTruncateRecord{node.spcNode, node.dbNode, node.relNode, heap_blocks});
     ::XLogBeginInsert();
     main.register_it();
-    return insert_record(RecordType::fsm_truncate);
+    return insert_record(RecordType::other);
 }
 
 }  // namespace glassheap::wal

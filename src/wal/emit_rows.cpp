@@ -59,13 +59,14 @@ XLogRecPtr emit_multi_insert(const MultiInsertLog &log) {
     const bool in_row = slots_in_row(log);
     GH_ASSERT(!log.init_page || (in_row && log.slots[0] == 1));
     if (in_row) record.flags |= kSlotsInRow;
+    if (log.init_page) record.flags |= kInitPage;
     if (logical) record.flags |= kContainsNewTuple;
     if (log.last) record.flags |= kLastInMulti;
     if (BufferIsValid(log.vm)) record.flags |= log.all_frozen_set ? kAllFrozenSet : kClearVm;
     const std::size_t packed = pack_rows(log, &record.flags);
     MainData main;
     ByteWriter out(main.bytes, sizeof main.bytes);
-    write_fixed(out, record, log.init_page);
+    write_fixed(out, record);
     main.size = out.size();
 
     ::XLogBeginInsert();
@@ -79,8 +80,7 @@ XLogRecPtr emit_multi_insert(const MultiInsertLog &log) {
     ::XLogRegisterBufData(kPageRef, log.scratch, static_cast<int>(packed));
     register_vm(kVmRef, log.vm);
     ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-    const XLogRecPtr lsn =
-        insert_record(log.init_page ? RecordType::multi_insert_init : RecordType::multi_insert);
+    const XLogRecPtr lsn = insert_record(RecordType::multi_insert);
     stamp(*log.page, lsn);
     stamp_vm(log.vm, lsn);
     return lsn;

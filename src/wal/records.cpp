@@ -189,19 +189,19 @@ bool parse(ByteReader &in, InsertRecord *r) noexcept {
     return in.ok();
 }
 
-void write_fixed(ByteWriter &out, const MultiInsertRecord &r, bool init) noexcept {
+void write_fixed(ByteWriter &out, const MultiInsertRecord &r) noexcept {
     out.u8(r.flags);
     out.varint(r.count);
-    if (!init && (r.flags & kSlotsInRow) != 0) out.varint(r.first);
+    if ((r.flags & (kInitPage | kSlotsInRow)) == kSlotsInRow) out.varint(r.first);
 }
-bool parse(ByteReader &in, MultiInsertRecord *r, bool init) noexcept {
+bool parse(ByteReader &in, MultiInsertRecord *r) noexcept {
     r->flags = in.u8();
     const std::uint32_t count = in.varint();
     if (count == 0 || count > static_cast<std::uint32_t>(page::kMaxTuplesPerPage)) in.fail();
     r->count = static_cast<std::uint16_t>(count);
     r->first = 1;
     r->slots_at = nullptr;
-    if (init || !in.ok()) return in.ok();
+    if ((r->flags & kInitPage) != 0 || !in.ok()) return in.ok();
     if ((r->flags & kSlotsInRow) != 0)
         r->first = read_slot(in);
     else
@@ -312,7 +312,23 @@ bool parse(ByteReader &in, VisibleRecord *r) noexcept {
     return in.ok();
 }
 
+namespace {
+
+void write_other_head(ByteWriter &out, OtherRecord what) noexcept {
+    out.u8(static_cast<std::uint8_t>(what));
+    out.u8(kNewestFormat);
+}
+
+}  // namespace
+
+bool parse(ByteReader &in, OtherHead *head) noexcept {
+    head->what = static_cast<OtherRecord>(in.u8());
+    head->format = in.u8();
+    return in.ok();
+}
+
 void write(ByteWriter &out, const FsmTruncateRecord &r) noexcept {
+    write_other_head(out, OtherRecord::fsm_truncate);
     out.u32(r.spc);
     out.u32(r.db);
     out.u32(r.rel);
@@ -327,6 +343,7 @@ bool parse(ByteReader &in, FsmTruncateRecord *r) noexcept {
 }
 
 void write(ByteWriter &out, const FileEventRecord &r) noexcept {
+    write_other_head(out, OtherRecord::file_event);
     out.u32(r.spc);
     out.u32(r.db);
     out.u32(r.rel);

@@ -11,17 +11,18 @@
 //
 //   record        main data                                         data of block 0
 //   insert        slot+f [flags1]                                   head body
-//   multi_insert  flags1 count [first | slot2 x count]              rows, see MultiInsertRecord
-//   remove        slot mark+f [flags] [xmax4] [head body]           -
-//   update        old new mark+f [flags] [xmax4] [newxmax4]         [head] [prefix suffix] bytes
+//   multi_insert  flags1 count [first | slot2 x count]              rows, see MultiInsertRecord (kInitPage:
+//   neither) remove        slot mark+f [flags] [xmax4] [head body]           - update        old new mark+f
+//   [flags] [xmax4] [newxmax4]         [head] [prefix suffix] bytes
 //                 [head body of the old key or row]
 //   lock          slot mark+f [flags] [xmax4]                       -
 //   confirm       slot                                              -
 //   prune         xid4 parts1 [redirected] [dead] [unused] [frozen] redirects, dead, unused, freeze groups
 //   vacuum        xid4 bits1 unused                                 unused
 //   visible       xid4 bits1                                        -
-//   fsm_truncate  spc4 db4 rel4 blocks4                             (no block)
-//   file_event    spc4 db4 rel4 what1                               (no block)
+//   other         what1 format1, then
+//    fsm_truncate spc4 db4 rel4 blocks4                             (no block)
+//    file_event   spc4 db4 rel4 what1                               (no block)
 //   (digits: bytes; no digit: varint or coded as in pack.hpp; [x]: there if a flag says so;
 //   +f: with one bit that says that flags follow, which the usual record does without)
 //
@@ -52,17 +53,34 @@ enum class RecordType : std::uint8_t {  // the high four bits of xl_info
     remove = 0x20,
     update = 0x30,
     hot_update = 0x40,
-    lock = 0x50,               // row lock, also on later versions of an update chain
-    confirm = 0x60,            // speculative insertion succeeded
-    prune = 0x70,              // prune and/or freeze and/or set VM bits of one page
-    vacuum = 0x80,             // dead line pointers become unused; may set VM bits
-    visible = 0x90,            // VM bits only
-    hint_image = 0xA0,         // full image of a page whose hint bits (or FSM bytes) changed
-    new_pages = 0xB0,          // full images of new pages (rewrite, copy)
-    fsm_truncate = 0xC0,       // FSM part of a truncation (the rest is core's XLOG_SMGR_TRUNCATE)
-    insert_init = 0xD0,        // insert into a page that starts empty
-    multi_insert_init = 0xE0,  // multi_insert into a page that starts empty: slots 1, 2, 3 ...
-    file_event = 0xF0,         // a file as a whole changed hands
+    lock = 0x50,         // row lock, also on later versions of an update chain
+    confirm = 0x60,      // speculative insertion succeeded
+    prune = 0x70,        // prune and/or freeze and/or set VM bits of one page
+    vacuum = 0x80,       // dead line pointers become unused; may set VM bits
+    visible = 0x90,      // VM bits only
+    hint_image = 0xA0,   // full image of a page whose hint bits (or FSM bytes) changed
+    new_pages = 0xB0,    // full images of new pages (rewrite, copy)
+    other = 0xC0,        // whatever its first byte says: OtherRecord
+    insert_init = 0xD0,  // insert into a page that starts empty
+    // 0xE0 and 0xF0 are free.
+};
+
+// Room to grow.  A change that belongs to no type above, or another layout of one, gets a number here and
+// starts with a format of 1; the layout of a number and format never changes again, nor does that of the
+// types above. Who reads a number or format that he does not know has WAL of a newer glassheap before him and
+// must refuse.
+enum class OtherRecord : std::uint8_t {
+    fsm_truncate = 1,  // FSM part of a truncation (the rest is core's XLOG_SMGR_TRUNCATE)
+    file_event = 2,    // a file as a whole changed hands
+};
+inline constexpr std::uint8_t kNewestFormat = 1;  // of each of them, so far
+struct OtherHead {
+    OtherRecord what;
+    std::uint8_t format;
+    bool is_known() const noexcept {
+        return (what == OtherRecord::fsm_truncate || what == OtherRecord::file_event) &&
+               format == kNewestFormat;
+    }
 };
 
 // Block reference numbers.
@@ -111,6 +129,7 @@ inline constexpr std::uint8_t kIsSpeculative = 0x20;
 inline constexpr std::uint8_t kOnToastRelation = 0x40;
 // multi_insert
 inline constexpr std::uint8_t kSlotsInRow = 0x04;    // first slot only
+inline constexpr std::uint8_t kInitPage = 0x08;      // the page starts empty: slots 1, 2, 3 ...
 inline constexpr std::uint8_t kLastInMulti = 0x10;   // last of its command
 inline constexpr std::uint8_t kAllFrozenSet = 0x20;  // COPY FREEZE: sets both VM bits (kVmRef)
 inline constexpr std::uint8_t kSameHead = 0x40;      // one head for all rows
@@ -135,7 +154,7 @@ struct InsertRecord {
 struct MultiInsertRecord {
     std::uint8_t flags;
     std::uint16_t count;
-    SlotNo first;          // with kSlotsInRow, or on an initialised page
+    SlotNo first;          // with kSlotsInRow, or kInitPage
     const char *slots_at;  // else: their (unaligned) bytes in the record
     SlotNo slot(int i) const noexcept {
         if (slots_at == nullptr) return static_cast<SlotNo>(first + i);
@@ -217,7 +236,9 @@ void write(ByteWriter &out, const VisibleRecord &r) noexcept;
 void write(ByteWriter &out, const FsmTruncateRecord &r) noexcept;
 void write(ByteWriter &out, const FileEventRecord &r) noexcept;
 // multi_insert: the fixed part; the slots, if needed, are registered behind it.
-void write_fixed(ByteWriter &out, const MultiInsertRecord &r, bool init) noexcept;
+void write_fixed(ByteWriter &out, const MultiInsertRecord &r) noexcept;
+// An `other` record's head and what follows it (write: both).
+bool parse(ByteReader &in, OtherHead *head) noexcept;
 
 // What is left in `in` after remove and update is the old key or row (head, body).
 bool parse(ByteReader &in, InsertRecord *r) noexcept;
@@ -230,7 +251,7 @@ bool parse(ByteReader &in, VacuumRecord *r) noexcept;
 bool parse(ByteReader &in, VisibleRecord *r) noexcept;
 bool parse(ByteReader &in, FsmTruncateRecord *r) noexcept;
 bool parse(ByteReader &in, FileEventRecord *r) noexcept;
-bool parse(ByteReader &in, MultiInsertRecord *r, bool init) noexcept;
+bool parse(ByteReader &in, MultiInsertRecord *r) noexcept;
 
 // Rows of a multi_insert.
 std::size_t write_rows(char *out, std::size_t capacity, const char *const *tuples, const std::size_t *lengths,

@@ -138,9 +138,7 @@ void dispatch(XLogReaderState *record) {
         case RecordType::insert_init:
             return redo_insert(record, true);
         case RecordType::multi_insert:
-            return redo_multi_insert(record, false);
-        case RecordType::multi_insert_init:
-            return redo_multi_insert(record, true);
+            return redo_multi_insert(record);
         case RecordType::remove:
             return redo_remove(record);
         case RecordType::update:
@@ -160,10 +158,8 @@ void dispatch(XLogReaderState *record) {
         case RecordType::hint_image:
         case RecordType::new_pages:
             return redo_images(record);
-        case RecordType::fsm_truncate:
-            return redo_fsm_truncate(record);
-        case RecordType::file_event:
-            return redo_file_event(record);
+        case RecordType::other:
+            return redo_other(record);
     }
     bad_record(record, "unknown record type");
 }

@@ -108,24 +108,37 @@ void redo_images(XLogReaderState *record) {
     }
 }
 
-void redo_fsm_truncate(XLogReaderState *record) {
+namespace {
+
+void redo_fsm_truncate(XLogReaderState *record, ByteReader in) {
     FsmTruncateRecord r;
-    ByteReader in = main_data(record);
     if (!parse(in, &r)) bad_record(record, "malformed FSM truncation");
     // As in core's truncation: there is no way back from a shorter file, so recovery must get at least here.
     ::XLogFlush(record->EndRecPtr);
     fsm::redo_truncate(RelFileNode{r.spc, r.db, r.rel}, r.heap_blocks);
 }
 
-void redo_file_event(XLogReaderState *record) {
+void redo_file_event(XLogReaderState *record, ByteReader in) {
     FileEventRecord r;
-    ByteReader in = main_data(record);
     if (!parse(in, &r)) bad_record(record, "malformed file event");
     const RelFileNode node{r.spc, r.db, r.rel};
     if (r.what == FileEvent::handed_over)
         buffer::hand_over_to_core(node);
     else if (InArchiveRecovery)  // a server's own mark may be younger than a record that it replays again
         buffer::redo_resolved(node);
+}
+
+}  // namespace
+
+void redo_other(XLogReaderState *record) {
+    OtherHead head;
+    ByteReader in = main_data(record);
+    if (!parse(in, &head)) bad_record(record, "malformed head");
+    if (!head.is_known()) bad_record(record, "a newer version of glassheap wrote it");
+    if (head.what == OtherRecord::fsm_truncate)
+        redo_fsm_truncate(record, in);
+    else
+        redo_file_event(record, in);
 }
 
 }  // namespace glassheap::wal

@@ -54,10 +54,10 @@ void redo_insert(XLogReaderState *record, bool init) {
     note_free_space(page, page.action, free);
 }
 
-void redo_multi_insert(XLogReaderState *record, bool init) {
+void redo_multi_insert(XLogReaderState *record) {
     MultiInsertRecord r;
     ByteReader in = main_data(record);
-    if (!parse(in, &r, init)) bad_record(record, "malformed multi-insert");
+    if (!parse(in, &r)) bad_record(record, "malformed multi-insert");
     if ((r.flags & kClearVm) != 0) clear_vm_bits(record, block_of_ref(record, kPageRef), vm::kBothBits);
     RedoPage page = open_page(record, kPageRef);
     std::size_t free = 0;

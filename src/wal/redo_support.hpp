@@ -55,7 +55,7 @@ void require_normal(XLogReaderState *record, const RedoPage &page, SlotNo slot);
 
 // Replay of each record type; one file per family.
 void redo_insert(XLogReaderState *record, bool init);
-void redo_multi_insert(XLogReaderState *record, bool init);
+void redo_multi_insert(XLogReaderState *record);
 void redo_remove(XLogReaderState *record);
 void redo_update(XLogReaderState *record, bool hot);
 void redo_lock(XLogReaderState *record);
@@ -64,8 +64,7 @@ void redo_prune(XLogReaderState *record);
 void redo_vacuum(XLogReaderState *record);
 void redo_visible(XLogReaderState *record);
 void redo_images(XLogReaderState *record);
-void redo_fsm_truncate(XLogReaderState *record);
-void redo_file_event(XLogReaderState *record);
+void redo_other(XLogReaderState *record);
 
 // wal_consistency_checking: compares the pages of a replayed record with the images it carries, then tells
 // core that there is nothing left to check (POOL.md 2.3).

@@ -110,8 +110,38 @@ TEST(Records, TheOthersComeBack) {
     EXPECT_FALSE(round_trip(PruneRecord{123, 3, 0, 0, 0, 291}).needs_cleanup());
     EXPECT_EQ(round_trip(VacuumRecord{1, 2, 291}).unused, 291);
     EXPECT_EQ(round_trip(VisibleRecord{7, 3}).vm_bits, 3);
-    EXPECT_EQ(round_trip(FsmTruncateRecord{1, 2, 3, 4}).heap_blocks, 4U);
-    EXPECT_EQ(round_trip(FileEventRecord{1, 2, 3, FileEvent::resolved}).what, FileEvent::resolved);
+}
+
+// ---- other: a head, then the record of that kind
+template <typename Record>
+Record behind_head(const Record &record, OtherRecord what) {
+    char bytes[kMainDataMax];
+    ByteWriter out(bytes, sizeof bytes);
+    write(out, record);
+    ByteReader in(bytes, out.size());
+    OtherHead head;
+    EXPECT_TRUE(parse(in, &head));
+    EXPECT_EQ(head.what, what);
+    EXPECT_TRUE(head.is_known());
+    Record back{};
+    EXPECT_TRUE(parse(in, &back));
+    EXPECT_EQ(in.left(), 0U);
+    return back;
+}
+
+TEST(Records, OtherRecordsComeBack) {
+    EXPECT_EQ(behind_head(FsmTruncateRecord{1, 2, 3, 4}, OtherRecord::fsm_truncate).heap_blocks, 4U);
+    EXPECT_EQ(behind_head(FileEventRecord{1, 2, 3, FileEvent::resolved}, OtherRecord::file_event).what,
+              FileEvent::resolved);
+}
+
+TEST(Records, WhatANewerVersionWroteIsNotKnown) {
+    EXPECT_FALSE((OtherHead{static_cast<OtherRecord>(3), 1}.is_known()));
+    EXPECT_FALSE((OtherHead{OtherRecord::file_event, kNewestFormat + 1}.is_known()));
+    EXPECT_FALSE((OtherHead{OtherRecord::fsm_truncate, 0}.is_known()));
+    ByteReader in("\x01", 1);
+    OtherHead head;
+    EXPECT_FALSE(parse(in, &head));
 }
 
 TEST(Records, ImpossibleCountsAreRefused) {
@@ -250,26 +280,26 @@ TEST(Records, ManyRowsComeBackWhateverTheyShare) {
 TEST(Records, MultiInsertSlots) {
     char bytes[64];
     ByteWriter out(bytes, sizeof bytes);
-    write_fixed(out, MultiInsertRecord{0, 3, 9, nullptr}, false);
+    write_fixed(out, MultiInsertRecord{0, 3, 9, nullptr});
     for (const SlotNo s : {SlotNo{9}, SlotNo{11}, SlotNo{2}}) out.u16(s);
     MultiInsertRecord r;
     ByteReader in(bytes, out.size());
-    ASSERT_TRUE(parse(in, &r, false));
+    ASSERT_TRUE(parse(in, &r));
     EXPECT_EQ(r.slot(0), 9);
     EXPECT_EQ(r.slot(1), 11);
     EXPECT_EQ(r.slot(2), 2);
 
     ByteWriter in_row(bytes, sizeof bytes);
-    write_fixed(in_row, MultiInsertRecord{kSlotsInRow, 3, 9, nullptr}, false);
+    write_fixed(in_row, MultiInsertRecord{kSlotsInRow, 3, 9, nullptr});
     ByteReader in2(bytes, in_row.size());
-    ASSERT_TRUE(parse(in2, &r, false));
+    ASSERT_TRUE(parse(in2, &r));
     EXPECT_EQ(r.slot(2), 11);
 
     ByteWriter init(bytes, sizeof bytes);
-    write_fixed(init, MultiInsertRecord{kSlotsInRow, 3, 1, nullptr}, true);
+    write_fixed(init, MultiInsertRecord{kSlotsInRow | kInitPage, 3, 1, nullptr});
     EXPECT_EQ(init.size(), 2U);
     ByteReader in3(bytes, init.size());
-    ASSERT_TRUE(parse(in3, &r, true));
+    ASSERT_TRUE(parse(in3, &r));
     EXPECT_EQ(r.slot(2), 3);
 }
 
