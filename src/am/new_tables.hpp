@@ -1,12 +1,12 @@
 // am/new_tables.hpp — which access method a new table gets when its statement does not say.
 //
 // Why:    default_table_access_method speaks for everybody, extensions too, whose C code often works with
-// heap's
-//         functions on tables that their scripts created.  So what extension scripts create stays heap unless
-//         it says USING, and glassheap.default_for_new_tables makes ours what users create, and nothing else.
-// Invariants: N1 USING decides.  N2 a session's own SET default_table_access_method decides, so that dumps
-// come
-//         back as they were.  N3 nothing that an extension creates becomes ours through our setting.
+//         heap's functions on tables that their scripts created.  So what extension scripts create stays
+//         heap unless it says USING, and glassheap.default_for_new_tables makes ours what users create,
+//         and nothing else.
+// Invariants: N1 USING decides.  N2 a session's own SET default_table_access_method decides, so that
+//            dumps come back as they were.  N3 nothing that an extension creates becomes ours through our
+//            setting.
 // Errors: may longjmp, as the statements may.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

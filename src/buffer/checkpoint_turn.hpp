@@ -18,8 +18,8 @@
 //         C5 a holder whose partner is there and does not guard may rotate at will: nothing rests on its
 //            flag before the two turns together that turn write-back on.
 // Locking: PoolShared::turn is held during a turn with its flush; nothing else is taken before it.  It is
-// taken
-//         conditionally, so that a holder whose partner is stopped in the middle of a turn can still say so.
+//         taken conditionally, so that a holder whose partner is stopped in the middle of a turn can
+//         still say so.
 // Errors: take_turn may longjmp (I/O); after_failed_round then ends the turn.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -7,14 +7,14 @@
 //    ^                |                  └─(failed)─> tagged, no data ─try_begin_read─┘            |
 //    └──release_held──┘<──────────── try_retire (sole pin, clean, no I/O) ─────────── valid        │
 //    └────────────── last unpin <── doomed <────────────── doom (relation dropped) ────────────────┘
+//   A frame without data goes the ways of a valid one, too: it can be retired, and doomed.
 //
 // Invariants: F1 TAG_VALID is set exactly while the frame is linked into the page table; it is set and
-// cleared
-//            only by a process that holds the page's table partition exclusively.
-//         F2 while a pin is held and TAG_VALID was seen under it, the tag is that page until the frame is
-//         doomed. F3 DIRTY is cleared only by end_write, after the write returned, and only if nobody dirtied
-//         the page
-//            since begin (JUST_DIRTIED); or by doom.
+//            cleared only by a process that holds the page's table partition exclusively.
+//         F2 while a pin is held and TAG_VALID was seen under it, the tag is that page until the frame
+//            is doomed.
+//         F3 DIRTY is cleared only by end_write, after the write returned, and only if nobody dirtied the
+//            page since begin (JUST_DIRTIED); or by doom.
 //         F4 at most one process has the I/O (IO_IN_PROGRESS); the others wait for it.
 //         F5 a doomed frame is in no table, is never written, and is freed by whoever drops its last pin.
 //         F6 OUTDATED says that the page's file has, or will have, a version that others made (core_copies):

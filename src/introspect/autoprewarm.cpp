@@ -1,6 +1,7 @@
 // introspect/autoprewarm.cpp — after a restart the pool is filled with what it held before.
 //
 // Why:    a restarted server is slow until its tables are in memory again.
+//
 // The leader, a background worker, first has the saved list loaded, one database at a time by a second
 // worker connected to it (only there can a file be locked against truncation); then it saves the list
 // every glassheap.autoprewarm_interval and once more at shutdown.

@@ -1,7 +1,9 @@
 // introspect/fsm_tree.hpp — where in the free space map's fork which page of its tree is.
 //
 // Why:    people want to see the tree; the arithmetic is that of the stock fork format
-// (storage/freespace/README). Errors: never longjmps. SPDX-License-Identifier: PostgreSQL
+//         (storage/freespace/README).
+// Errors: never longjmps.
+// SPDX-License-Identifier: PostgreSQL
 #pragma once
 
 #include "base/types.hpp"

@@ -1,5 +1,5 @@
 // introspect/pages.cpp — glassheap_pages: one row for each page of a table; glassheap_map: the same as
-// characters.
+//         characters.
 //
 // Locking: as page_facts.hpp.
 // Errors: may longjmp.

@@ -1,5 +1,5 @@
-// introspect/pool_contents.cpp — what is in the pool: frame by frame, summed up, by relation; and evicting on
-// purpose.
+// introspect/pool_contents.cpp — what is in the pool: frame by frame, summed up, by relation; and
+//         evicting on purpose.
 //
 // Why:    the names and columns people know from pg_buffercache, at a price that allows asking often.
 // Locking: none that a query waits for: frames are peeked at (buffer/stats.hpp).

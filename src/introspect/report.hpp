@@ -1,8 +1,9 @@
 // introspect/report.hpp — the sections of glassheap_report.
 //
 // Why:    people would rather look than read: one page of HTML with pictures, that needs nothing from
-// anywhere. Invariants: H1 no URL, no script or style from outside; H2 everything a mouse can find a keyboard
-// can too;
+//         anywhere.
+// Invariants: H1 no URL, no script or style from outside;
+//         H2 everything a mouse can find a keyboard can too;
 //         H3 no row data: only headers, maps and counters.
 // Errors: may longjmp.
 // SPDX-License-Identifier: PostgreSQL

@@ -1,5 +1,6 @@
 // introspect/report_page.cpp — one page drawn to scale: header, line pointers, free space, tuples, HOT
-// chains. SPDX-License-Identifier: PostgreSQL
+//         chains.
+// SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
 #include "introspect/page_facts.hpp"

@@ -1,5 +1,6 @@
 // introspect/report_style.cpp — style sheet and script of glassheap_report; all of it inline, nothing
-// fetched. SPDX-License-Identifier: PostgreSQL
+//         fetched.
+// SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
 #include "introspect/report.hpp"

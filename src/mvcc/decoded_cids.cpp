@@ -1,7 +1,7 @@
 // mvcc/decoded_cids.cpp — see decoded_cids.hpp.
 //
-// Invariants: C1 mappings are applied in the order of the rewrites, so that a row rewritten twice is followed
-// twice.
+// Invariants: C1 mappings are applied in the order of the rewrites, so that a row rewritten twice is
+//            followed twice.
 //         C2 nothing is added for rows whose command ids the decoder does not know: they stay in the future.
 // Errors: ERROR with the file's name.
 // See:    heap/rewrite_mappings.cpp writes the files; PG: replication/logical/reorderbuffer.c (facts)

@@ -1,9 +1,9 @@
 // mvcc/decoded_cids.hpp — command ids of the transaction that logical decoding is at.
 //
-// Why:    a row's command id, or combo command id, means something to its own backend only; the decoder has
-// them from
-//         XLOG_HEAP2_NEW_CID records, by file and address.  VACUUM FULL and CLUSTER may since have given the
-//         row another address in another file: what they wrote to pg_logical/mappings leads there.
+// Why:    a row's command id, or combo command id, means something to its own backend only; the decoder
+//         has them from XLOG_HEAP2_NEW_CID records, by file and address.  VACUUM FULL and CLUSTER may
+//         since have given the row another address in another file: what they wrote to
+//         pg_logical/mappings leads there.
 // Locking: the caller's share latch is held over the reading of mappings, as in core.
 // Errors: may longjmp (files of mappings are read).
 // SPDX-License-Identifier: PostgreSQL

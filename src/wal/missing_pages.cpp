@@ -1,9 +1,8 @@
 // wal/missing_pages.cpp — see missing_pages.hpp.  In the startup process only.
 //
-// Invariants: B1 core enters a page into its book when asked to read one behind the end of the file.  A page
-// of zeroes
-//            is not behind it: core is made to believe so for this one call, or it would read the page into
-//            shared_buffers, where ours have no business.
+// Invariants: B1 core enters a page into its book when asked to read one behind the end of the file.  A
+//            page of zeroes is not behind it: core is made to believe so for this one call, or it would
+//            read the page into shared_buffers, where ours have no business.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //

@@ -1,7 +1,8 @@
 // wal/redo_rows.cpp — replay of insert, multi_insert, remove, lock, confirm.
 //
-// Why:    VM bits go first: a reader on a standby must never find a bit set for a page that has a change in
-// it. SPDX-License-Identifier: PostgreSQL
+// Why:    VM bits go first: a reader on a standby must never find a bit set for a page that has a change
+//         in it.
+// SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
 #include "fsm/free_space_map.hpp"

@@ -1,9 +1,8 @@
 // worker/worker_loop.hpp — the frame of every background worker of the pool.
 //
-// Why:    one place for signals, the only sigsetjmp of the module, and the chores of a long-lived process.
-// Invariants: L1 a round that fails is logged, everything it held is given back, after_error is called, and
-// the loop
-//            goes on after a pause; the flag that holds checkpoints stays as it was.
+// Why:    one place for signals, the only sigsetjmp but PG_TRY's, and the chores of a long-lived process.
+// Invariants: L1 a round that fails is logged, everything it held is given back, after_error is called,
+//            and the loop goes on after a pause; the flag that holds checkpoints stays as it was.
 //         L2 the loop never runs a transaction (POOL.md 1.1): ending one would let checkpoints go.
 // Errors: rounds may longjmp; the process ends with exit code 1 so that the postmaster starts it again, but
 //         for a shutdown, where that does not matter.

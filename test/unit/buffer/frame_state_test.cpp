@@ -1,5 +1,6 @@
-// test/unit/buffer/frame_state_test.cpp — every transition of a frame's state word, alone and by threads at
-// once. SPDX-License-Identifier: PostgreSQL
+// test/unit/buffer/frame_state_test.cpp — every transition of a frame's state word, alone and by threads
+//         at once.
+// SPDX-License-Identifier: PostgreSQL
 #include "buffer/frame_state.hpp"
 
 #include <gtest/gtest.h>

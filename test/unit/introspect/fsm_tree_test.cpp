@@ -1,5 +1,6 @@
 // test/unit/introspect/fsm_tree_test.cpp — from a block of the free space map's fork to its place in the
-// tree, and back. SPDX-License-Identifier: PostgreSQL
+//         tree, and back.
+// SPDX-License-Identifier: PostgreSQL
 #include "introspect/fsm_tree.hpp"
 
 #include <gtest/gtest.h>
