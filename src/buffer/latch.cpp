@@ -78,22 +78,10 @@ void wait_for_other_pins(FrameNo frame, TimestampTz since, bool *logged) {
 
 }  // namespace
 
-bool pins_are_mine_alone(FrameNo frame) noexcept {
-    return frame_at(frame).state.load().pins() == 1 && pg::pin_table.count(frame) == 1;
-}
-
 void PinnedPage::release() noexcept {
     if (frame_ == kNoFrame) return;
     unpin_frame(frame_);
     forget();
-}
-
-PinnedPage PinnedPage::pin_again() const {
-    reserve_pin();
-    const bool again = pg::pin_table.add_if_pinned(frame_);
-    GH_ASSERT(again);
-    (void)again;
-    return PinnedPage(frame_, data_, block_);
 }
 
 void PinnedPage::latch_share() const {
@@ -183,12 +171,6 @@ bool PinnedPage::try_latch_cleanup() const {
     }
     f.known.store(0, std::memory_order_relaxed);
     return true;
-}
-
-bool PinnedPage::is_cleanup_ok() const noexcept {
-    if (is_local()) return pg::pin_table.count(frame_) == 1;
-    GH_ASSERT(latch_is_mine(frame_));
-    return pins_are_mine_alone(frame_);
 }
 
 bool PinnedPage::survives_crash() const noexcept {

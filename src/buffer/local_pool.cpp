@@ -249,10 +249,6 @@ void local_unpin(FrameNo frame) noexcept {
     --f.pins;
 }
 
-char *local_data(FrameNo frame) noexcept {
-    return data_of(to_index(frame));
-}
-
 void local_mark_dirty(FrameNo frame) noexcept {
     LocalFrame &f = frames[to_index(frame)];
     // A page dropped while its transaction still had it pinned is nobody's.

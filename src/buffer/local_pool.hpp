@@ -18,7 +18,6 @@ bool local_is_cached(const ForkRef &fork, BlockNo block) noexcept;
 PinnedPage local_repin(const ForkRef &fork, BlockNo block, FrameNo hint);
 PinnedPage local_extend(const ForkRef &fork, BlockNo first, BlockNo count);
 void local_unpin(FrameNo frame) noexcept;
-char *local_data(FrameNo frame) noexcept;
 void local_mark_dirty(FrameNo frame) noexcept;
 std::uint64_t &local_known(FrameNo frame) noexcept;
 void local_forget(const RelFileNodeBackend &node, int fork /* < 0: all */, BlockNo first) noexcept;

@@ -8,7 +8,6 @@
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
-#include "storage/files.hpp"
 
 namespace glassheap::buffer {
 

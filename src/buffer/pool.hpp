@@ -7,8 +7,8 @@
 //            found visible under the latch (PostgreSQL's buffer access rules 1 to 5).
 //         B3 bytes are changed under the exclusive latch inside a PageChange; hint bits under the share
 //            latch, followed by mark_dirty_hint.
-//         B4 tuples move and line pointers are reclaimed only under the cleanup latch (exclusive, and
-//            nobody else has a pin).
+//         B4 tuples move, and line pointers of rows are redirected or die, only under the cleanup latch
+//            (exclusive, and nobody else has a pin).  Dead ones become unused under the exclusive latch.
 // Locking: order: heavyweight locks, extension lock, page latches in block order, VM buffer, then the
 //         pool's own locks (never held on return).
 // Errors: reading may longjmp (I/O, corruption, out of frames); pins are abandoned to the resource owner,
@@ -81,8 +81,7 @@ public:
     page::PageView view() const noexcept { return page::PageView(data_); }
     page::PageEdit edit() const noexcept { return page::PageEdit(data_); }
 
-    void release() noexcept;       // unpin; harmless when empty
-    PinnedPage pin_again() const;  // a second pin of the same page (may grow the pin table: may longjmp)
+    void release() noexcept;  // unpin; harmless when empty
 
     // ---- content latch.  Taking one may wait; releasing is explicit or by LWLockReleaseAll.
     void latch_share() const;
@@ -91,9 +90,8 @@ public:
     void unlatch() const;
     bool latched_exclusive_by_me() const noexcept;
     // Exclusive, and this backend's one pin is the only one in the system.
-    void latch_cleanup() const;           // waits; answers interrupts
-    bool try_latch_cleanup() const;       // true: latched exclusively with no other pin
-    bool is_cleanup_ok() const noexcept;  // holding the exclusive latch: is mine the only pin?
+    void latch_cleanup() const;      // waits; answers interrupts
+    bool try_latch_cleanup() const;  // true: latched exclusively with no other pin
 
     // Bytes were changed that need not survive a crash (hint bits; FSM).  Share latch suffices.  With
     // checksums or wal_log_hints logs an image first (wal/emit) when the page is clean since redo.

@@ -61,7 +61,6 @@ void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode);
 bool take_read_ahead(AccessRing *ring, BlockNo block) noexcept;
 
 // ---- latch.cpp
-bool pins_are_mine_alone(FrameNo frame) noexcept;
 void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, bool *logged);
 
 }  // namespace glassheap::buffer

@@ -89,17 +89,19 @@ bool peek_frame(FrameNo frame, FrameInfo *info, bool with_lsn) noexcept {
         const Lsn lsn = with_lsn ? load_page_lsn(page_at(frame)) : 0;
         std::atomic_thread_fence(std::memory_order_acquire);
         if (!f.state.load().tagged() || !tag_seems(f, tag)) continue;
-        *info = {node_of(tag),
-                 fork_number(tag),
-                 tag.block,
-                 bits.valid() ? lsn : 0,
-                 static_cast<int>(bits.pins()),
-                 f.victim_pass.load(std::memory_order_relaxed),
-                 static_cast<std::uint16_t>(bits.usage()),
-                 bits.dirty(),
-                 bits.io(),
-                 false,
-                 static_cast<char>(bits.permanent() ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED)};
+        *info = {
+            .node = node_of(tag),
+            .fork = fork_number(tag),
+            .block = tag.block,
+            .lsn = bits.valid() ? lsn : 0,
+            .pins = static_cast<int>(bits.pins()),
+            .last_victim_pass = f.victim_pass.load(std::memory_order_relaxed),
+            .usage = static_cast<std::uint16_t>(bits.usage()),
+            .dirty = bits.dirty(),
+            .io_in_progress = bits.io(),
+            .persistence =
+                static_cast<char>(bits.permanent() ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED),
+        };
         return true;
     }
     return false;

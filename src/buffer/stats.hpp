@@ -1,5 +1,5 @@
 // buffer/stats.hpp — the pool as a passer-by sees it: frames, counters, workers; and the few deliberate
-// pushes.
+//         pushes.
 //
 // Why:    introspection must not slow anybody down: whatever is read here is read without a lock that a
 //         query could wait for (state words are atomics; a tag is read twice and must agree).
@@ -23,7 +23,6 @@ struct FrameInfo {
     std::uint16_t usage;
     bool dirty;
     bool io_in_progress;
-    bool run_open;  // D10: rows of an insert run are not in the WAL yet
     char persistence;
 };
 int frame_count() noexcept;  // shared frames, 0 .. frame_count() - 1

@@ -83,12 +83,6 @@ const buffer::FrameInfo *FrameTable::find(BlockNo block) const {
     return at != end && at->block == block ? at : nullptr;
 }
 
-int FrameTable::dirty_count() const noexcept {
-    int dirty = 0;
-    for (int i = 0; i < count_; ++i) dirty += frames_[i].dirty ? 1 : 0;
-    return dirty;
-}
-
 PageFacts page_facts(Relation rel, BlockNo block, char *scratch) {
     PageFacts facts = {};
     const PageLook look = look_at_page(rel, block, scratch);

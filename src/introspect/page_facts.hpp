@@ -1,5 +1,5 @@
-// introspect/page_facts.hpp — what there is to say about each page of a table: pages, maps and pictures use
-// it.
+// introspect/page_facts.hpp — what there is to say about each page of a table: pages, maps and pictures
+//         use it.
 //
 // Why:    looking must not change what is looked at: a page that is not in the pool is read from disk into a
 //         private copy, and frames are looked at before any of them is pinned.
@@ -26,7 +26,6 @@ public:
     FrameTable(Relation rel, ForkNumber fork);
     const buffer::FrameInfo *find(BlockNo block) const;  // nullptr: not in the shared pool
     int count() const noexcept { return count_; }
-    int dirty_count() const noexcept;
 
 private:
     buffer::FrameInfo *frames_;

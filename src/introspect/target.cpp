@@ -41,10 +41,6 @@ bool is_glassheap(Relation rel) {
     return rel->rd_tableam != nullptr && rel->rd_tableam == our_routine();
 }
 
-Oid access_method_oid() {
-    return ::get_table_am_oid("glassheap", true);
-}
-
 Relation open_for_verification(Oid relid, LOCKMODE lock) {
     buffer::require_ready();
     Relation rel = ::try_relation_open(relid, lock);

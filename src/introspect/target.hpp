@@ -18,7 +18,6 @@ inline void close_table(Relation rel, LOCKMODE lock = AccessShareLock) {
     ::relation_close(rel, lock);
 }
 bool is_glassheap(Relation rel);
-Oid access_method_oid();  // of our access method in this database, InvalidOid if there is none
 
 // A block number as given by the user: any number a fork could have.
 BlockNo to_block(int64 given);
