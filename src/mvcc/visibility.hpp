@@ -3,7 +3,7 @@
 // Why:    PostgreSQL's HeapTupleSatisfies* take its own buffers for hint bits; these take our pages.
 //         The rules themselves are pure (mvcc/visibility_rules.hpp) and unit-tested as a truth table.
 // Locking: the caller holds at least a share latch on the page (or has a private copy of the tuple and
-//         passes kNoHints).
+//         passes no page).
 // Errors: may longjmp (subtransaction and multixact look-ups).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

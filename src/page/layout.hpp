@@ -33,7 +33,7 @@ inline constexpr SlotNo kMostLinePointers = static_cast<SlotNo>((kPageSize - kHe
 constexpr bool is_possible_slot(SlotNo slot) noexcept {
     return slot >= 1 && slot <= kMostLinePointers;
 }
-// Line pointers never exceed what a page could hold if tuples were only line pointers.
+// What a tuple alone on its page may take: the page without header and one line pointer.
 inline constexpr std::size_t kMaxTupleSize = kPageSize - align_up(kHeaderSize + kLinePointerSize);
 
 // pd_flags

@@ -4,7 +4,8 @@
 // Invariants: E1 no function allocates, logs or fails half-way: preconditions are the caller's to check
 //             (they are asserted); returns false only where stated, with nothing changed.
 //         E2 the page LSN and checksum are never touched here, but by set_lsn.
-// Locking: the caller holds the page's latch exclusively (defragment, prune, vacuum: the cleanup latch).
+// Locking: the caller holds the page's latch exclusively (defragment, prune: the
+//         cleanup latch).
 // Errors: never longjmps; all noexcept.
 // WAL:    wal/records.hpp names for each record which of these redo calls.
 // SPDX-License-Identifier: PostgreSQL

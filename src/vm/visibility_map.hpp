@@ -5,7 +5,7 @@
 // Invariants: V1 a bit is set only while the heap page's PD_ALL_VISIBLE is set under its exclusive latch.
 //         V2 whoever clears PD_ALL_VISIBLE clears the bits in the same critical section and record.
 // Locking: pin before latching heap pages (it may read); lock after the heap page's latch.
-//         VmClear locks at most two VM buffers, in block order.
+//         VmLock locks at most two VM buffers, in block order.
 // Errors: pin may longjmp; everything noexcept may stand in a critical section.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

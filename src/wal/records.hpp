@@ -32,7 +32,8 @@
 //
 // Invariants: R1 every page change carries a block reference (pg_rewind, incremental backup).
 //         R2 no record uses XLR_SPECIAL_REL_UPDATE.
-//         R3 parse_* accept only what write_* can have written, and return false for anything else.
+//         R3 parse returns false for what write cannot have written, as far as lengths, counts and slots
+//            tell.  Unknown flags, vm_bits of vacuum and visible, two bits of prune's parts pass.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
