@@ -2,23 +2,26 @@
 #
 #   make demo              install what is missing, build, watch a real workload run (KEEP=1 leaves it running)
 #   make check             the same set-up, then every test; ends with "N passed, N failed"
-#   make                   build the module;   make install   put it into the server of PG_CONFIG
+#   make                   build the module, write compile_commands.json for clangd
+#   make install           put it into the server of PG_CONFIG
 #   make installcheck      regression and isolation tests on a running server that preloads the module
 #   make check-gates       layers, headers, symbols, function length, format: under a minute
 #   make check-unit        GoogleTest, outside the server;   check-sanitized   the same with ASan and UBSan
 #   make check-valgrind    unit tests under memcheck
 #   make check-regress     also check-isolation, check-installcheck, check-tap; GH_TESTS='a b' names single tests
+#   make check-upgrade     ALTER EXTENSION UPDATE from each released version gives what CREATE EXTENSION gives
 #   make check-stress      loads beside inserts on the release build, GH_SECONDS=60; GH_SEED=n repeats a run
 #   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation ...')
 #   make bench             micro benchmarks of pure code
 #   make format, tidy      clang-format in place; clang-tidy
+#   make dist              build/dist/glassheap-VERSION.tar.gz of what is committed
 #   make deps              every Debian package any of these needs
 #
 # SPDX-License-Identifier: PostgreSQL
 
 # Goals of our own need no PGXS: on a fresh machine they install it first.
 GH_GOALS := help demo check check-gates check-unit check-sanitized check-valgrind check-regress check-isolation \
-	check-tap check-installcheck check-stress check-upstream check-browser deps format tidy bench
+	check-tap check-installcheck check-stress check-upstream check-browser check-upgrade deps dist format tidy bench
 ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
 
 GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
@@ -32,12 +35,14 @@ demo:
 	@$(GH_ROOT)tools/demo/demo
 check:
 	@$(GH_ROOT)tools/check
-check-gates check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tap check-browser:
+check-gates check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tap check-browser check-upgrade:
 	@$(GH_ROOT)tools/check $(@:check-%=%)
 check-upstream:
 	@$(GH_ROOT)tools/upstream $(SUITES)
 deps:
 	@$(GH_ROOT)tools/deps all
+dist:
+	@$(GH_ROOT)tools/dist
 format:
 	@cd $(GH_ROOT) && clang-format -i $$(git ls-files '*.cpp' '*.hpp')
 tidy:
@@ -89,7 +94,7 @@ GH_STAMP := .gh_checks
 $(shell [ "$$(cat $(GH_STAMP) 2>/dev/null)" = "$(GH_CHECKS)" ] || echo "$(GH_CHECKS)" >$(GH_STAMP))
 $(shell mkdir -p . $(sort $(dir $(OBJS))))
 
-EXTRA_CLEAN = $(SOURCES:.cpp=.d) $(GH_STAMP) build
+EXTRA_CLEAN = $(SOURCES:.cpp=.d) $(GH_STAMP) build compile_commands.json
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
@@ -101,6 +106,26 @@ vpath %.control $(GH_SRC)
 vpath %.sql $(GH_SRC)
 
 $(OBJS): $(GH_STAMP)
+
+# compile_commands.json at the top of the checkout, for clangd, by every build: the same bytes from each, so that builds in
+# several folders do not make clangd start over.  Hence absolute paths, the real server's headers (tools/ build against
+# short-lived copies), no compiler cache; GH_CHECKS=1 shows the most code.  Where it cannot be written it is left out.
+GH_TOP := $(abspath $(GH_SRC))
+gh_real = $(subst $(1),$(or $(realpath $(1)),$(1)),$(2))
+GH_FLAGS := $(filter-out -I. -I./ -I$(GH_TOP)/ -I$(GH_TOP) -MMD -MP -DGH_CHECKS=%, \
+	$(subst -I$(GH_SRC)/src,-I$(GH_TOP)/src,$(CXXFLAGS) $(CPPFLAGS))) -DGH_CHECKS=1
+GH_FLAGS := $(call gh_real,$(includedir_internal),$(call gh_real,$(includedir_server),$(GH_FLAGS)))
+GH_COMMAND := $(subst ",\",$(subst \,\\,$(lastword $(CXX)) $(GH_FLAGS)))
+.PHONY: compile_commands
+all: compile_commands
+compile_commands:
+	@if [ -w '$(GH_TOP)' ]; then \
+		new='$(GH_TOP)/.compile_commands.'$$$$ sep='['; \
+		for file in $(SOURCES); do \
+			printf '%s\n{"directory": "%s", "file": "%s", "command": "%s -c %s"}' "$$sep" '$(GH_TOP)' "$$file" '$(GH_COMMAND)' "$$file"; sep=,; \
+		done >$$new && echo ']' >>$$new && \
+		if cmp -s $$new '$(GH_TOP)/compile_commands.json'; then rm -f $$new; else mv -f $$new '$(GH_TOP)/compile_commands.json'; fi; \
+	fi || rm -f $$new
 -include $(SOURCES:.cpp=.d)
 
 endif
