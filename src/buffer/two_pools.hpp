@@ -1,9 +1,8 @@
 // buffer/two_pools.hpp — relations that are in two pools: marks, and the refusal to work with them.
 //
-// Why:    a page changed here while code that bypasses the table access method changed it in shared_buffers,
-// or
-//         holds an old copy of it there, has two versions, and nobody can merge them.  Both are kept:
-//         shared_buffers' in the file, ours aside (storage/aside).  Until somebody chose
+// Why:    a page changed here while code that bypasses the table access method changed it in
+//         shared_buffers, or holds an old copy of it there, has two versions, and nobody can merge them.
+//         Both are kept: shared_buffers' in the file, ours aside (storage/aside).  Until somebody chose
 //         (introspect/resolve), no user of ours gets at the relation's pages, so the versions do not grow
 //         apart further, and nothing wrong is read.
 // Invariants: M1 a relation is marked on disk before a page of it is written aside.

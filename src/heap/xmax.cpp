@@ -209,7 +209,8 @@ void describe_failure(TM_Result result, HeapTupleHeader row, TM_FailureData *tmf
 
 void mark_locked(Relation rel, const buffer::PinnedPage &page, SlotNo slot, const page::XmaxMark &mark,
                  Buffer vmbuf) {
-    // The bit can only change under this page's exclusive latch, so looking without the map's lock is exact.
+    // Looked at without the map's lock: the bit is set and cleared under this page's exclusive latch.  Only
+    // correct_page clears (wrong) bits without it, and clearing one twice does no harm.
     const bool frozen =
         page.view().all_visible() && (vm::get_bits(vmbuf, page.block()) & vm::kAllFrozenBit) != 0;
     const Buffer cleared = frozen ? vmbuf : InvalidBuffer;

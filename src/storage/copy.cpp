@@ -1,8 +1,7 @@
 // storage/copy.cpp — ALTER TABLE .. SET TABLESPACE: a relation's files, copied block by block.
 //
 // Why:    core's RelationCopyStorage logs pages with a record that a standby replays into shared_buffers:
-// good
-//         for the VM and init forks, which live there, not for main and FSM.
+//         good for the VM and init forks, which live there, not for main and FSM.
 // Locking: the caller holds AccessExclusiveLock on the relation.
 // Errors: may longjmp; the new files then go with the transaction.
 // WAL:    new_pages for main and FSM; core's FPI for VM and init.

@@ -1,8 +1,8 @@
 // worker/pool_workers.cpp — the checkpoint guardian and the pool writer.
 //
 // Why:    both hold checkpoints and take turns (buffer/checkpoint_turn.hpp); the writer also writes cold
-// dirty
-//         pages ahead of the clock hand, so that backends find clean victims and checkpoints little to do.
+//         dirty pages ahead of the clock hand, so that backends find clean victims and checkpoints little
+//         to do.
 // Invariants: on a standby none of them runs: redo flushes at checkpoint records (wal/).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
