@@ -1,4 +1,4 @@
-# t/125_rewind.pl: a base backup taken from a standby under load holds what the primary holds, and pg_rewind makes a
+# t/127_rewind.pl: a base backup taken from a standby under load holds what the primary holds, and pg_rewind makes a
 # former primary that went on alone into a standby that holds what the new primary holds, in every fork: after a clean
 # stop, and after kill -9 (then pg_rewind lets the server recover in single-user mode first).
 # SPDX-License-Identifier: PostgreSQL
