@@ -13,7 +13,7 @@
 #include "debug/stop_points.hpp"
 #include "pg/clock.hpp"
 #include "pg/pg_buffers.hpp"
-#include "pg/pg_guard.hpp"
+#include "pg/pg_process.hpp"
 
 namespace glassheap::buffer {
 
@@ -54,14 +54,14 @@ std::size_t flush_all_of_it(int flush_after) {
 
 // A virtual transaction of our own, never a real one: ending one would lower the flag.
 void rotate() noexcept {
-    pg::guard_set_lxid(::GetNextLocalTransactionId());
+    pg::set_my_lxid(::GetNextLocalTransactionId());
     pg_memory_barrier();
 }
 
 void start_guarding() noexcept {
-    pg::guard_set_lxid(::GetNextLocalTransactionId());
+    pg::set_my_lxid(::GetNextLocalTransactionId());
     pg_memory_barrier();
-    MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+    pg::delay_checkpoints();
     pg_memory_barrier();
     holder(me).guarding = true;
     pool.shared->turns_together = 0;
@@ -71,8 +71,8 @@ void stop_guarding() noexcept {
     holder(me).guarding = false;
     pool.shared->turns_together = 0;
     pg_memory_barrier();
-    MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
-    pg::guard_set_lxid(InvalidLocalTransactionId);
+    pg::stop_delaying_checkpoints();
+    pg::set_my_lxid(InvalidLocalTransactionId);
 }
 
 void note_flush(XLogRecPtr redo, std::size_t pages, TimestampTz began) {
@@ -238,7 +238,7 @@ void join_as(Holder who) {
     acquire_turn_patiently();
     HolderShared &mine = holder(who);
     mine.pid = MyProcPid;
-    mine.procno = MyProc->pgprocno;
+    mine.procno = pg::my_process_number();
     mine.present = true;
     mine.guarding = mine.overdue = false;
     ::LWLockRelease(&pool.shared->turn);
@@ -279,7 +279,7 @@ void after_failed_round() {
 void wake_holder(Holder who) noexcept {
     HolderShared &he = holder(who);
     he.calls.fetch_add(1);
-    if (he.present) ::SetLatch(&ProcGlobal->allProcs[he.procno].procLatch);
+    if (he.present) pg::wake_process(he.procno);
 }
 
 bool was_called() noexcept {

@@ -1,9 +1,10 @@
 // buffer/checkpoint_turn.hpp — the two holders of checkpoints and the protocol between them (D3).
 //
 // Why:    a checkpoint may only go on when every page dirtied before its redo pointer is written.  Core's
-//         checkpointer waits for each virtual transaction that had DELAY_CHKPT_START when it looked.  Two
-//         holders keep that flag up for ever and take turns: look at the redo pointer, write what is dirty
-//         if it moved, and only then take a new virtual transaction id, which lets earlier checkpoints go.
+//         checkpointer waits for each virtual transaction that had the flag of pg::delay_checkpoints when it
+//         looked.  Two holders keep that flag up for ever and take turns: look at the redo pointer, write
+//         what is dirty if it moved, and only then take a new virtual transaction id, which lets earlier
+//         checkpoints go.
 // Invariants: C1 a holder rotates only in its own turn, and turns alternate.  So between a checkpoint's
 //            publishing its redo pointer and the first turn that reads it, the holder of that turn has not
 //            rotated: the checkpointer waits for it (POOL.md 1.4 has the proof; one holder alone loses data).

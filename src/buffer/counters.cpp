@@ -5,6 +5,7 @@
 #include "buffer/counters.hpp"
 
 #include "buffer/checkpoint_turn.hpp"
+#include "pg/pg_process.hpp"
 
 namespace glassheap::buffer {
 
@@ -17,7 +18,7 @@ constexpr std::uint32_t kProbes = 16;
 IoBackend kind_of_process() noexcept {
     if (my_holder() == Holder::guardian) return IoBackend::guardian;
     if (my_holder() == Holder::writer) return IoBackend::pool_writer;
-    if (::IsAutoVacuumWorkerProcess()) return IoBackend::autovacuum;
+    if (pg::is_autovacuum_worker()) return IoBackend::autovacuum;
     switch (MyBackendType) {
         case B_BACKEND:
         case B_WAL_SENDER:
@@ -43,13 +44,14 @@ std::uint64_t relation_key(const RelFileNode &node) noexcept {
 }  // namespace
 
 ProcessSlot *my_process_slot() noexcept {
-    if (MyProc == nullptr || MyProc->pgprocno >= pool.process_count) return nullptr;
-    return &pool.processes[MyProc->pgprocno];
+    if (!pg::has_process_slot() || pg::my_process_number() >= pool.process_count) return nullptr;
+    return &pool.processes[pg::my_process_number()];
 }
 
 CounterSet *find_my_counters() noexcept {
     ProcessSlot *slot = my_process_slot();
-    if (slot == nullptr) slot = &pool.processes[0];  // no PGPROC yet: only hints of statistics may be lost
+    if (slot == nullptr)
+        slot = &pool.processes[0];  // no process slot yet: only hints of statistics may be lost
     return slot->counts[static_cast<int>(kind_of_process())];
 }
 

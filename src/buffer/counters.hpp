@@ -21,7 +21,7 @@ inline CounterSet &counters(RingKind kind) noexcept {
 inline void count(std::atomic<std::uint64_t> &counter, std::uint64_t by = 1) noexcept {
     counter.store(counter.load(std::memory_order_relaxed) + by, std::memory_order_relaxed);
 }
-ProcessSlot *my_process_slot() noexcept;  // nullptr without a PGPROC
+ProcessSlot *my_process_slot() noexcept;  // nullptr without a process slot
 
 // The relation's counters, made on first use; nullptr when the table has no room for it.
 RelationCounters *relation_counters(const RelFileNode &node, bool make) noexcept;

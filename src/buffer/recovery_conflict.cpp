@@ -10,6 +10,7 @@
 #include "pg/pg.hpp"
 
 #include "buffer/pool_internal.hpp"
+#include "pg/pg_process.hpp"
 #include "pg/pg_recovery.hpp"
 
 namespace glassheap::buffer {
@@ -37,13 +38,9 @@ bool shows_pin(const ProcessSlot &slot, FrameNo frame) noexcept {
 void cancel_holders(FrameNo frame, bool only_lock_waiters) {
     for (int i = 0; i < pool.process_count; ++i) {
         if (!shows_pin(pool.processes[i], frame)) continue;
-        PGPROC *proc = &ProcGlobal->allProcs[i];
-        if (proc == MyProc) continue;
-        if (only_lock_waiters && proc->waitLock == nullptr) continue;
-        VirtualTransactionId vxid;
-        GET_VXID_FROM_PGPROC(vxid, *proc);
-        if (VirtualTransactionIdIsValid(vxid))
-            ::CancelVirtualTransaction(vxid, PROCSIG_RECOVERY_CONFLICT_SNAPSHOT);
+        if (pg::is_my_process(i)) continue;
+        if (only_lock_waiters && !pg::waits_for_lock(i)) continue;
+        pg::cancel_transaction_of(i);
     }
 }
 

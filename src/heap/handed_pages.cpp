@@ -10,6 +10,8 @@
 
 #include "heap/handed_pages.hpp"
 
+#include "pg/pg_process.hpp"
+
 namespace glassheap::heap {
 
 namespace {
@@ -31,7 +33,7 @@ int trigger_level() noexcept {
 }
 
 bool is_same(const HandedPage &entry, Relation rel, BlockNumber block) noexcept {
-    return entry.block == block && entry.transaction == MyProc->lxid &&
+    return entry.block == block && entry.transaction == pg::my_lxid() &&
            RelFileNodeEquals(entry.node, rel->rd_node);
 }
 
@@ -47,7 +49,7 @@ void note_handed_out(Relation rel, BlockNumber block) noexcept {
         return;
     }
     entries[1] = entries[0];
-    entries[0] = {MyProc->lxid, command, rel->rd_node, block};
+    entries[0] = {pg::my_lxid(), command, rel->rd_node, block};
 }
 
 bool is_handed_out(Relation rel, BlockNumber block) noexcept {

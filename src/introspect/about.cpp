@@ -57,7 +57,7 @@ PGDLLEXPORT Datum glassheap_version(PG_FUNCTION_ARGS) {
 
 PG_FUNCTION_INFO_V1(glassheap_build_info);
 PGDLLEXPORT Datum glassheap_build_info(PG_FUNCTION_ARGS) {
-    return make_record(fcinfo, {text_cell(kVersion), text_cell(PG_VERSION), int4(PG_VERSION_NUM / 10000),
+    return make_record(fcinfo, {text_cell(kVersion), text_cell(PG_VERSION), int4(pg::kServerMajor),
                                 text_cell(kCompiler), int4(kChecks), int4(BLCKSZ)});
 }
 

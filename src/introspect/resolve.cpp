@@ -17,6 +17,7 @@
 #include "introspect/visibility.hpp"
 #include "pg/pg_buffers.hpp"
 #include "pg/pg_check_use.hpp"
+#include "pg/pg_process.hpp"
 #include "storage/aside.hpp"
 #include "storage/files.hpp"
 #include "wal/emit.hpp"
@@ -126,8 +127,8 @@ void evict_theirs(const Site &site) {
 
 // From here on the file, both pools and the standbys have the one version.
 void keep_page(const Site &site, char *page) {
-    const bool held_before = (MyProc->delayChkptFlags & DELAY_CHKPT_START) != 0;
-    MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+    const bool held_before = pg::delays_checkpoints();
+    pg::delay_checkpoints();
     if (RelationNeedsWAL(site.rel)) {
         wal::log_new_pages(site.node(), site.fork, &site.block, &page, 1);
         ::XLogFlush(PageGetLSN(page));
@@ -136,7 +137,7 @@ void keep_page(const Site &site, char *page) {
     storage::write_block(site.node(), InvalidBackendId, site.fork, site.block, page);
     buffer::drop_page(site.node(), site.fork, site.block);
     storage::remove_aside(site.node(), site.fork, site.block);
-    if (!held_before) MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+    if (!held_before) pg::stop_delaying_checkpoints();
 }
 
 class Resolver {

@@ -44,3 +44,9 @@ extern "C" {
 #undef Max
 #undef foreach
 #undef snprintf
+
+namespace glassheap::pg {
+
+inline constexpr int kServerMajor = PG_VERSION_NUM / 10000;  // that we are compiled for
+
+}  // namespace glassheap::pg

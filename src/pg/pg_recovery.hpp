@@ -2,11 +2,33 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
-#include "pg/pg.hpp"
+#include "pg/pg_relfile.hpp"
 
 extern "C" {
 #include "access/rmgr.h"
 #include "access/xlogrecovery.h"
 #include "catalog/pg_control.h"
 #include "commands/dbcommands_xlog.h"
+#include "common/controldata_utils.h"
 }
+
+namespace glassheap::pg {
+
+// Ends the standby's queries that may still need what the record takes away.
+// Versions: 16 wants to know whether the table may be read by logical decoding on the standby.
+inline void resolve_snapshot_conflict(TransactionId horizon, const RelFile &file) {
+    ::ResolveRecoveryConflictWithSnapshot(horizon, file);
+}
+
+// ---- resource managers: RmgrTable is an exported array that can be written in 15 to 18
+using Redo = void (*)(XLogReaderState *);
+
+// Replays the manager's records with `ours` from now on; returns what did before.
+inline Redo exchange_redo(RmgrId manager, Redo ours) noexcept {
+    return std::exchange(RmgrTable[manager].rm_redo, ours);
+}
+inline const char *name_of_manager(RmgrId manager) noexcept {  // nullptr: there is none
+    return RmgrTable[manager].rm_name;
+}
+
+}  // namespace glassheap::pg

@@ -5,13 +5,14 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg_vacuum.hpp"
 
+#include "pg/pg_process.hpp"
 #include "vacuum/vacuum_state.hpp"
 
 namespace glassheap::vacuum {
 namespace {
 
 std::size_t granted_bytes() {
-    const bool own_setting = ::IsAutoVacuumWorkerProcess() && autovacuum_work_mem != -1;
+    const bool own_setting = pg::is_autovacuum_worker() && autovacuum_work_mem != -1;
     const int kilobytes = own_setting ? autovacuum_work_mem : maintenance_work_mem;
     return static_cast<std::size_t>(kilobytes) * 1024;
 }
@@ -42,7 +43,7 @@ void collect_dead_items(VacuumState &state, BlockNo block, std::span<const SlotN
     state.counts.pages_with_dead_items++;
     state.counts.dead_items += static_cast<std::int64_t>(slots.size());
     state.dead->add(block, slots);
-    ::pgstat_progress_update_param(PROGRESS_VACUUM_NUM_DEAD_TUPLES, state.dead->count());
+    pg::report_dead_items(state.dead->count());
 }
 
 }  // namespace glassheap::vacuum

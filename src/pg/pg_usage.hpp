@@ -1,0 +1,64 @@
+// pg/pg_usage.hpp — PostgreSQL's counters of work: pages hit, read, dirtied, the time of reading and writing,
+// vacuum's cost, rows returned.
+//
+// Versions: 16 names the counters of a table without their prefixes (counts.tuples_returned; live_tuples); 17
+//         splits BufferUsage's times (shared_blk_read_time, local_blk_read_time, ...); 18 has no
+//         VacuumPageHit, VacuumPageMiss and VacuumPageDirty.
+// Errors: never longjmps.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "pg/pg.hpp"
+
+namespace glassheap::pg {
+
+inline void count_page_hit() noexcept {
+    ++pgBufferUsage.shared_blks_hit;
+    ++VacuumPageHit;
+    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageHit;
+}
+inline void count_page_read() noexcept {
+    ++pgBufferUsage.shared_blks_read;
+    ++VacuumPageMiss;
+    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageMiss;
+}
+inline void count_page_dirtied() noexcept {
+    ++pgBufferUsage.shared_blks_dirtied;
+    ++VacuumPageDirty;
+    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageDirty;
+}
+
+// ---- times, kept while track_io_timing is on
+inline instr_time &shared_read_time() noexcept {
+    return pgBufferUsage.blk_read_time;
+}
+inline instr_time &shared_write_time() noexcept {
+    return pgBufferUsage.blk_write_time;
+}
+inline instr_time &local_read_time() noexcept {
+    return pgBufferUsage.blk_read_time;
+}
+// For the database's statistics.
+inline void count_read_time(std::uint64_t micros) noexcept {
+    pgstat_count_buffer_read_time(static_cast<PgStat_Counter>(micros));
+}
+struct BlockTimes {  // of this process, in microseconds
+    PgStat_Counter read;
+    PgStat_Counter write;
+};
+inline BlockTimes block_times() noexcept {
+    return {pgStatBlockReadTime, pgStatBlockWriteTime};
+}
+
+// ---- a table's statistics
+inline void count_row_returned(PgStat_TableStatus *table) noexcept {
+    ++table->t_counts.t_tuples_returned;
+}
+inline PgStat_Counter live_rows(const PgStat_StatTabEntry &table) noexcept {
+    return table.n_live_tuples;
+}
+inline PgStat_Counter dead_rows(const PgStat_StatTabEntry &table) noexcept {
+    return table.n_dead_tuples;
+}
+
+}  // namespace glassheap::pg
