@@ -21,13 +21,6 @@ bool default_for_new_tables = false;
 const config_generic *default_method_setting = nullptr;  // both for their sources
 const config_generic *new_tables_setting = nullptr;
 
-const config_generic *setting_named(const char *name) {
-    config_generic **all = ::get_guc_variables();
-    for (int i = 0; i < ::GetNumConfigOptions(); ++i)
-        if (std::strcmp(all[i]->name, name) == 0) return all[i];
-    return nullptr;
-}
-
 bool is_our_method(Oid am) {
     HeapTuple tuple = ::SearchSysCache1(AMOID, ObjectIdGetDatum(am));
     if (!HeapTupleIsValid(tuple)) return false;
@@ -144,8 +137,8 @@ void define_new_table_settings() {
                                "decides where that is heap, "
                                "unless that was set more specially, or by the session itself.",
                                &default_for_new_tables, false, PGC_USERSET, 0, nullptr, nullptr, nullptr);
-    default_method_setting = setting_named(kDefaultMethod);
-    new_tables_setting = setting_named(kNewTables);
+    default_method_setting = pg::setting_named(kDefaultMethod);
+    new_tables_setting = pg::setting_named(kNewTables);
     GH_ASSERT(default_method_setting != nullptr && new_tables_setting != nullptr);
     install_extension_call_hooks(&default_for_new_tables);
 }

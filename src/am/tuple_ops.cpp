@@ -13,6 +13,7 @@
 #include "heap/fetch.hpp"
 #include "heap/rows.hpp"
 #include "mvcc/visibility.hpp"
+#include "pg/pg_locks.hpp"
 #include "scan/slot.hpp"
 
 namespace glassheap::am {
@@ -61,10 +62,10 @@ Chase wait_for_updater(Pursuit *pursuit, TransactionId updater, ItemPointerData 
             ::XactLockTableWait(updater, pursuit->rel, &tid, XLTW_FetchUpdated);
             break;
         case LockWaitSkip:
-            if (!::ConditionalXactLockTableWait(updater)) return end_with(pursuit, TM_WouldBlock);
+            if (!pg::has_transaction_ended(updater)) return end_with(pursuit, TM_WouldBlock);
             break;
         case LockWaitError:
-            if (!::ConditionalXactLockTableWait(updater))
+            if (!pg::has_transaction_ended(updater))
                 ereport(ERROR, (errcode(ERRCODE_LOCK_NOT_AVAILABLE),
                                 errmsg("could not obtain lock on row in relation \"%s\"",
                                        RelationGetRelationName(pursuit->rel))));

@@ -16,6 +16,8 @@
 
 #include "buffer/extend.hpp"
 #include "fsm/fsm_page.hpp"
+#include "pg/pg_locks.hpp"
+#include "pg/pg_smgr.hpp"
 
 namespace glassheap::fsm {
 namespace {
@@ -29,7 +31,7 @@ static_assert(kMaxRequest == MaxHeapTupleSize);
 
 BlockNo fork_blocks(Relation rel, BlockNo wanted) {
     SMgrRelation smgr = ::RelationGetSmgr(rel);
-    BlockNo &cached = smgr->smgr_cached_nblocks[FSM_FORKNUM];
+    BlockNo &cached = pg::cached_blocks(smgr, FSM_FORKNUM);
     // Truncation invalidates the cached size, extension by others does not.
     if (cached == InvalidBlockNumber || wanted >= cached) {
         cached = InvalidBlockNumber;
@@ -45,18 +47,18 @@ BlockNo fork_blocks(Relation rel, BlockNo wanted) {
 // nothing was claimed for it either.
 bool make_fork_long_enough(Relation rel, BlockNo blocks) {
     const bool may_wait = InterruptHoldoffCount == 0;
-    if (!may_wait && !::ConditionalLockRelationForExtension(rel, ExclusiveLock)) return false;
+    if (!may_wait && !pg::try_lock_extension(rel)) return false;
     buffer::NewFrames frames(rel, 1);
-    if (may_wait) ::LockRelationForExtension(rel, ExclusiveLock);
+    if (may_wait) pg::lock_extension(rel);
     SMgrRelation smgr = ::RelationGetSmgr(rel);
     if (!::smgrexists(smgr, FSM_FORKNUM)) ::smgrcreate(smgr, FSM_FORKNUM, false);
-    smgr->smgr_cached_nblocks[FSM_FORKNUM] = InvalidBlockNumber;
+    pg::cached_blocks(smgr, FSM_FORKNUM) = InvalidBlockNumber;
     const BlockNo present = ::smgrnblocks(smgr, FSM_FORKNUM);
     if (present < blocks) {
         const PinnedPage first = buffer::extend(rel, FSM_FORKNUM, blocks - present, &frames);
         first.unlatch();
     }
-    ::UnlockRelationForExtension(rel, ExclusiveLock);
+    pg::unlock_extension(rel);
     return true;
 }
 
@@ -114,7 +116,7 @@ void set_slot(Relation rel, FsmAddress address, int slot, std::uint8_t category,
 
 // The map can be ahead of the table after a crash: it is not written in the order of the table's pages.
 bool heap_block_exists(Relation rel, BlockNo block) {
-    const BlockNo cached = ::RelationGetSmgr(rel)->smgr_cached_nblocks[MAIN_FORKNUM];
+    const BlockNo cached = pg::cached_blocks(::RelationGetSmgr(rel), MAIN_FORKNUM);
     if (BlockNumberIsValid(cached) && block < cached) return true;
     return block < RelationGetNumberOfBlocks(rel);
 }
@@ -371,7 +373,7 @@ void redo_truncate(const RelFileNode &node, BlockNo heap_blocks) {
         ForkNumber fork = FSM_FORKNUM;
         buffer::forget_from({node, InvalidBackendId}, FSM_FORKNUM, kept);
         START_CRIT_SECTION();
-        ::smgrtruncate2(smgr, &fork, 1, &present, &kept);
+        pg::truncate_forks(smgr, &fork, 1, &present, &kept);
         END_CRIT_SECTION();
     }
     Relation rel = ::CreateFakeRelcacheEntry(node);

@@ -10,6 +10,7 @@
 #include "heap/heap_errors.hpp"
 #include "heap/lock_row.hpp"
 #include "mvcc/visibility.hpp"
+#include "pg/pg_locks.hpp"
 
 namespace glassheap::heap {
 namespace {
@@ -142,7 +143,7 @@ bool wait_for_holder(RowLock *lock, const Holder &holder) {
         return true;
     }
     const bool free =
-        holder.is_multi() ? try_multixact(holder, status) : ::ConditionalXactLockTableWait(holder.xmax);
+        holder.is_multi() ? try_multixact(holder, status) : pg::has_transaction_ended(holder.xmax);
     if (!free && lock->policy == LockWaitError) report_lock_not_available(lock->rel);
     return free;
 }

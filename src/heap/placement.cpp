@@ -14,6 +14,7 @@
 #include "heap/heap_errors.hpp"
 #include "heap/placement.hpp"
 #include "heap/row_access.hpp"
+#include "pg/pg_locks.hpp"
 
 namespace glassheap::heap {
 namespace {
@@ -215,7 +216,7 @@ bool PageSearch::extend() {
     // The waiters get the lock one after the other, and each looks into the map first.
     const bool told =
         extra == 0 || fsm::record_range_cached(request_.rel, block + 1, block + count, kEmptyPageSpace);
-    if (!RELATION_IS_LOCAL(request_.rel)) ::UnlockRelationForExtension(request_.rel, ExclusiveLock);
+    if (!RELATION_IS_LOCAL(request_.rel)) pg::unlock_extension(request_.rel);
     GH_STOP_POINT("extend_unlocked");
     if (!told || (request_.options & HEAP_INSERT_FROZEN) != 0) {
         page_.unlatch();
@@ -239,15 +240,15 @@ BlockNumber PageSearch::lock_extension(int *extra) const {
     Relation rel = request_.rel;
     if (RELATION_IS_LOCAL(rel)) return kInvalidBlock;  // nobody else can see it
     if (!use_fsm_) {
-        ::LockRelationForExtension(rel, ExclusiveLock);
+        pg::lock_extension(rel);
         return kInvalidBlock;
     }
-    if (::ConditionalLockRelationForExtension(rel, ExclusiveLock)) return kInvalidBlock;
-    ::LockRelationForExtension(rel, ExclusiveLock);
+    if (pg::try_lock_extension(rel)) return kInvalidBlock;
+    pg::lock_extension(rel);
     bool complete = false;
     const BlockNumber block = fsm::find_cached(rel, wanted_space_, &complete);
     if (block != InvalidBlockNumber) {
-        ::UnlockRelationForExtension(rel, ExclusiveLock);
+        pg::unlock_extension(rel);
         return block;
     }
     if (complete) *extra = pages_for_waiters();
@@ -257,7 +258,7 @@ BlockNumber PageSearch::lock_extension(int *extra) const {
 // As many as the map can be told of before the lock is let go: what they do not find there they add again.
 // Who has the lock counts as one of them.
 int PageSearch::pages_for_waiters() const {
-    const int waiters = std::max(0, ::RelationExtensionLockWaiterCount(request_.rel));
+    const int waiters = std::max(0, pg::extension_lock_waiters(request_.rel));
     const BlockNo own = RelationGetNumberOfBlocks(request_.rel);
     return std::min({kExtraPagesMax, waiters * kPagesPerWaiter, fsm::slots_in_pool(request_.rel, own + 1)});
 }

@@ -9,6 +9,7 @@
 #include "heap/heap_errors.hpp"
 #include "heap/xmax.hpp"
 #include "mvcc/visibility.hpp"
+#include "pg/pg_locks.hpp"
 
 namespace glassheap::heap {
 namespace {
@@ -68,8 +69,7 @@ bool try_multixact(const Holder &holder, MultiXactStatus status) {
     bool free = true;
     for (int i = 0; i < count && free; ++i) {
         if (::TransactionIdIsCurrentTransactionId(members[i].xid)) continue;
-        if (statuses_conflict(members[i].status, status))
-            free = ::ConditionalXactLockTableWait(members[i].xid);
+        if (statuses_conflict(members[i].status, status)) free = pg::has_transaction_ended(members[i].xid);
     }
     if (count > 0) ::pfree(members);
     return free;
@@ -90,7 +90,7 @@ bool RowQueue::join(LockTupleMode mode, LockWaitPolicy policy) {
     const LOCKMODE lockmode = queue_lockmode(mode);
     if (policy == LockWaitBlock) {
         ::LockTuple(rel_, &tid_, lockmode);
-    } else if (!::ConditionalLockTuple(rel_, &tid_, lockmode)) {
+    } else if (!pg::try_lock_tuple(rel_, tid_, lockmode)) {
         if (policy == LockWaitError) report_lock_not_available(rel_);
         return false;
     }

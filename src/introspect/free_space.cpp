@@ -15,7 +15,7 @@
 
 namespace glassheap::introspect {
 
-static_assert(kFsmNodes == NodesPerPage && kFsmSlots == LeafNodesPerPage);
+static_assert(kFsmNodes == pg::kFsmNodesPerPage && kFsmSlots == pg::kFsmLeavesPerPage);
 
 namespace {
 
@@ -68,13 +68,13 @@ void count_categories(Relation rel, Rows *rows) {
 // One page of the tree: the slots below which the table has pages.
 void list_tree_page(const char *bytes, BlockNo fsm_block, BlockNo heap_blocks, Rows *rows) {
     const FsmAddress address = fsm_address_of(fsm_block);
-    const auto *map = reinterpret_cast<const FSMPageData *>(bytes + MAXALIGN(SizeOfPageHeaderData));
+    const std::uint8_t *nodes = pg::fsm_nodes(bytes);
     for (std::uint32_t slot = 0; slot < kFsmSlots; ++slot) {
         const std::uint64_t from = fsm_covers_from(address, slot);
         if (from >= heap_blocks) break;
         const std::uint64_t to =
             std::min<std::uint64_t>(from + fsm_covers_count(address.level), heap_blocks) - 1;
-        const int category = map->fp_nodes[kFsmInnerNodes + slot];
+        const int category = nodes[kFsmInnerNodes + slot];
         rows->add({int4(address.level), int8(fsm_block), int4(slot), int2(category), int8(from), int8(to),
                    int4(static_cast<std::int64_t>(fsm::category_to_avail(category)))});
     }
@@ -98,12 +98,12 @@ void list_tree(Relation rel, Rows *rows) {
 }
 
 text *describe_map_page(const char *page) {
-    const auto *map = reinterpret_cast<const FSMPageData *>(page + MAXALIGN(SizeOfPageHeaderData));
+    const std::uint8_t *nodes = pg::fsm_nodes(page);
     StringInfoData out;
     ::initStringInfo(&out);
     for (std::uint32_t node = 0; node < kFsmNodes; ++node)
-        if (map->fp_nodes[node] != 0) ::appendStringInfo(&out, "%u: %u\n", node, map->fp_nodes[node]);
-    ::appendStringInfo(&out, "fp_next_slot: %d\n", map->fp_next_slot);
+        if (nodes[node] != 0) ::appendStringInfo(&out, "%u: %u\n", node, nodes[node]);
+    ::appendStringInfo(&out, "fp_next_slot: %d\n", pg::fsm_next_slot(page));
     return ::cstring_to_text_with_len(out.data, out.len);
 }
 

@@ -4,6 +4,7 @@
 
 #include "introspect/page_facts.hpp"
 #include "page/page_check.hpp"
+#include "pg/pg_smgr.hpp"
 
 namespace glassheap::introspect {
 
@@ -50,7 +51,7 @@ PageLook look_at_page(Relation rel, BlockNo block, char *copy) {
             return {true, page.known_all_committed_upto()};
         }
         ::smgrread(::RelationGetSmgr(rel), MAIN_FORKNUM, block, copy);
-        if (PageIsVerifiedExtended(copy, block, 0)) return {true, kInvalidXid};
+        if (pg::is_page_verified(copy, block, pg::PageReport::nothing)) return {true, kInvalidXid};
         // It may just be written by somebody: look again before accusing the disk.
         ::pg_usleep(1000);
         CHECK_FOR_INTERRUPTS();

@@ -10,6 +10,7 @@
 
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
+#include "pg/pg_smgr.hpp"
 
 namespace glassheap::introspect {
 
@@ -44,7 +45,7 @@ bytea *disk_image(Oid relid, ForkNumber fork, int64 given) {
     auto *page = static_cast<char *>(::palloc(BLCKSZ));
     for (int attempt = 0; attempt < kAttempts; ++attempt) {
         ::smgrread(::RelationGetSmgr(rel), fork, block, page);
-        if (PageIsVerifiedExtended(page, block, 0)) break;
+        if (pg::is_page_verified(page, block, pg::PageReport::nothing)) break;
         ::pg_usleep(1000);
         CHECK_FOR_INTERRUPTS();
     }

@@ -5,6 +5,7 @@
 #include "buffer/stats.hpp"
 #include "introspect/page_facts.hpp"
 #include "introspect/report.hpp"
+#include "pg/pg_usage.hpp"
 
 namespace glassheap::introspect {
 
@@ -121,9 +122,9 @@ void activity_numbers(Report *report) {
     number(html, "writes", "Pages written", io.writes, "glassheap_stat_tables.writes");
     number(html, "evictions", "Pages evicted", io.evictions, "glassheap_stat_tables.evictions");
     number(html, "extensions", "Pages added", io.extends, "glassheap_stat_tables.extensions");
-    number(html, "live", "Live rows, estimated", count(stats->n_live_tuples),
+    number(html, "live", "Live rows, estimated", count(pg::live_rows(*stats)),
            "glassheap_stat_tables.n_live_tup");
-    number(html, "dead", "Dead rows, estimated", count(stats->n_dead_tuples),
+    number(html, "dead", "Dead rows, estimated", count(pg::dead_rows(*stats)),
            "glassheap_stat_tables.n_dead_tup");
 }
 

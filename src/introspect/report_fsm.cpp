@@ -18,10 +18,6 @@ constexpr int kLevelHeight = 52;
 constexpr int kBins = 8;
 constexpr int kBinWidth = 45;
 
-const std::uint8_t *nodes_of(const char *page) {
-    return reinterpret_cast<const FSMPageData *>(page + MAXALIGN(SizeOfPageHeaderData))->fp_nodes;
-}
-
 void copy_fsm_page(Relation rel, BlockNo block, char *copy) {
     const buffer::PinnedPage page =
         buffer::read_page(rel, FSM_FORKNUM, block, nullptr, buffer::ReadMode::zero_on_error);
@@ -92,7 +88,7 @@ void list_map_pages(Report *report, BlockNo fsm_blocks, char *copy) {
         html->format("<tr><td>%u</td><td>%d (%s)</td><td>" UINT64_FORMAT
                      "</td><td class=\"n\">%zu</td></tr>\n",
                      block, address.level, what, fsm_covers_from(address, 0),
-                     static_cast<std::size_t>(fsm::category_to_avail(nodes_of(copy)[0])));
+                     static_cast<std::size_t>(fsm::category_to_avail(pg::fsm_nodes(copy)[0])));
     }
     html->raw("</tbody></table></div>\n");
     if (fsm_blocks > kMostListed)
@@ -144,7 +140,7 @@ void report_fsm(Report *report) {
         "table page %u.</p>\n",
         kFsmSlots, fsm_block_of(bottom), block);
     copy_fsm_page(report->rel, fsm_block_of(bottom), copy);
-    draw_tree(html, nodes_of(copy), kFsmInnerNodes + block % kFsmSlots);
+    draw_tree(html, pg::fsm_nodes(copy), kFsmInnerNodes + block % kFsmSlots);
     list_map_pages(report, fsm_blocks, copy);
     draw_distribution(report);
     html->raw("</section>\n");

@@ -32,13 +32,9 @@ void verify_visible_tuple(Verifier *v, bool all_frozen) {
 
 // ---- free space map
 
-const std::uint8_t *fsm_nodes(const char *page) {
-    return reinterpret_cast<const FSMPageData *>(page + MAXALIGN(SizeOfPageHeaderData))->fp_nodes;
-}
-
 // Within a page every inner node is the greater of its two children.
 void verify_fsm_heap_order(Verifier *v, const char *page, FsmAddress address, BlockNo fsm_block) {
-    const std::uint8_t *nodes = fsm_nodes(page);
+    const std::uint8_t *nodes = pg::fsm_nodes(page);
     for (std::uint32_t node = 0; node < kFsmInnerNodes; ++node) {
         const std::uint32_t left = 2 * node + 1;
         std::uint8_t greater = left < kFsmNodes ? nodes[left] : std::uint8_t{0};
@@ -56,7 +52,7 @@ void verify_fsm_heap_order(Verifier *v, const char *page, FsmAddress address, Bl
 // No entry for a page beyond the end of the table.
 void verify_fsm_end(Verifier *v, const char *page, FsmAddress address, BlockNo fsm_block,
                     BlockNo table_blocks) {
-    const std::uint8_t *nodes = fsm_nodes(page);
+    const std::uint8_t *nodes = pg::fsm_nodes(page);
     for (std::uint32_t slot = 0; slot < kFsmSlots; ++slot) {
         const std::uint64_t covers = fsm_covers_from(address, slot);
         if (covers < table_blocks || nodes[kFsmInnerNodes + slot] == 0) continue;

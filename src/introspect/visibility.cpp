@@ -11,6 +11,9 @@
 #include "introspect/target.hpp"
 #include "introspect/visibility.hpp"
 #include "mvcc/visibility.hpp"
+#include "pg/pg_core_records.hpp"
+#include "pg/pg_process.hpp"
+#include "pg/pg_smgr.hpp"
 #include "vm/visibility_map.hpp"
 
 namespace glassheap::introspect {
@@ -139,24 +142,16 @@ Datum list_contradictions(FunctionCallInfo fcinfo, bool visible, bool frozen) {
 // All in one critical section and on one side of a checkpoint, as RelationTruncate does it.
 void truncate_map(Relation rel) {
     SMgrRelation files = ::RelationGetSmgr(rel);
-    files->smgr_cached_nblocks[VISIBILITYMAP_FORKNUM] = InvalidBlockNumber;
+    pg::cached_blocks(files, VISIBILITYMAP_FORKNUM) = InvalidBlockNumber;
     ForkNumber fork = VISIBILITYMAP_FORKNUM;
-    BlockNumber keep = ::visibilitymap_prepare_truncate(rel, 0);
+    BlockNumber keep = pg::prepare_vm_truncate(rel, 0);
     BlockNumber had = BlockNumberIsValid(keep) ? ::smgrnblocks(::RelationGetSmgr(rel), fork) : 0;
-    MyProc->delayChkptFlags |= DELAY_CHKPT_START | DELAY_CHKPT_COMPLETE;
+    pg::delay_checkpoints(pg::Delay::start_and_complete);
     START_CRIT_SECTION();
-    if (RelationNeedsWAL(rel)) {
-        xl_smgr_truncate record = {};
-        record.blkno = 0;
-        record.rnode = rel->rd_node;
-        record.flags = SMGR_TRUNCATE_VM;
-        ::XLogBeginInsert();
-        ::XLogRegisterData(reinterpret_cast<char *>(&record), sizeof record);
-        ::XLogFlush(::XLogInsert(RM_SMGR_ID, XLOG_SMGR_TRUNCATE | XLR_SPECIAL_REL_UPDATE));
-    }
-    if (BlockNumberIsValid(keep)) ::smgrtruncate2(::RelationGetSmgr(rel), &fork, 1, &had, &keep);
+    if (RelationNeedsWAL(rel)) ::XLogFlush(pg::log_truncation(pg::file_of(rel), 0, SMGR_TRUNCATE_VM));
+    if (BlockNumberIsValid(keep)) pg::truncate_forks(::RelationGetSmgr(rel), &fork, 1, &had, &keep);
     END_CRIT_SECTION();
-    MyProc->delayChkptFlags &= ~(DELAY_CHKPT_START | DELAY_CHKPT_COMPLETE);
+    pg::stop_delaying_checkpoints(pg::Delay::start_and_complete);
 }
 
 extern "C" {

@@ -7,6 +7,7 @@
 #include "pg/pg.hpp"
 //
 #include "pg/pg_recovery.hpp"
+#include "pg/pg_smgr.hpp"
 #include "wal/missing_pages.hpp"
 
 namespace glassheap::wal {
@@ -18,10 +19,10 @@ constexpr BlockNo kImaginary = MaxBlockNumber;
 
 void enter(const RelFileNode &node, ForkNumber fork, BlockNo block) {
     SMgrRelation files = ::smgropen(node, InvalidBackendId);
-    const BlockNumber known = files->smgr_cached_nblocks[fork];
-    files->smgr_cached_nblocks[fork] = block;  // B1; believed in recovery only
+    BlockNumber &cached = pg::cached_blocks(files, fork);
+    const BlockNumber known = std::exchange(cached, block);  // B1; believed in recovery only
     ::XLogReadBufferExtended(node, fork, block, RBM_NORMAL, InvalidBuffer);
-    files->smgr_cached_nblocks[fork] = known;
+    cached = known;
 }
 
 }  // namespace
