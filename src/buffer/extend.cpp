@@ -29,6 +29,7 @@
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/pg_usage.hpp"
 #include "storage/files.hpp"
 
 namespace glassheap::buffer {
@@ -47,7 +48,7 @@ void lengthen(const ForkRef &ref, BlockNo first, BlockNo count, AccessRing *ring
     IoTimer timer;
     storage::extend_zeroed(ref.node.node, ref.node.backend, ref.fork, first, count);
     CounterSet &mine = counters(kind_of(ring));
-    timer.stop(pgBufferUsage.blk_write_time, mine.extend_us);
+    timer.stop(pg::shared_write_time(), mine.extend_us);
     buffer::count(mine.extends, count);
     if (RelationCounters *io = relation_counters(ref.node.node, true))
         io->extends.fetch_add(count, std::memory_order_relaxed);

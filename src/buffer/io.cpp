@@ -7,6 +7,7 @@
 #include "buffer/core_copies.hpp"
 #include "buffer/pool_internal.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/pg_usage.hpp"
 #include "storage/aside.hpp"
 #include "storage/files.hpp"
 
@@ -44,7 +45,7 @@ void write_to_file(Frame &f, RingKind context, Lsn lsn) {
     const PageTag tag = f.tag;
     IoTimer timer;
     storage::write_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, write_copy);
-    timer.stop(pgBufferUsage.blk_write_time, counters(context).write_us);
+    timer.stop(pg::shared_write_time(), counters(context).write_us);
     count_write(tag, context);
     f.disk_lsn.store(lsn, std::memory_order_relaxed);
 }

@@ -17,6 +17,7 @@
 #include "buffer/two_pools.hpp"
 #include "buffer/verify.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/pg_usage.hpp"
 #include "storage/files.hpp"
 
 namespace glassheap::buffer {
@@ -52,16 +53,12 @@ FrameNo find_existing(const LoadRequest &request) {
 }
 
 void count_hit(const LoadRequest &request) noexcept {
-    ++pgBufferUsage.shared_blks_hit;
-    ++VacuumPageHit;
-    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageHit;
+    pg::count_page_hit();
     count(counters(kind_of(request.ring)).hits);
 }
 
 void count_read(const LoadRequest &request) noexcept {
-    ++pgBufferUsage.shared_blks_read;
-    ++VacuumPageMiss;
-    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageMiss;
+    pg::count_page_read();
     count(counters(kind_of(request.ring)).reads);
     if (RelationCounters *io = relation_counters(node_of(request.tag), true))
         io->reads.fetch_add(1, std::memory_order_relaxed);
@@ -153,8 +150,8 @@ void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     if (!read_from_aside(request.tag, page_at(frame)))
         storage::read_block(node, InvalidBackendId, fork_number(request.tag), request.tag.block,
                             page_at(frame));
-    timer.stop(pgBufferUsage.blk_read_time, counters(kind_of(request.ring)).read_us);
-    if (track_io_timing) pgstat_count_buffer_read_time(static_cast<PgStat_Counter>(timer.micros()));
+    timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
+    if (track_io_timing) pg::count_read_time(timer.micros());
     verify_page(page_at(frame), node, InvalidBackendId, fork_number(request.tag), request.tag.block, mode);
     finish_read(frame, true);
 }

@@ -8,6 +8,7 @@
 #include "buffer/pool_internal.hpp"
 #include "buffer/verify.hpp"
 #include "pg/pg_local_buffers.hpp"
+#include "pg/pg_usage.hpp"
 #include "storage/files.hpp"
 
 namespace glassheap::buffer {
@@ -172,8 +173,8 @@ void read_in(int index, const ForkRef &fork, BlockNo block, ReadMode mode) {
     storage::read_block(fork.node.node, fork.node.backend, fork.fork, block, data_of(index));
     if (track_io_timing) {
         std::atomic<std::uint64_t> unused{0};
-        timer.stop(pgBufferUsage.blk_read_time, unused);
-        pgstat_count_buffer_read_time(static_cast<PgStat_Counter>(timer.micros()));
+        timer.stop(pg::local_read_time(), unused);
+        pg::count_read_time(timer.micros());
     }
     ++pgBufferUsage.local_blks_read;
     verify_page(data_of(index), fork.node.node, fork.node.backend, fork.fork, block, mode);

@@ -20,18 +20,14 @@
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/pg_process.hpp"
+#include "pg/pg_usage.hpp"
 
 namespace glassheap::buffer {
 
 namespace {
 
 constinit HintImageLogger hint_logger = nullptr;
-
-void count_dirtied() noexcept {
-    ++pgBufferUsage.shared_blks_dirtied;
-    ++VacuumPageDirty;
-    if (VacuumCostActive) VacuumCostBalance += VacuumCostPageDirty;
-}
 
 ForkRef fork_of_frame(const Frame &f) noexcept {
     const char persistence = f.state.load().permanent() ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED;
@@ -63,14 +59,14 @@ void log_image_if_needed(Frame &f, char *page, XLogRecPtr redo) {
 // prevent that); then no further one can begin, so the loop ends.
 void dirty_with_image(Frame &f, FrameNo frame) {
     GH_ASSERT(hint_logger != nullptr);
-    const bool held_before = (MyProc->delayChkptFlags & DELAY_CHKPT_START) != 0;
-    MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+    const bool held_before = pg::delays_checkpoints();
+    pg::delay_checkpoints();
     pg_memory_barrier();
     XLogRecPtr redo = ::GetRedoRecPtr();
     log_image_if_needed(f, page_at(frame), redo);
     if (CritSectionCount == 0) GH_STOP_POINT("hint_image_logged");
     START_CRIT_SECTION();
-    if (f.state.set_dirty()) count_dirtied();
+    if (f.state.set_dirty()) pg::count_page_dirtied();
     for (XLogRecPtr now = ::GetRedoRecPtr(); now != redo; now = ::GetRedoRecPtr()) {
         redo = now;
         log_image_if_needed(f, page_at(frame), redo);
@@ -79,7 +75,7 @@ void dirty_with_image(Frame &f, FrameNo frame) {
     if (!is_write_back()) [[unlikely]]
         write_out(frame);
     END_CRIT_SECTION();
-    if (!held_before) MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+    if (!held_before) pg::stop_delaying_checkpoints();
 }
 
 // A hint that needs no record.  In write-through mode a page is dirty only while its writer holds checkpoints
@@ -90,7 +86,7 @@ void dirty_with_image(Frame &f, FrameNo frame) {
 void dirty_without_record(Frame &f, FrameNo frame) {
     const bool guarded = is_write_back();
     if (!guarded && !::RecoveryInProgress()) return;
-    if (f.state.set_dirty()) count_dirtied();
+    if (f.state.set_dirty()) pg::count_page_dirtied();
     if (guarded && !is_write_back()) write_out(frame);  // the guardians left while we were at it
 }
 
@@ -119,10 +115,10 @@ void PageChange::add(const PinnedPage &page) noexcept {
         return;
     }
     frames_[count_++] = page.frame();
-    if (frame_at(page.frame()).state.set_dirty()) count_dirtied();
+    if (frame_at(page.frame()).state.set_dirty()) pg::count_page_dirtied();
     if (!is_write_back() && !holds_checkpoint_) [[unlikely]] {
-        holds_checkpoint_ = (MyProc->delayChkptFlags & DELAY_CHKPT_START) == 0;
-        MyProc->delayChkptFlags |= DELAY_CHKPT_START;
+        holds_checkpoint_ = !pg::delays_checkpoints();
+        pg::delay_checkpoints();
         writes_through_ = true;
     }
 }
@@ -130,7 +126,7 @@ void PageChange::add(const PinnedPage &page) noexcept {
 void PageChange::finish() noexcept {
     if (writes_through_) [[unlikely]] {
         for (int i = 0; i < count_; ++i) write_out(frames_[i]);
-        if (holds_checkpoint_) MyProc->delayChkptFlags &= ~DELAY_CHKPT_START;
+        if (holds_checkpoint_) pg::stop_delaying_checkpoints();
     }
     finished_ = true;
     END_CRIT_SECTION();
@@ -143,7 +139,7 @@ PageChange::~PageChange() {
 
 void mark_dirty_in_redo(const PinnedPage &page) noexcept {
     GH_ASSERT(!page.is_local());
-    if (frame_at(page.frame()).state.set_dirty()) count_dirtied();
+    if (frame_at(page.frame()).state.set_dirty()) pg::count_page_dirtied();
 }
 
 void PinnedPage::mark_dirty_hint() const {

@@ -18,6 +18,7 @@
 #include "buffer/two_pools.hpp"
 #include "buffer/verify.hpp"
 #include "debug/stop_points.hpp"
+#include "pg/pg_usage.hpp"
 #include "storage/files.hpp"
 
 namespace glassheap::buffer {
@@ -77,8 +78,8 @@ BlockNo read_from_file(const Run &run, const LoadRequest &request) {
     IoTimer timer;
     const BlockNo done = storage::read_blocks(node_of(request.tag), fork_number(request.tag),
                                               request.tag.block, run.count, run.pages);
-    timer.stop(pgBufferUsage.blk_read_time, counters(kind_of(request.ring)).read_us);
-    if (track_io_timing) pgstat_count_buffer_read_time(static_cast<PgStat_Counter>(timer.micros()));
+    timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
+    if (track_io_timing) pg::count_read_time(timer.micros());
     return done;
 }
 

@@ -6,6 +6,8 @@
 
 #include "vacuum/report.hpp"
 
+#include "pg/pg_process.hpp"
+
 namespace glassheap::vacuum {
 namespace {
 
@@ -78,10 +80,11 @@ void say_indexes(StringInfo text, const VacuumState &state) {
 }
 
 void say_usage(StringInfo text, const StartOfWork &start, TimestampTz end_time) {
+    const pg::BlockTimes now = pg::block_times();
     if (track_io_timing)
         ::appendStringInfo(text, "I/O timings: read: %.3f ms, write: %.3f ms\n",
-                           static_cast<double>(pgStatBlockReadTime - start.read_time) / 1000,
-                           static_cast<double>(pgStatBlockWriteTime - start.write_time) / 1000);
+                           static_cast<double>(now.read - start.block_times.read) / 1000,
+                           static_cast<double>(now.write - start.block_times.write) / 1000);
     BufferUsage buffers = {};
     ::BufferUsageAccumDiff(&buffers, &pgBufferUsage, &start.buffers);
     WalUsage wal = {};
@@ -113,12 +116,11 @@ StartOfWork note_start(const VacuumParams &params) {
     start.wal = pgWalUsage;
     start.buffers = pgBufferUsage;
     start.wanted = (params.options & VACOPT_VERBOSE) != 0 ||
-                   (::IsAutoVacuumWorkerProcess() && params.log_min_duration >= 0);
+                   (pg::is_autovacuum_worker() && params.log_min_duration >= 0);
     if (!start.wanted) return start;
     ::pg_rusage_init(&start.rusage);
     start.time = ::GetCurrentTimestamp();
-    start.read_time = pgStatBlockReadTime;
-    start.write_time = pgStatBlockWriteTime;
+    start.block_times = pg::block_times();
     return start;
 }
 

@@ -3,6 +3,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "pg/pg_usage.hpp"
 #include "vacuum/vacuum_state.hpp"
 
 namespace glassheap::vacuum {
@@ -11,8 +12,7 @@ struct StartOfWork {
     bool wanted;  // somebody may want the report
     PGRUsage rusage;
     TimestampTz time;
-    PgStat_Counter read_time;
-    PgStat_Counter write_time;
+    pg::BlockTimes block_times;
     WalUsage wal;
     BufferUsage buffers;
 };
