@@ -12,7 +12,7 @@ bool failsafe_triggered(VacuumState &state) {
     Plan &plan = state.plan;
     if (plan.failsafe) return true;
     const mvcc::FreezeCutoffs &freeze = state.cutoffs.freeze;
-    if (!::vacuum_xid_failsafe_check(freeze.relfrozenxid, freeze.relminmxid)) [[likely]]
+    if (!pg::is_wraparound_near(freeze.relfrozenxid, freeze.relminmxid)) [[likely]]
         return false;
 
     plan.failsafe = true;

@@ -17,8 +17,7 @@ extern "C" bool gh_index_entry_is_dead(ItemPointer tid, void *dead_items) {
 }
 
 IndexVacuumInfo describe_index(const VacuumState &state, Relation index, const IndexWork &work) {
-    IndexVacuumInfo info = {};
-    info.index = index;
+    IndexVacuumInfo info = pg::make_index_vacuum_info(state.rel, index);
     info.analyze_only = false;
     info.report_progress = false;
     info.estimated_count = work.estimated;
@@ -88,8 +87,8 @@ void update_index_stats(VacuumState &state) {
     for (int i = 0; i < state.index_count; i++) {
         const IndexBulkDeleteResult *stats = state.index_stats[i];
         if (stats == nullptr || stats->estimated_count) continue;
-        ::vac_update_relstats(state.indexes[i], stats->num_pages, stats->num_index_tuples, 0, false,
-                              InvalidTransactionId, InvalidMultiXactId, nullptr, nullptr, false);
+        pg::update_relation_facts(
+            state.indexes[i], {.pages = stats->num_pages, .rows = stats->num_index_tuples}, nullptr, nullptr);
     }
 }
 

@@ -242,17 +242,6 @@ VacuumState *make_worker_state(const Round &round, shm_toc *toc) {
     return state;
 }
 
-void share_cost(Round *round) {
-    VacuumCostActive = VacuumCostDelay > 0;
-    VacuumCostBalance = 0;
-    VacuumPageHit = 0;
-    VacuumPageMiss = 0;
-    VacuumPageDirty = 0;
-    VacuumCostBalanceLocal = 0;
-    VacuumSharedCostBalance = &round->cost_balance;
-    VacuumActiveNWorkers = &round->active_workers;
-}
-
 void show_activity(shm_toc *toc) {
     debug_query_string = static_cast<const char *>(::shm_toc_lookup(toc, kQueryText, true));
     ::pgstat_report_activity(STATE_RUNNING, debug_query_string);
@@ -272,7 +261,7 @@ extern "C" PGDLLEXPORT void gh_vacuum_worker_main(dsm_segment *, shm_toc *toc) {
     show_activity(toc);
     VacuumState &state = *make_worker_state(*round, toc);
     maintenance_work_mem = round->work_mem;
-    share_cost(round);
+    pg::begin_shared_cost(&round->cost_balance, &round->active_workers);
 
     ErrorContextCallback callback = {error_context_stack, gh_vacuum_error_context, &state};
     error_context_stack = &callback;

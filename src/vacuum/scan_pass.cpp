@@ -37,7 +37,7 @@ private:
         bool passes_unfrozen = false;
         BlockNo block = from;
         while (block < state_.pages_at_start && can_skip(block, &passes_unfrozen)) {
-            ::vacuum_delay_point();
+            pg::vacuum_pause();
             block++;
         }
         next_needed_ = block;
@@ -64,10 +64,7 @@ private:
 };
 
 void report_start(const VacuumState &state) {
-    const int index[] = {PROGRESS_VACUUM_PHASE, PROGRESS_VACUUM_TOTAL_HEAP_BLKS,
-                         PROGRESS_VACUUM_MAX_DEAD_TUPLES};
-    const int64 value[] = {PROGRESS_VACUUM_PHASE_SCAN_HEAP, state.pages_at_start, state.dead->capacity()};
-    ::pgstat_progress_update_multi_param(3, index, value);
+    pg::report_scan_begins(state.pages_at_start, state.dead->capacity());
 }
 
 void release_map(Buffer *vmbuf) {
@@ -81,7 +78,7 @@ public:
     Chores(VacuumState &state, Buffer *vmbuf) : state_(state), vmbuf_(vmbuf) {}
 
     void before_block(BlockNo block) {
-        ::vacuum_delay_point();
+        pg::vacuum_pause();
         if (block - last_failsafe_check_ >= kFailsafeEveryPages) {
             failsafe_triggered(state_);
             last_failsafe_check_ = block;

@@ -72,7 +72,7 @@ void vacuum_heap_pages(VacuumState &state) {
     Buffer vmbuf = InvalidBuffer;
     const DeadItems &dead = *state.dead;
     for (BlockNo block = dead.next_block(0); block != kInvalidBlock; block = dead.next_block(block + 1)) {
-        ::vacuum_delay_point();
+        pg::vacuum_pause();
         state.place.block = block;
         ::pgstat_progress_update_param(PROGRESS_VACUUM_HEAP_BLKS_VACUUMED, block);
         vm::pin(state.rel, block, &vmbuf);

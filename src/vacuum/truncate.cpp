@@ -9,6 +9,7 @@
 #include "pg/pg_vacuum.hpp"
 
 #include "debug/stop_points.hpp"
+#include "pg/pg_old_snapshot.hpp"
 #include "storage/lifecycle.hpp"
 #include "vacuum/vacuum_state.hpp"
 
@@ -116,8 +117,8 @@ bool truncate_once(VacuumState &state, bool *interrupted) {
 }  // namespace
 
 bool should_truncate(const VacuumState &state) noexcept {
-    // With old_snapshot_threshold, a scan must be able to find out from a page that its snapshot is too old.
-    if (!state.plan.truncate || state.plan.failsafe || old_snapshot_threshold >= 0) return false;
+    // Where old snapshots may fail, a scan must be able to find out from a page that its snapshot is too old.
+    if (!state.plan.truncate || state.plan.failsafe || pg::old_snapshots_may_fail()) return false;
     const BlockNo empty = state.pages - state.counts.nonempty_pages;
     return empty > 0 && (empty >= kPagesMin || empty >= state.pages / kPagesFraction);
 }

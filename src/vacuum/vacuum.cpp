@@ -31,10 +31,12 @@ void find_cutoffs(VacuumState &state, const VacuumParams &params) {
     Cutoffs &cutoffs = state.cutoffs;
     cutoffs.freeze.relfrozenxid = state.rel->rd_rel->relfrozenxid;
     cutoffs.freeze.relminmxid = state.rel->rd_rel->relminmxid;
-    state.plan.aggressive = ::vacuum_set_xid_limits(
-        state.rel, params.freeze_min_age, params.freeze_table_age, params.multixact_freeze_min_age,
-        params.multixact_freeze_table_age, &cutoffs.oldest_xmin, &cutoffs.oldest_multi,
-        &cutoffs.freeze.freeze_limit, &cutoffs.freeze.multi_cutoff);
+    pg::VacuumLimits limits;
+    state.plan.aggressive = pg::find_vacuum_limits(state.rel, params, &limits);
+    cutoffs.oldest_xmin = limits.oldest_xmin;
+    cutoffs.oldest_multi = limits.oldest_multi;
+    cutoffs.freeze.freeze_limit = limits.freeze_limit;
+    cutoffs.freeze.multi_cutoff = limits.multi_cutoff;
     // Who forbids skipping wants every page looked at, and so may as well have the result of it.
     if (!state.plan.skip_by_map) state.plan.aggressive = true;
     state.new_relfrozenxid = cutoffs.oldest_xmin;
@@ -78,15 +80,16 @@ Updated update_table_stats(VacuumState &state) {
         state.new_relfrozenxid = InvalidTransactionId;
         state.new_relminmxid = InvalidMultiXactId;
     }
-    BlockNumber all_visible = 0;
-    ::visibilitymap_count(state.rel, &all_visible, nullptr);
-    all_visible = std::min(all_visible, state.pages);
-    ::vac_update_relstats(state.rel, state.pages, state.counts.new_live_tuples, all_visible,
-                          state.index_count > 0, state.new_relfrozenxid, state.new_relminmxid,
-                          &updated.frozenxid, &updated.minmulti, false);
+    pg::RelationFacts facts = {.pages = state.pages,
+                               .rows = state.counts.new_live_tuples,
+                               .has_indexes = state.index_count > 0,
+                               .frozenxid = state.new_relfrozenxid,
+                               .minmulti = state.new_relminmxid};
+    ::visibilitymap_count(state.rel, &facts.all_visible, nullptr);
+    facts.all_visible = std::min(facts.all_visible, state.pages);
+    pg::update_relation_facts(state.rel, facts, &updated.frozenxid, &updated.minmulti);
     const auto live = static_cast<PgStat_Counter>(std::max(state.counts.new_live_tuples, 0.0));
-    ::pgstat_report_vacuum(RelationGetRelid(state.rel), state.rel->rd_rel->relisshared, live,
-                           state.counts.recently_dead + state.counts.missed_dead);
+    pg::report_vacuum(state.rel, live, state.counts.recently_dead + state.counts.missed_dead);
     return updated;
 }
 
