@@ -13,6 +13,7 @@
 #include "buffer/settings.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
+#include "pg/pg_core_records.hpp"
 #include "pg/pg_recovery.hpp"
 #include "wal/redo_support.hpp"
 #include "wal/replay_watch.hpp"
@@ -23,18 +24,10 @@ namespace glassheap::wal {
 
 namespace {
 
-using Redo = void (*)(XLogReaderState *);
-
-std::uint8_t info_of(XLogReaderState *record) noexcept {
-    return static_cast<std::uint8_t>(XLogRecGetInfo(record) & ~XLR_INFO_MASK);
-}
+using pg::Redo;
 
 void forget(const RelFileNode &node) {
     buffer::forget_relation({node, InvalidBackendId});
-}
-
-void forget_all(const RelFileNode *nodes, int count) {
-    for (int i = 0; i < count; ++i) forget(nodes[i]);
 }
 
 // Core is about to change these pages in shared_buffers: what our pool has of them goes to the file before.
@@ -67,7 +60,7 @@ void redo_by_core(Redo redo, XLogReaderState *record) {
 }
 
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
-    const std::uint8_t info = info_of(record);
+    const std::uint8_t info = pg::info_of(record);
     if (info == XLOG_CHECKPOINT_ONLINE || info == XLOG_CHECKPOINT_SHUTDOWN)
         redo_checkpoint(record, core_xlog_redo);
     else if (info == XLOG_FPI || info == XLOG_FPI_FOR_HINT)
@@ -91,49 +84,16 @@ extern "C" void gh_heap2_redo(XLogReaderState *record) {
 // ---- RM_XACT: files of dropped relations go
 Redo core_xact_redo = nullptr;
 
-void before_commit(XLogReaderState *record) {
-    xl_xact_parsed_commit parsed;
-    ::ParseCommitRecord(XLogRecGetInfo(record), reinterpret_cast<xl_xact_commit *>(XLogRecGetData(record)),
-                        &parsed);
-    forget_all(parsed.xnodes, parsed.nrels);
-}
-
-void before_abort(XLogReaderState *record) {
-    xl_xact_parsed_abort parsed;
-    ::ParseAbortRecord(XLogRecGetInfo(record), reinterpret_cast<xl_xact_abort *>(XLogRecGetData(record)),
-                       &parsed);
-    forget_all(parsed.xnodes, parsed.nrels);
-}
-
-// COMMIT PREPARED and ROLLBACK PREPARED have no callback on a primary: as there (storage/lifecycle), let
-// nothing stay in the pool that they might unlink.  The transaction's exclusive locks keep it that way.
-void before_prepare(XLogReaderState *record) {
-    xl_xact_parsed_prepare parsed;
-    ::ParsePrepareRecord(XLogRecGetInfo(record), reinterpret_cast<xl_xact_prepare *>(XLogRecGetData(record)),
-                         &parsed);
-    const auto part = [](const RelFileNode *nodes, int count) {
-        for (int i = 0; i < count; ++i) buffer::part_with_relation({nodes[i], InvalidBackendId});
-    };
-    part(parsed.xnodes, parsed.nrels);
-    part(parsed.abortnodes, parsed.nabortrels);
-}
-
 extern "C" void gh_xact_redo(XLogReaderState *record) {
-    switch (XLogRecGetInfo(record) & XLOG_XACT_OPMASK) {
-        case XLOG_XACT_COMMIT:
-        case XLOG_XACT_COMMIT_PREPARED:
-            before_commit(record);
-            break;
-        case XLOG_XACT_ABORT:
-        case XLOG_XACT_ABORT_PREPARED:
-            before_abort(record);
-            break;
-        case XLOG_XACT_PREPARE:
-            before_prepare(record);
-            break;
-        default:
-            break;
-    }
+    // COMMIT PREPARED and ROLLBACK PREPARED have no callback on a primary: as there (storage/lifecycle), let
+    // nothing stay in the pool that they might unlink.  The transaction's exclusive locks keep it that way.
+    const bool prepares = pg::transaction_end_of(record) == pg::TransactionEnd::prepare;
+    pg::for_each_file_that_goes(record, [prepares](const RelFileNode &node) {
+        if (prepares)
+            buffer::part_with_relation({node, InvalidBackendId});
+        else
+            forget(node);
+    });
     core_xact_redo(record);
 }
 
@@ -141,19 +101,14 @@ extern "C" void gh_xact_redo(XLogReaderState *record) {
 Redo core_smgr_redo = nullptr;
 
 void before_smgr(XLogReaderState *record) {
-    const std::uint8_t info = info_of(record);
-    if (info == XLOG_SMGR_CREATE) {
-        const auto *created = reinterpret_cast<const xl_smgr_create *>(XLogRecGetData(record));
-        // A reused relfilenode: whatever the pool holds under this number is of a dead relation.  But when
-        // replay passes here a second time, the file may be the living one, whose pages are simply read again
-        // (they are on disk, or will be restored by the records that follow).
-        if (created->forkNum == MAIN_FORKNUM)
-            buffer::forget_from({created->rnode, InvalidBackendId}, InvalidForkNumber, 0);
-    } else if (info == XLOG_SMGR_TRUNCATE) {
-        const auto *cut = reinterpret_cast<const xl_smgr_truncate *>(XLogRecGetData(record));
-        if ((cut->flags & SMGR_TRUNCATE_HEAP) == 0) return;
-        buffer::forget_from({cut->rnode, InvalidBackendId}, MAIN_FORKNUM, cut->blkno);
-    }
+    const pg::FileChange change = pg::file_change_of(record);
+    // A reused relfilenode: whatever the pool holds under this number is of a dead relation.  But when replay
+    // passes here a second time, the file may be the living one, whose pages are simply read again (they are
+    // on disk, or will be restored by the records that follow).
+    if (change.kind == pg::FileChange::created && change.fork == MAIN_FORKNUM)
+        buffer::forget_from({change.file, InvalidBackendId}, InvalidForkNumber, 0);
+    if (change.kind == pg::FileChange::truncated)
+        buffer::forget_from({change.file, InvalidBackendId}, MAIN_FORKNUM, change.blocks);
 }
 
 extern "C" void gh_smgr_redo(XLogReaderState *record) {
@@ -164,23 +119,17 @@ extern "C" void gh_smgr_redo(XLogReaderState *record) {
 // ---- RM_DBASE: whole directories are copied and removed
 Redo core_dbase_redo = nullptr;
 
-void before_database_drop(const xl_dbase_drop_rec *dropped) {
-    for (int i = 0; i < dropped->ntablespaces; ++i) {
-        buffer::forget_database(dropped->db_id, dropped->tablespace_ids[i]);
-        buffer::unmark_database(dropped->db_id, dropped->tablespace_ids[i]);
-    }
-}
-
 void before_dbase(XLogReaderState *record) {
-    const std::uint8_t info = info_of(record);
-    if (info == XLOG_DBASE_CREATE_FILE_COPY) {
-        const auto *copy = reinterpret_cast<const xl_dbase_create_file_copy_rec *>(XLogRecGetData(record));
-        buffer::flush_database(copy->src_db_id);
+    pg::DatabaseCopy copy;
+    if (pg::is_database_copy(record, &copy)) {
+        buffer::flush_database(copy.source);
         // The copy replaces the directory: nothing cached of it may survive (ALTER DATABASE SET TABLESPACE).
-        buffer::forget_database(copy->db_id, copy->tablespace_id);
-    } else if (info == XLOG_DBASE_DROP) {
-        before_database_drop(reinterpret_cast<const xl_dbase_drop_rec *>(XLogRecGetData(record)));
+        buffer::forget_database(copy.target, copy.tablespace);
     }
+    pg::for_each_directory_that_goes(record, [](Oid database, Oid tablespace) {
+        buffer::forget_database(database, tablespace);
+        buffer::unmark_database(database, tablespace);
+    });
 }
 
 extern "C" void gh_dbase_redo(XLogReaderState *record) {
@@ -188,20 +137,15 @@ extern "C" void gh_dbase_redo(XLogReaderState *record) {
     core_dbase_redo(record);
 }
 
-void wrap(RmgrId id, Redo ours, Redo *original) {
-    *original = RmgrTable[id].rm_redo;
-    RmgrTable[id].rm_redo = ours;
-}
-
 }  // namespace
 
 void wrap_core_redo() {
-    wrap(RM_XLOG_ID, gh_xlog_redo, &core_xlog_redo);
-    wrap(RM_HEAP_ID, gh_heap_redo, &core_heap_redo);
-    wrap(RM_HEAP2_ID, gh_heap2_redo, &core_heap2_redo);
-    wrap(RM_XACT_ID, gh_xact_redo, &core_xact_redo);
-    wrap(RM_SMGR_ID, gh_smgr_redo, &core_smgr_redo);
-    wrap(RM_DBASE_ID, gh_dbase_redo, &core_dbase_redo);
+    core_xlog_redo = pg::exchange_redo(RM_XLOG_ID, gh_xlog_redo);
+    core_heap_redo = pg::exchange_redo(RM_HEAP_ID, gh_heap_redo);
+    core_heap2_redo = pg::exchange_redo(RM_HEAP2_ID, gh_heap2_redo);
+    core_xact_redo = pg::exchange_redo(RM_XACT_ID, gh_xact_redo);
+    core_smgr_redo = pg::exchange_redo(RM_SMGR_ID, gh_smgr_redo);
+    core_dbase_redo = pg::exchange_redo(RM_DBASE_ID, gh_dbase_redo);
 }
 
 }  // namespace glassheap::wal

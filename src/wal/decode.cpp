@@ -32,25 +32,25 @@ public:
         ReorderBufferChange *change = ::ReorderBufferGetChange(ctx_->reorder);
         change->action = action;
         change->origin_id = XLogRecGetOrigin(record());
-        change->data.tp.relnode = node_;
+        pg::set_file(change, node_);
         change->data.tp.clear_toast_afterwards = true;
         return change;
     }
-    ReorderBufferTupleBuf *new_row(const RowHead &head, std::span<const char> body) const {
+    pg::DecodedRow *new_row(const RowHead &head, std::span<const char> body) const {
         // Not bounded by a page: an old key has its out-of-line values inside.
         const std::size_t length = head.body_start() + body.size();
         if (length < head.hoff || length < page::kTupleHeaderSize) malformed();
-        ReorderBufferTupleBuf *row =
-            ::ReorderBufferGetTupleBuf(ctx_->reorder, length - page::kTupleHeaderSize);
-        row->tuple.t_len = static_cast<uint32>(length);
-        row->tuple.t_tableOid = InvalidOid;  // known only when the transaction is put together
-        ItemPointerSetInvalid(&row->tuple.t_self);
-        lay_out_tuple(reinterpret_cast<char *>(row->tuple.t_data), head, body, InvalidTransactionId,
+        pg::DecodedRow *row = pg::new_decoded_row(ctx_->reorder, length - page::kTupleHeaderSize);
+        HeapTuple tuple = pg::tuple_of(row);
+        tuple->t_len = static_cast<uint32>(length);
+        tuple->t_tableOid = InvalidOid;  // known only when the transaction is put together
+        ItemPointerSetInvalid(&tuple->t_self);
+        lay_out_tuple(reinterpret_cast<char *>(tuple->t_data), head, body, InvalidTransactionId,
                       InvalidTransactionId, page::RowAddress{});
         return row;
     }
     // head and body, to the end of `in`
-    ReorderBufferTupleBuf *new_row(ByteReader in) const {
+    pg::DecodedRow *new_row(ByteReader in) const {
         RowHead head;
         if (!read_head(in, &head)) malformed();
         return new_row(head, {in.rest(), in.left()});

@@ -16,7 +16,7 @@ namespace glassheap::wal {
 namespace {
 
 void resolve_conflict(XLogReaderState *record, Xid horizon) {
-    if (InHotStandby) ::ResolveRecoveryConflictWithSnapshot(horizon, node_of_ref(record, kPageRef));
+    if (InHotStandby) pg::resolve_snapshot_conflict(horizon, node_of_ref(record, kPageRef));
 }
 
 void apply_prune(XLogReaderState *record, const RedoPage &page, const PruneRecord &r) {

@@ -26,11 +26,11 @@ RmgrData manager = {
 
 void register_rmgr() {
     static_assert(kRmgrId >= RM_MIN_CUSTOM_ID);
-    if (RmgrTable[kRmgrId].rm_name != nullptr)
+    if (pg::name_of_manager(kRmgrId) != nullptr)
         ereport(ERROR,
                 (errcode(ERRCODE_DUPLICATE_OBJECT),
                  errmsg("glassheap cannot be loaded: WAL resource manager id %d is taken by \"%s\"", kRmgrId,
-                        RmgrTable[kRmgrId].rm_name),
+                        pg::name_of_manager(kRmgrId)),
                  errhint("Remove one of the two libraries from shared_preload_libraries, or build glassheap "
                          "with another kRmgrId (src/wal/records.hpp).")));
     ::RegisterCustomRmgr(kRmgrId, &manager);
