@@ -202,7 +202,7 @@ static bool gh_scan_getnextslot_tidrange(TableScanDesc desc, ScanDirection direc
     return scan::next_tid_range(desc, direction, slot);
 }
 static bool gh_scan_bitmap_next_block(TableScanDesc desc, TBMIterateResult *result) {
-    return scan::bitmap_next_block(desc, result);
+    return scan::bitmap_next_block(desc, *result);
 }
 static bool gh_scan_sample_next_block(TableScanDesc desc, SampleScanState *state) {
     return scan::sample_next_block(desc, state);

@@ -30,26 +30,21 @@ bool same_value(TupleDesc desc, int column, HeapTuple old_tuple, HeapTuple new_t
 }  // namespace
 
 void ColumnSets::fetch() {
-    if (rel_->rd_indexattr != nullptr || !rel_->rd_rel->relhasindex) return;
+    if (pg::has_index_columns(rel_) || !rel_->rd_rel->relhasindex) return;
     free_copies();
-    indexed_ = ::RelationGetIndexAttrBitmap(rel_, INDEX_ATTR_BITMAP_ALL);
-    key_ = ::RelationGetIndexAttrBitmap(rel_, INDEX_ATTR_BITMAP_KEY);
-    identity_ = ::RelationGetIndexAttrBitmap(rel_, INDEX_ATTR_BITMAP_IDENTITY_KEY);
+    copy_ = pg::copy_index_columns(rel_);
     copied_ = true;
 }
 
 bool ColumnSets::ready() const noexcept {
-    return rel_->rd_indexattr != nullptr || copied_ || !rel_->rd_rel->relhasindex;
+    return pg::has_index_columns(rel_) || copied_ || !rel_->rd_rel->relhasindex;
 }
 
 ColumnChanges ColumnSets::compare(HeapTuple old_tuple, HeapTuple new_tuple) const {
     ColumnChanges changes{};
     if (!rel_->rd_rel->relhasindex) return changes;
-    const bool cached = rel_->rd_indexattr != nullptr;
     // The sets of keys and identity columns are subsets of the indexed columns.
-    const Bitmapset *indexed = cached ? rel_->rd_indexattr : indexed_;
-    const Bitmapset *key = cached ? rel_->rd_keyattr : key_;
-    const Bitmapset *identity = cached ? rel_->rd_idattr : identity_;
+    const auto [indexed, key, identity] = pg::has_index_columns(rel_) ? pg::index_columns(rel_) : copy_;
     TupleDesc desc = RelationGetDescr(rel_);
     for (int column = -1; (column = ::bms_next_member(indexed, column)) >= 0;) {
         bool out_of_line;
@@ -66,10 +61,8 @@ ColumnChanges ColumnSets::compare(HeapTuple old_tuple, HeapTuple new_tuple) cons
 
 void ColumnSets::free_copies() {
     if (!copied_) return;
-    ::bms_free(indexed_);
-    ::bms_free(key_);
-    ::bms_free(identity_);
-    indexed_ = key_ = identity_ = nullptr;
+    pg::free_index_columns(copy_);
+    copy_ = {};
     copied_ = false;
 }
 

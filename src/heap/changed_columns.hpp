@@ -6,7 +6,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
-#include "pg/pg.hpp"
+#include "pg/pg_index_columns.hpp"
 
 namespace glassheap::heap {
 
@@ -34,9 +34,7 @@ public:
 private:
     Relation rel_;
     bool copied_ = false;
-    Bitmapset *indexed_ = nullptr;
-    Bitmapset *key_ = nullptr;
-    Bitmapset *identity_ = nullptr;
+    pg::IndexColumns copy_ = {};
 };
 
 }  // namespace glassheap::heap

@@ -9,13 +9,10 @@
 #include "heap/fetch.hpp"
 #include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
+#include "pg/pg_old_snapshot.hpp"
 
 namespace glassheap::heap {
 namespace {
-
-void check_snapshot_age(Snapshot snapshot, Relation rel, const buffer::PinnedPage &page) {
-    ::TestForOldSnapshot(snapshot, rel, page.data());
-}
 
 bool links_to(TransactionId expected_xmin, HeapTupleHeader row) {
     return !TransactionIdIsValid(expected_xmin) || expected_xmin == HeapTupleHeaderGetXmin(row);
@@ -34,7 +31,7 @@ bool fetch(Relation rel, Snapshot snapshot, HeapTuple tuple, buffer::PinnedPage 
     const ItemPointerData tid = tuple->t_self;
     *page = buffer::read_page(rel, MAIN_FORKNUM, ItemPointerGetBlockNumber(&tid));
     page->latch_share();
-    check_snapshot_age(snapshot, rel, *page);
+    pg::check_snapshot_age(snapshot, rel, page->data());
     // Vacuum may have been here since the address was taken.
     const SlotNo slot = ItemPointerGetOffsetNumber(&tid);
     if (!is_normal_slot(page->view(), slot)) {
@@ -106,7 +103,7 @@ bool follow_chain(Relation rel, Snapshot snapshot, ItemPointerData *ctid, Transa
                   ItemPointer newest) {
     const buffer::PinnedPage page = buffer::read_page(rel, MAIN_FORKNUM, ItemPointerGetBlockNumber(ctid));
     const buffer::ShareLatch latch(page);
-    check_snapshot_age(snapshot, rel, page);
+    pg::check_snapshot_age(snapshot, rel, page.data());
     const SlotNo slot = ItemPointerGetOffsetNumber(ctid);
     if (!is_normal_slot(page.view(), slot)) return false;
     HeapTupleData tuple;

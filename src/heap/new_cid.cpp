@@ -13,27 +13,19 @@ void log_command_ids(Relation rel, const HeapTupleData &tuple) {
     if (!RelationIsAccessibleInLogicalDecoding(rel)) [[likely]]
         return;
     HeapTupleHeader row = tuple.t_data;
-    xl_heap_new_cid record{};
-    record.top_xid = ::GetTopTransactionId();
-    record.cmin = InvalidCommandId;
-    record.cmax = InvalidCommandId;
-    record.combocid = InvalidCommandId;
-    record.target_node = rel->rd_node;
-    record.target_tid = tuple.t_self;
+    pg::CommandIds ids;
     const bool only_inserted =
         (row->t_infomask & HEAP_XMAX_INVALID) != 0 || HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask);
     if ((row->t_infomask & HEAP_COMBOCID) != 0) {
-        record.cmin = ::HeapTupleHeaderGetCmin(row);
-        record.cmax = ::HeapTupleHeaderGetCmax(row);
-        record.combocid = HeapTupleHeaderGetRawCommandId(row);
+        ids.cmin = ::HeapTupleHeaderGetCmin(row);
+        ids.cmax = ::HeapTupleHeaderGetCmax(row);
+        ids.combo = HeapTupleHeaderGetRawCommandId(row);
     } else if (only_inserted) {
-        record.cmin = HeapTupleHeaderGetRawCommandId(row);
+        ids.cmin = HeapTupleHeaderGetRawCommandId(row);
     } else {
-        record.cmax = HeapTupleHeaderGetRawCommandId(row);
+        ids.cmax = HeapTupleHeaderGetRawCommandId(row);
     }
-    ::XLogBeginInsert();
-    ::XLogRegisterData(reinterpret_cast<char *>(&record), SizeOfHeapNewCid);
-    ::XLogInsert(RM_HEAP2_ID, XLOG_HEAP2_NEW_CID);
+    pg::log_new_cid(::GetTopTransactionId(), ids, pg::file_of(rel), tuple.t_self);
 }
 
 }  // namespace glassheap::heap

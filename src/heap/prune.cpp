@@ -236,27 +236,21 @@ bool is_short_of_space(page::PageView view, std::size_t min_free) noexcept {
     return view.full() || view.free_space_for_tuple() < min_free;
 }
 
-struct OldSnapshotLimit {
-    TransactionId xmin = InvalidTransactionId;
-    TimestampTz ts = 0;
-};
-
 // May the oldest deletion that the page's hint speaks of be forgotten?
-bool has_removable(Relation rel, TransactionId prune_xid, GlobalVisState *vistest, OldSnapshotLimit *limit) {
+bool has_removable(Relation rel, TransactionId prune_xid, GlobalVisState *vistest,
+                   pg::OldSnapshotLimit *limit) {
     if (::GlobalVisTestIsRemovableXid(vistest, prune_xid)) return true;
-    if (!OldSnapshotThresholdActive()) return false;
-    const TransactionId horizon = ::GlobalVisTestNonRemovableHorizon(vistest);
-    if (!::TransactionIdLimitedForOldSnapshots(horizon, rel, &limit->xmin, &limit->ts)) return false;
+    if (!pg::old_snapshots_may_fail()) return false;
+    if (!pg::limit_for_old_snapshots(vistest, rel, limit)) return false;
     return xid_precedes(prune_xid, limit->xmin);
 }
 
 // Cleanup latch held.
 void prune_in_passing(Relation rel, const buffer::PinnedPage &page, GlobalVisState *vistest,
-                      const OldSnapshotLimit &limit) {
+                      const pg::OldSnapshotLimit &limit) {
     PruneRequest request = {};
     request.vistest = vistest;
-    request.old_snap_xmin = limit.xmin;
-    request.old_snap_ts = limit.ts;
+    request.old_snapshot = limit;
     PrunePlan plan(rel, page, request);
     plan.judge();
     plan.walk();
@@ -295,14 +289,14 @@ void prune_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest
 void prune_on_access(Relation rel, const buffer::PinnedPage &page) {
     // Called for every page that a scan reads: the usual answer must cost next to nothing.
     const TransactionId prune_xid = page.view().prune_xid();
-    if (!TransactionIdIsValid(prune_xid) && old_snapshot_threshold != 0) [[likely]]
+    if (!TransactionIdIsValid(prune_xid) && !pg::old_snapshots_fail_at_once()) [[likely]]
         return;
     if (::RecoveryInProgress()) return;
-    if (old_snapshot_threshold == 0) ::SnapshotTooOldMagicForTest();
+    if (pg::old_snapshots_fail_at_once()) pg::age_snapshots_for_test();
     if (!TransactionIdIsValid(prune_xid)) return;
 
     GlobalVisState *vistest = ::GlobalVisTestFor(rel);
-    OldSnapshotLimit limit;
+    pg::OldSnapshotLimit limit;
     if (!has_removable(rel, prune_xid, vistest, &limit)) return;
 
     // Unlatched, so only a guess; it is repeated under the latch.

@@ -8,6 +8,7 @@
 
 #include "buffer/pool.hpp"
 #include "mvcc/freeze.hpp"
+#include "pg/pg_old_snapshot.hpp"
 
 namespace glassheap::heap {
 
@@ -15,10 +16,9 @@ namespace glassheap::heap {
 void prune_on_access(Relation rel, const buffer::PinnedPage &page);
 
 struct PruneRequest {
-    GlobalVisState *vistest;      // a version is removable if this says so (nullptr: not asked) ...
-    TransactionId oldest_xmin;    // ... or its deleter is older than vacuum's fixed horizon (may be Invalid)
-    TransactionId old_snap_xmin;  // old_snapshot_threshold, InvalidTransactionId if unused
-    TimestampTz old_snap_ts;
+    GlobalVisState *vistest;    // a version is removable if this says so (nullptr: not asked) ...
+    TransactionId oldest_xmin;  // ... or its deleter is older than vacuum's fixed horizon (may be Invalid)
+    pg::OldSnapshotLimit old_snapshot;  // ... or this, if it was asked for already
     const mvcc::FreezeCutoffs *freeze;  // nullptr: do not freeze
     Buffer vmbuf;          // pinned VM page covering the block, or InvalidBuffer: leave the VM alone
     bool mark_unused_now;  // table without indexes: dead items become unused at once

@@ -17,8 +17,7 @@ PrunePlan::PrunePlan(Relation rel, const buffer::PinnedPage &page, const PruneRe
       view_(page.view()),
       request_(request),
       last_slot_(view_.max_slot()),
-      old_snap_xmin_(request.old_snap_xmin),
-      old_snap_ts_(request.old_snap_ts) {
+      old_snapshot_(request.old_snapshot) {
     GH_ASSERT(last_slot_ <= page::kMaxTuplesPerPage);
     std::memset(after_, 0, sizeof after_);
 }
@@ -75,26 +74,25 @@ HTSV_Result PrunePlan::judge_tuple(SlotNo slot) {
 
 bool PrunePlan::is_removable(TransactionId dead_after) {
     // Once the old-snapshot limit was used for one tuple, it decides about all that follow.
-    if (old_snap_used_) return xid_precedes(dead_after, old_snap_xmin_);
+    if (old_snapshot_used_) return xid_precedes(dead_after, old_snapshot_.xmin);
     // Vacuum freezes by its fixed horizon, so it must remove by that horizon at least.
     if (TransactionIdIsValid(request_.oldest_xmin) && xid_precedes(dead_after, request_.oldest_xmin))
         return true;
     if (request_.vistest != nullptr && ::GlobalVisTestIsRemovableXid(request_.vistest, dead_after))
         return true;
-    return OldSnapshotThresholdActive() && is_removable_by_old_snapshot(dead_after);
+    return pg::old_snapshots_may_fail() && is_removable_by_old_snapshot(dead_after);
 }
 
-// old_snapshot_threshold: readers with older snapshots will get an error instead of these rows.
+// pg/pg_old_snapshot: readers with older snapshots will get an error instead of these rows.
 bool PrunePlan::is_removable_by_old_snapshot(TransactionId dead_after) {
-    if (!TransactionIdIsValid(old_snap_xmin_)) {
+    if (!TransactionIdIsValid(old_snapshot_.xmin)) {
         if (request_.vistest == nullptr) return false;
-        const TransactionId horizon = ::GlobalVisTestNonRemovableHorizon(request_.vistest);
-        ::TransactionIdLimitedForOldSnapshots(horizon, rel_, &old_snap_xmin_, &old_snap_ts_);
-        if (!TransactionIdIsValid(old_snap_xmin_)) return false;
+        pg::limit_for_old_snapshots(request_.vistest, rel_, &old_snapshot_);
+        if (!TransactionIdIsValid(old_snapshot_.xmin)) return false;
     }
-    if (!xid_precedes(dead_after, old_snap_xmin_)) return false;
-    ::SetOldSnapshotThresholdTimestamp(old_snap_ts_, old_snap_xmin_);
-    old_snap_used_ = true;
+    if (!xid_precedes(dead_after, old_snapshot_.xmin)) return false;
+    pg::note_old_snapshot_limit_used(old_snapshot_);
+    old_snapshot_used_ = true;
     return true;
 }
 

@@ -77,9 +77,8 @@ private:
     page::PageView view_;
     const PruneRequest &request_;
     SlotNo last_slot_;
-    TransactionId old_snap_xmin_;
-    TimestampTz old_snap_ts_;
-    bool old_snap_used_ = false;
+    pg::OldSnapshotLimit old_snapshot_;
+    bool old_snapshot_used_ = false;
     TransactionId hinted_xmin_ = InvalidTransactionId;  // the last inserter that was hinted as committed here
 
     TransactionId next_prune_xid_ = InvalidTransactionId;

@@ -21,7 +21,7 @@ struct RewriteMappings::File {
     ::File vfd;
     off_t written;
     uint32 count;
-    LogicalRewriteMappingData *piece;
+    pg::RowMapping *piece;
     char path[MAXPGPATH];
 };
 
@@ -56,8 +56,8 @@ RewriteMappings::File *RewriteMappings::file_of(TransactionId xid) {
                   ::GetCurrentTransactionId());
     file->written = 0;
     file->count = 0;
-    file->piece = static_cast<LogicalRewriteMappingData *>(
-        ::MemoryContextAlloc(context_, File::kPiece * sizeof(LogicalRewriteMappingData)));
+    file->piece =
+        static_cast<pg::RowMapping *>(::MemoryContextAlloc(context_, File::kPiece * sizeof(pg::RowMapping)));
     file->vfd = ::PathNameOpenFile(file->path, O_CREAT | O_EXCL | O_WRONLY | PG_BINARY);
     if (file->vfd < 0)
         ereport(ERROR, (errcode_for_file_access(), errmsg("could not create file \"%s\": %m", file->path)));
@@ -66,39 +66,29 @@ RewriteMappings::File *RewriteMappings::file_of(TransactionId xid) {
 
 void RewriteMappings::write_out(File *file) {
     if (file->count == 0) return;
-    const auto bytes = static_cast<int>(file->count * sizeof(LogicalRewriteMappingData));
-    xl_heap_rewrite_mapping record{};
-    record.mapped_xid = file->xid;
-    record.mapped_db = old_table_->rd_rel->relisshared ? InvalidOid : MyDatabaseId;
-    record.mapped_rel = RelationGetRelid(old_table_);
-    record.offset = file->written;
-    record.num_mappings = file->count;
-    record.start_lsn = begin_lsn_;
-
+    const auto bytes = static_cast<int>(file->count * sizeof(pg::RowMapping));
     const int written = ::FileWrite(file->vfd, reinterpret_cast<char *>(file->piece), bytes, file->written,
                                     WAIT_EVENT_LOGICAL_REWRITE_WRITE);
     if (written != bytes)
         ereport(ERROR,
                 (errcode_for_file_access(),
                  errmsg("could not write to file \"%s\", wrote %d of %d: %m", file->path, written, bytes)));
+    pg::log_mappings({.xid = file->xid,
+                      .database = old_table_->rd_rel->relisshared ? InvalidOid : MyDatabaseId,
+                      .table = RelationGetRelid(old_table_),
+                      .offset = file->written,
+                      .begin_lsn = begin_lsn_,
+                      .mappings = file->piece,
+                      .count = file->count});
     file->written += bytes;
-
-    ::XLogBeginInsert();
-    ::XLogRegisterData(reinterpret_cast<char *>(&record), sizeof record);
-    ::XLogRegisterData(reinterpret_cast<char *>(file->piece), bytes);
-    ::XLogInsert(RM_HEAP2_ID, XLOG_HEAP2_REWRITE);
     file->count = 0;
 }
 
 void RewriteMappings::add(TransactionId xid, ItemPointerData old_tid, ItemPointerData new_tid) {
     File *file = file_of(xid);
     if (file->count == File::kPiece) write_out(file);
-    LogicalRewriteMappingData &mapping = file->piece[file->count++];
-    std::memset(&mapping, 0, sizeof mapping);
-    mapping.old_node = old_table_->rd_node;
-    mapping.new_node = new_table_->rd_node;
-    mapping.old_tid = old_tid;
-    mapping.new_tid = new_tid;
+    file->piece[file->count++] =
+        pg::make_mapping(pg::file_of(old_table_), old_tid, pg::file_of(new_table_), new_tid);
 }
 
 void RewriteMappings::note(ItemPointerData old_tid, HeapTuple version) {

@@ -16,39 +16,18 @@ namespace {
 
 constexpr const char *kFolder = "pg_logical/mappings";
 
-// An entry of the reorder buffer's table of command ids; it is private to reorderbuffer.c, but its memory
-// layout is what HistoricSnapshotGetTupleCids() hands out.
-struct TupleCidKey {
-    RelFileNode node;
-    ItemPointerData tid;
-};
-struct TupleCidEntry {
-    TupleCidKey key;
-    CommandId cmin;
-    CommandId cmax;
-    CommandId combocid;
-};
-
-TupleCidKey key_of(const RelFileNode &node, const ItemPointerData &tid) noexcept {
-    TupleCidKey key;
-    std::memset(&key, 0, sizeof key);  // hashed with its padding
-    key.node = node;
-    key.tid = tid;
-    return key;
-}
-
-TupleCidEntry *find(HTAB *cids, const TupleCidKey &key) {
-    return static_cast<TupleCidEntry *>(::hash_search(cids, &key, HASH_FIND, nullptr));
+pg::TupleCidEntry *find(HTAB *cids, const pg::TupleCidKey &key) {
+    return static_cast<pg::TupleCidEntry *>(::hash_search(cids, &key, HASH_FIND, nullptr));
 }
 
 // The row at the old address is at the new one now.
-void follow(HTAB *cids, const LogicalRewriteMappingData &mapping) {
-    const TupleCidEntry *old = find(cids, key_of(mapping.old_node, mapping.old_tid));
+void follow(HTAB *cids, const pg::RowMapping &mapping) {
+    const pg::TupleCidEntry *old = find(cids, pg::old_place(mapping));
     if (old == nullptr) return;  // C2
-    const TupleCidEntry known = *old;
-    const TupleCidKey key = key_of(mapping.new_node, mapping.new_tid);
+    const pg::TupleCidEntry known = *old;
+    const pg::TupleCidKey key = pg::new_place(mapping);
     bool found;
-    auto *entry = static_cast<TupleCidEntry *>(::hash_search(cids, &key, HASH_ENTER, &found));
+    auto *entry = static_cast<pg::TupleCidEntry *>(::hash_search(cids, &key, HASH_ENTER, &found));
     if (found) return;
     entry->cmin = known.cmin;
     entry->cmax = known.cmax;
@@ -59,7 +38,7 @@ void follow_all_of(HTAB *cids, const char *path) {
     const int fd = ::OpenTransientFile(path, O_RDONLY | PG_BINARY);
     if (fd < 0) ereport(ERROR, (errcode_for_file_access(), errmsg("could not open file \"%s\": %m", path)));
     for (;;) {
-        LogicalRewriteMappingData mapping;
+        pg::RowMapping mapping;
         ::pgstat_report_wait_start(WAIT_EVENT_REORDER_LOGICAL_MAPPING_READ);
         const ssize_t bytes = ::read(fd, &mapping, sizeof mapping);
         ::pgstat_report_wait_end();
@@ -127,10 +106,10 @@ CommandIds decoded_cids(HeapTuple tuple, Snapshot snapshot) {
     if (cids == nullptr) return {};
     Relation rel = ::RelationIdGetRelation(tuple->t_tableOid);  // open already: somebody scans it
     if (rel == nullptr) return {};
-    const TupleCidKey key = key_of(rel->rd_node, tuple->t_self);
+    const pg::TupleCidKey key = pg::tuple_cid_key(rel->rd_node, tuple->t_self);
     ::RelationClose(rel);
 
-    const TupleCidEntry *entry = find(cids, key);
+    const pg::TupleCidEntry *entry = find(cids, key);
     if (entry == nullptr) {
         apply_mappings(cids, tuple->t_tableOid, snapshot);
         entry = find(cids, key);

@@ -31,30 +31,30 @@ SlotNo row_of_root(page::PageView view, SlotNo root) noexcept {
 }
 
 // Rows of a page seen as a whole.
-int pick_known_rows(RowScan &scan, const TBMIterateResult *result) {
+int pick_known_rows(RowScan &scan, const pg::BitmapPage &wanted) {
     int count = 0;
-    for (int i = 0; i < result->ntuples; ++i) {
-        const SlotNo row = row_of_root(scan.page.view(), result->offsets[i]);
+    for (int i = 0; i < pg::row_count(wanted); ++i) {
+        const SlotNo row = row_of_root(scan.page.view(), pg::row_at(wanted, i));
         if (row != kInvalidSlot) scan.row_buffer[count++] = row;
     }
     return count;
 }
 
-int pick_visible_members(RowScan &scan, const TBMIterateResult *result) {
+int pick_visible_members(RowScan &scan, const pg::BitmapPage &wanted) {
     int count = 0;
-    for (int i = 0; i < result->ntuples; ++i) {
+    for (int i = 0; i < pg::row_count(wanted); ++i) {
         ItemPointerData tid;
         HeapTupleData tuple;
-        ItemPointerSet(&tid, result->blockno, result->offsets[i]);
+        ItemPointerSet(&tid, pg::block_of(wanted), pg::row_at(wanted, i));
         if (heap::hot_search(scan.rel(), &tid, scan.page, scan.base.rs_snapshot, &tuple, nullptr, true))
             scan.row_buffer[count++] = ItemPointerGetOffsetNumber(&tid);
     }
     return count;
 }
 
-void list_rows(RowScan &scan, const TBMIterateResult *result) {
+void list_rows(RowScan &scan, const pg::BitmapPage &wanted) {
     Snapshot snapshot = scan.base.rs_snapshot;
-    if (result->ntuples < 0) {
+    if (pg::is_lossy(wanted)) {
         const PageRows found = visible_rows(scan.rel(), scan.page, snapshot, true, scan.row_buffer);
         scan.rows = found.rows;
         scan.row_count = found.count;
@@ -62,36 +62,37 @@ void list_rows(RowScan &scan, const TBMIterateResult *result) {
     }
     scan.rows = scan.row_buffer;
     scan.row_count = IsMVCCSnapshot(snapshot) && sees_whole_page(scan.rel(), scan.page, snapshot)
-                         ? pick_known_rows(scan, result)
-                         : pick_visible_members(scan, result);
+                         ? pick_known_rows(scan, wanted)
+                         : pick_visible_members(scan, wanted);
 }
 
 }  // namespace
 
-bool bitmap_next_block(TableScanDesc sscan, TBMIterateResult *result) {
+bool bitmap_next_block(TableScanDesc sscan, const pg::BitmapPage &wanted) {
     RowScan &scan = row_scan(sscan);
+    const BlockNo block = pg::block_of(wanted);
     scan.cursor = 0;
     scan.row_count = 0;
     // Blocks added after the scan began hold nothing that the snapshot sees.  But under SERIALIZABLE every
     // row that the index leads to must be looked at.
-    if (!IsolationIsSerializable() && result->blockno >= scan.block_count) return false;
+    if (!IsolationIsSerializable() && block >= scan.block_count) return false;
 
-    if (!scan.page.valid() || scan.block != result->blockno) {
+    if (!scan.page.valid() || scan.block != block) {
         scan.page.release();
-        set_block(scan, result->blockno);
-        scan.page = buffer::read_page(scan.rel(), MAIN_FORKNUM, result->blockno);
+        set_block(scan, block);
+        scan.page = buffer::read_page(scan.rel(), MAIN_FORKNUM, block);
     }
     heap::prune_on_access(scan.rel(), scan.page);
 
     scan.page.latch_share();
-    list_rows(scan, result);
+    list_rows(scan, wanted);
     scan.page.unlatch();
     return scan.row_count > 0;
 }
 
 }  // namespace glassheap::scan
 
-extern "C" bool gh_bitmap_next_row(TableScanDesc sscan, TBMIterateResult *, TupleTableSlot *slot) {
+extern "C" bool gh_bitmap_next_row(TableScanDesc sscan, glassheap::pg::BitmapPage *, TupleTableSlot *slot) {
     using namespace glassheap;
     using namespace glassheap::scan;
     RowScan &scan = row_scan(sscan);

@@ -11,6 +11,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "heap/rewrite.hpp"
 #include "mvcc/visibility.hpp"
+#include "pg/pg_scan.hpp"
 #include "pg/pg_tuplesort.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
@@ -58,7 +59,7 @@ void Source::begin(Relation table, Relation index) {
         const int64 values[] = {PROGRESS_CLUSTER_PHASE_INDEX_SCAN_HEAP,
                                 static_cast<int64>(RelationGetRelid(index))};
         ::pgstat_progress_update_multi_param(2, names, values);
-        index_scan = ::index_beginscan(table, index, SnapshotAny, 0, 0);
+        index_scan = pg::begin_whole_index_scan(table, index);
         ::index_rescan(index_scan, nullptr, 0, nullptr, 0);
     } else {
         ::pgstat_progress_update_param(PROGRESS_CLUSTER_PHASE, PROGRESS_CLUSTER_PHASE_SEQ_SCAN_HEAP);

@@ -41,7 +41,7 @@ private:
     void fetch() {
         Datum value;
         bool is_null;
-        has_current_ = ::tuplesort_getdatum(sorted_, true, &value, &is_null, nullptr);
+        has_current_ = pg::next_sorted_datum(sorted_, &value, &is_null);
         exhausted_ = !has_current_;
         if (has_current_) ::itemptr_decode(&current_, DatumGetInt64(value));
     }

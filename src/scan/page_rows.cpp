@@ -23,6 +23,7 @@
 #include "heap/prune.hpp"
 #include "mvcc/visibility.hpp"
 #include "mvcc/visibility_rules.hpp"
+#include "pg/pg_old_snapshot.hpp"
 #include "scan/scan_desc.hpp"
 
 namespace glassheap::scan {
@@ -331,12 +332,12 @@ void load_block(RowScan &scan, BlockNo block) {
     GH_STOP_POINT("scan-before-latch");
     Snapshot snapshot = scan.base.rs_snapshot;
     scan.page.latch_share();
-    ::TestForOldSnapshot(snapshot, rel, scan.page.data());
+    pg::check_snapshot_age(snapshot, rel, scan.page.data());
     const PageRows found = visible_rows(rel, scan.page, snapshot, false, scan.row_buffer);
     scan.page.unlatch();
     scan.rows = found.rows;
     scan.row_count = found.count;
-    if (scan.base.rs_nkeys == 0 && old_snapshot_threshold < 0) scan.lean_count = found.count;
+    if (scan.base.rs_nkeys == 0 && !pg::old_snapshots_may_fail()) scan.lean_count = found.count;
 }
 
 }  // namespace glassheap::scan

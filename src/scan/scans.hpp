@@ -4,10 +4,11 @@
 #pragma once
 
 #include "buffer/pool.hpp"
+#include "pg/pg_scan.hpp"
 
 // Called once per row, so they are the table AM's callbacks themselves: a jump less.
 extern "C" bool gh_scan_next_row(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot);
-extern "C" bool gh_bitmap_next_row(TableScanDesc scan, TBMIterateResult *result, TupleTableSlot *slot);
+extern "C" bool gh_bitmap_next_row(TableScanDesc scan, glassheap::pg::BitmapPage *page, TupleTableSlot *slot);
 
 namespace glassheap::scan {
 
@@ -24,7 +25,7 @@ HeapTuple next_tuple(TableScanDesc scan, ScanDirection direction);
 void set_tid_range(TableScanDesc scan, ItemPointer mintid, ItemPointer maxtid);
 bool next_tid_range(TableScanDesc scan, ScanDirection direction, TupleTableSlot *slot);
 // bitmap (scan/bitmap.cpp)
-bool bitmap_next_block(TableScanDesc scan, TBMIterateResult *result);
+bool bitmap_next_block(TableScanDesc scan, const pg::BitmapPage &wanted);
 // sample (scan/sample.cpp)
 bool sample_next_block(TableScanDesc scan, SampleScanState *state);
 bool sample_next_tuple(TableScanDesc scan, SampleScanState *state, TupleTableSlot *slot);

@@ -14,6 +14,9 @@
 #include "debug/stop_points.hpp"
 #include "heap/prune.hpp"
 #include "mvcc/visibility.hpp"
+#include "pg/pg_old_snapshot.hpp"
+#include "pg/pg_scan.hpp"
+#include "pg/pg_usage.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
 #include "scan/slot.hpp"
@@ -134,13 +137,11 @@ bool matches_keys(const RowScan &scan, SlotNo row) {
     if (scan.base.rs_nkeys == 0) return true;
     HeapTupleData tuple;
     row_at(scan, row, &tuple);
-    bool matches;
-    HeapKeyTest(&tuple, RelationGetDescr(scan.rel()), scan.base.rs_nkeys, scan.base.rs_key, matches);
-    return matches;
+    return pg::matches_keys(&tuple, RelationGetDescr(scan.rel()), scan.base.rs_nkeys, scan.base.rs_key);
 }
 
 void test_for_old_snapshot(const RowScan &scan) {
-    if (scan.page.valid()) ::TestForOldSnapshot(scan.base.rs_snapshot, scan.rel(), scan.page.data());
+    if (scan.page.valid()) pg::check_snapshot_age(scan.base.rs_snapshot, scan.rel(), scan.page.data());
 }
 
 // ---- page mode
@@ -349,17 +350,19 @@ void set_tid_range(TableScanDesc sscan, ItemPointer mintid, ItemPointer maxtid) 
     }
     const BlockNo first = ItemPointerGetBlockNumberNoCheck(&lowest);
     set_limits(scan, first, ItemPointerGetBlockNumberNoCheck(&highest) - first + 1);
-    sscan->rs_mintid = lowest;
-    sscan->rs_maxtid = highest;
+    const pg::TidRange range = pg::tid_range(sscan);
+    range.lowest = lowest;
+    range.highest = highest;
 }
 
 bool next_tid_range(TableScanDesc sscan, ScanDirection direction, TupleTableSlot *slot) {
     RowScan &scan = row_scan(sscan);
+    const pg::TidRange range = pg::tid_range(sscan);
     while (step(scan, direction)) {
         ItemPointerData tid;
         ItemPointerSet(&tid, scan.block, scan.row);
-        const bool below = ::ItemPointerCompare(&tid, &sscan->rs_mintid) < 0;
-        const bool above = !below && ::ItemPointerCompare(&tid, &sscan->rs_maxtid) > 0;
+        const bool below = ::ItemPointerCompare(&tid, &range.lowest) < 0;
+        const bool above = !below && ::ItemPointerCompare(&tid, &range.highest) > 0;
         if (!below && !above) {
             hand_out(scan, scan.row, slot);
             return true;
@@ -399,7 +402,7 @@ extern "C" bool gh_scan_next_row(TableScanDesc sscan, ScanDirection direction, T
     const SlotNo row = scan.rows[at];
     const page::LinePointer line = scan.page.view().line(row);
     scan.cursor = at;
-    ++counts->t_counts.t_tuples_returned;
+    pg::count_row_returned(counts);
     store_lean(slot, {.tid_block = scan.tid_block,
                       .row = row,
                       .table = RelationGetRelid(sscan->rs_rd),
