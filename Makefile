@@ -5,7 +5,7 @@
 #   make                   build the module, write compile_commands.json for clangd
 #   make install           put it into the server of PG_CONFIG
 #   make installcheck      regression and isolation tests on a running server that preloads the module
-#   make check-gates       layers, headers, symbols, function length, format: under a minute
+#   make check-gates       layers, versions, headers, symbols, function length, format: under a minute
 #   make check-unit        GoogleTest, outside the server;   check-sanitized   the same with ASan and UBSan
 #   make check-valgrind    unit tests under memcheck
 #   make check-regress     also check-isolation, check-installcheck, check-tap; GH_TESTS='a b' names single tests
