@@ -103,7 +103,7 @@ void alter_database(const UtilityCall &call) {
     const bool moves = find_option(stmt->options, "tablespace") != nullptr;
     // Set again by every such command: an error may leave it behind.
     moving_database = moves ? ::get_database_oid(stmt->dbname, true) : InvalidOid;
-    if (OidIsValid(moving_database) && ::pg_database_ownercheck(moving_database, ::GetUserId()))
+    if (OidIsValid(moving_database) && pg::owns_database(moving_database))
         refuse_two_versions(moving_database);
     call.run();
     moving_database = InvalidOid;
@@ -181,7 +181,7 @@ void note_relation_drop(Oid relid) {
     Relation rel = ::RelationIdGetRelation(relid);
     if (rel == nullptr) return;
     // Of another session's table (it died, or a superuser cleans up) nothing can be in our local pool.
-    if (!RELATION_IS_OTHER_TEMP(rel)) storage::note_temp_drop({rel->rd_node, rel->rd_backend});
+    if (!RELATION_IS_OTHER_TEMP(rel)) storage::note_temp_drop(pg::owned_file_of(rel));
     ::RelationClose(rel);
 }
 

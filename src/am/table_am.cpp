@@ -94,10 +94,10 @@ static TM_Result gh_tuple_lock(Relation rel, ItemPointer tid, Snapshot, TupleTab
 
 // ---- files
 
-static void gh_set_new_filenode(Relation rel, const RelFileNode *newrnode, char persistence,
+static void gh_set_new_filenode(Relation rel, const pg::RelFile *new_file, char persistence,
                                 TransactionId *freeze_xid, MultiXactId *minmulti) {
     buffer::require_ready();
-    storage::create_files(rel, newrnode, persistence, freeze_xid, minmulti);
+    storage::create_files(rel, new_file, persistence, freeze_xid, minmulti);
 }
 
 static void gh_nontransactional_truncate(Relation rel) {
@@ -105,9 +105,9 @@ static void gh_nontransactional_truncate(Relation rel) {
     storage::truncate_in_place(rel);
 }
 
-static void gh_copy_data(Relation rel, const RelFileNode *newrnode) {
+static void gh_copy_data(Relation rel, const pg::RelFile *new_file) {
     buffer::require_ready();
-    storage::copy_files(rel, newrnode);
+    storage::copy_files(rel, new_file);
 }
 
 static void gh_copy_for_cluster(Relation old_heap, Relation new_heap, Relation old_index, bool use_sort,

@@ -166,9 +166,10 @@ TM_Result update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId
                  bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode, bool *update_indexes) {
     const ItemPointerData old_tid = *otid;  // may be the slot's own
     const OwnTuple own(rel, slot);
-    *update_indexes = false;
+    pg::StaleIndexes stale = pg::StaleIndexes::none;
     const TM_Result result = heap::update(rel, const_cast<ItemPointer>(&old_tid), own.tuple, cid, crosscheck,
-                                          wait, tmfd, lockmode, update_indexes);
+                                          wait, tmfd, lockmode, &stale);
+    *update_indexes = stale != pg::StaleIndexes::none;
     slot->tts_tid = own.tuple->t_self;
     own.give_back();
     return result;

@@ -22,7 +22,7 @@ HolderShared &mine() noexcept {
     return pool.shared->holders[static_cast<int>(my_holder())];
 }
 
-RelFileNode veto_node() noexcept {
+pg::RelFile veto_node() noexcept {
     return {DEFAULTTABLESPACE_OID, InvalidOid, static_cast<Oid>(my_holder()) + 1};
 }
 
@@ -106,7 +106,7 @@ void explain_veto(ErrorData *message) {
             ? ::pstrdup("checkpoint cannot complete, because glassheap could not write all pages")
             : ::psprintf(
                   "checkpoint cannot complete, because glassheap could not write block %u of relation %s",
-                  failed.block, storage::path_of(node_of(failed), InvalidBackendId, fork_number(failed)));
+                  failed.block, storage::path_of(node_of(failed), pg::kNoBackend, fork_number(failed)));
     message->context = nullptr;  // names the veto page
     message->hint = ::pstrdup(
         "The messages of glassheap's worker processes give the reason.  Checkpoints succeed again once the "

@@ -32,7 +32,7 @@ pg::CorePlace place_of(const PageTag &tag) noexcept {
 }
 
 void tell(const PageTag &tag, const char *what) {
-    char *path = storage::path_of(node_of(tag), InvalidBackendId, fork_number(tag));
+    char *path = storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag));
     ereport(
         LOG,
         (errmsg("glassheap: block %u of relation %s %s", tag.block, path, what),
@@ -60,7 +60,7 @@ bool is_later(const page::PageView &file, Lsn lsn, const pg::CoreCopy &copy) noe
 bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) {
     const bool in_replay = ::RecoveryInProgress();
     if (!in_replay && !XLogIsNeeded()) return false;
-    storage::read_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, scratch);
+    storage::read_block(node_of(tag), pg::kNoBackend, fork_number(tag), tag.block, scratch);
     const page::PageView file(scratch);
     const Lsn lsn = load_page_lsn(scratch);
     const bool newer =
@@ -154,7 +154,7 @@ void note_outdated(FrameNo frame, const pg::CoreCopy &copy) noexcept {
             (errcode(ERRCODE_OBJECT_IN_USE),
              errmsg("block %u of relation %s cannot be written, because another process has been reading it "
                     "into shared_buffers for %d s",
-                    tag.block, storage::path_of(node_of(tag), InvalidBackendId, fork_number(tag)),
+                    tag.block, storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag)),
                     kIoPatience / 1000),
              errhint("It is stopped, or waits for the disk; it runs code that bypasses the table access "
                      "method.")));

@@ -35,9 +35,9 @@ IoBackend kind_of_process() noexcept {
     }
 }
 
-std::uint64_t relation_key(const RelFileNode &node) noexcept {
-    const std::uint64_t place = (std::uint64_t{node.spcNode} << 32) | node.dbNode;
-    const std::uint64_t key = mix_bits(mix_bits(place) + node.relNode);
+std::uint64_t relation_key(const pg::RelFile &node) noexcept {
+    const std::uint64_t place = (std::uint64_t{pg::tablespace_of(node)} << 32) | pg::database_of(node);
+    const std::uint64_t key = mix_bits(mix_bits(place) + pg::number_of(node));
     return key == 0 ? 1 : key;
 }
 
@@ -55,7 +55,7 @@ CounterSet *find_my_counters() noexcept {
     return slot->counts[static_cast<int>(kind_of_process())];
 }
 
-RelationCounters *relation_counters(const RelFileNode &node, bool make) noexcept {
+RelationCounters *relation_counters(const pg::RelFile &node, bool make) noexcept {
     const std::uint64_t key = relation_key(node);
     const auto home = static_cast<std::uint32_t>(key >> 32);
     for (std::uint32_t i = 0; i < kProbes; ++i) {
@@ -79,7 +79,7 @@ RelationCounters *relation_counters(const RelFileNode &node, bool make) noexcept
     return nullptr;
 }
 
-void drop_relation_counters(const RelFileNode &node) noexcept {
+void drop_relation_counters(const pg::RelFile &node) noexcept {
     if (RelationCounters *at = relation_counters(node, false)) at->key.store(0, std::memory_order_relaxed);
 }
 

@@ -179,12 +179,12 @@ TrickleResult trickle(int ahead, int limit, int flush_after) {
     return result;
 }
 
-void flush_relation(const RelFileNodeBackend &node) {
+void flush_relation(const pg::OwnedFile &node) {
     require_ready();
-    if (node.backend != InvalidBackendId)
+    if (node.is_temp())
         local_flush(node);
     else
-        flush_range({node.node, -1, 0});
+        flush_range({node.file, -1, 0});
 }
 
 void flush_database(Oid database) {

@@ -69,18 +69,18 @@ void forget_range(const TagRange &range) noexcept {
 
 }  // namespace
 
-void forget_relation(const RelFileNodeBackend &node) noexcept {
+void forget_relation(const pg::OwnedFile &node) noexcept {
     if (!is_ready()) return;
-    if (node.backend != InvalidBackendId) {
+    if (node.is_temp()) {
         local_forget(node, -1, 0);
         return;
     }
-    forget_range({node.node, -1, 0});
-    drop_relation_counters(node.node);
-    unmark_two_pools(node.node);
+    forget_range({node.file, -1, 0});
+    drop_relation_counters(node.file);
+    unmark_two_pools(node.file);
 }
 
-void part_with_page(const RelFileNode &node, ForkNumber fork, BlockNo block) {
+void part_with_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
     const PageTag tag = make_tag(node, fork, block);
     const std::uint32_t hash = hash_tag(tag);
     const FrameNo frame = find_frame(tag, hash);
@@ -90,7 +90,7 @@ void part_with_page(const RelFileNode &node, ForkNumber fork, BlockNo block) {
     forget_page({tag, frame});
 }
 
-void drop_page(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept {
+void drop_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
     const PageTag tag = make_tag(node, fork, block);
     const FrameNo frame = find_frame(tag, hash_tag(tag));
     if (frame != kNoFrame) forget_page({tag, frame});
@@ -100,12 +100,12 @@ bool drop_frame(FrameNo frame) noexcept {
     return forget_page({frame_at(frame).tag, frame});
 }
 
-void forget_from(const RelFileNodeBackend &node, ForkNumber fork, BlockNo first) noexcept {
+void forget_from(const pg::OwnedFile &node, ForkNumber fork, BlockNo first) noexcept {
     if (!is_ready()) return;
-    if (node.backend != InvalidBackendId)
+    if (node.is_temp())
         local_forget(node, fork, first);
     else
-        forget_range({node.node, fork, first});
+        forget_range({node.file, fork, first});
 }
 
 void forget_database(Oid database, Oid tablespace) noexcept {

@@ -10,24 +10,24 @@
 namespace glassheap::buffer {
 
 // Replay: writes the page if it is dirty, and drops it.
-void part_with_page(const RelFileNode &node, ForkNumber fork, BlockNo block);
+void part_with_page(const pg::RelFile &node, ForkNumber fork, BlockNo block);
 // Drops the page without writing it.
-void drop_page(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept;
+void drop_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept;
 // The same for what this frame, pinned by the caller, holds; false: nothing that anybody could find.
 bool drop_frame(FrameNo frame) noexcept;
 // Is any page of the file in the pool?
-bool has_pages(const RelFileNode &node) noexcept;
+bool has_pages(const pg::RelFile &node) noexcept;
 // Writes and drops all pages, and throws older copies out of shared_buffers: core reads the file from now on.
 // An error if the relation is in two pools; not in replay, which goes record by record.
-void hand_over_to_core(const RelFileNode &node);
+void hand_over_to_core(const pg::RelFile &node);
 // The same at an abort, for a file that the transaction had taken from core.  If it is in two pools, ours has
 // nothing but what is being aborted, and goes.  May longjmp (I/O).
-void give_back_to_core(const RelFileNode &node);
+void give_back_to_core(const pg::RelFile &node);
 // Writes and drops all pages: the file may be unlinked without our hearing of it, or stay.
-void part_with_relation(const RelFileNodeBackend &node);
+void part_with_relation(const pg::OwnedFile &node);
 // Replay: our version of every page is the one that was chosen, on the primary.
-void redo_resolved(const RelFileNode &node);
+void redo_resolved(const pg::RelFile &node);
 // One version of every page was chosen, and is in the file.
-void lift_two_pools_mark(const RelFileNode &node) noexcept;
+void lift_two_pools_mark(const pg::RelFile &node) noexcept;
 
 }  // namespace glassheap::buffer

@@ -44,7 +44,7 @@ void count_write(const PageTag &tag, RingKind context) noexcept {
 void write_to_file(Frame &f, RingKind context, Lsn lsn) {
     const PageTag tag = f.tag;
     IoTimer timer;
-    storage::write_block(node_of(tag), InvalidBackendId, fork_number(tag), tag.block, write_copy);
+    storage::write_block(node_of(tag), pg::kNoBackend, fork_number(tag), tag.block, write_copy);
     timer.stop(pg::shared_write_time(), counters(context).write_us);
     count_write(tag, context);
     f.disk_lsn.store(lsn, std::memory_order_relaxed);

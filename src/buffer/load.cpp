@@ -109,7 +109,7 @@ Found insert_or_find(const LoadRequest &request, FrameNo held) {
 }
 
 LoadRequest make_request(const ForkRef &fork, BlockNo block, AccessRing *ring) noexcept {
-    const PageTag tag = make_tag(fork.node.node, fork.fork, block);
+    const PageTag tag = make_tag(fork.node.file, fork.fork, block);
     return {tag, hash_tag(tag), fork.is_permanent(), ring == nullptr ? Warmth::normal : Warmth::ring, ring};
 }
 
@@ -144,15 +144,15 @@ void finish_read(FrameNo frame, bool ok) noexcept {
 void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     GH_STOP_POINT("page_read");
     IoTimer timer;
-    const RelFileNode node = node_of(request.tag);
+    const pg::RelFile node = node_of(request.tag);
     if (has_core_copy(request.tag)) [[unlikely]]
         take_over_core_copy(request.tag, request.permanent, page_at(frame));
     if (!read_from_aside(request.tag, page_at(frame)))
-        storage::read_block(node, InvalidBackendId, fork_number(request.tag), request.tag.block,
+        storage::read_block(node, pg::kNoBackend, fork_number(request.tag), request.tag.block,
                             page_at(frame));
     timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
     if (track_io_timing) pg::count_read_time(timer.micros());
-    verify_page(page_at(frame), node, InvalidBackendId, fork_number(request.tag), request.tag.block, mode);
+    verify_page(page_at(frame), node, pg::kNoBackend, fork_number(request.tag), request.tag.block, mode);
     finish_read(frame, true);
 }
 
@@ -164,7 +164,7 @@ PinnedPage read_page(Relation rel, ForkNumber fork, BlockNo block, AccessRing *r
     refuse_if_in_two_pools(rel);
     pgstat_count_buffer_read(rel);
     bool hit = false;
-    PinnedPage page = rel->rd_backend != InvalidBackendId
+    PinnedPage page = pg::is_temp(rel)
                           ? local_read(fork_of(rel, fork), block, mode, &hit)
                           : read_shared(make_request(fork_of(rel, fork), block, ring), mode, &hit);
     if (hit) pgstat_count_buffer_hit(rel);
@@ -180,10 +180,10 @@ PinnedPage read_page(const ForkRef &fork, BlockNo block, AccessRing *ring, ReadM
 
 PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hint) {
     if (hint == kNoFrame || !is_ready()) return {};
-    if (rel->rd_backend != InvalidBackendId) return local_repin(fork_of(rel, fork), block, hint);
+    if (pg::is_temp(rel)) return local_repin(fork_of(rel, fork), block, hint);
     if (hint < 0 || hint >= pool.frame_count) return {};
     refuse_if_in_two_pools(rel);
-    const PageTag tag = make_tag(rel->rd_node, fork, block);
+    const PageTag tag = make_tag(pg::file_of(rel), fork, block);
     Frame &f = frame_at(hint);
     if (!tag_seems(f, tag)) return {};
     reserve_pin();
@@ -215,15 +215,14 @@ PinnedPage read_if_cached(const ForkRef &fork, BlockNo block) {
 }
 
 const char *peek_page(Relation rel, ForkNumber fork, BlockNo block) noexcept {
-    if (rel->rd_backend != InvalidBackendId || !is_ready()) return nullptr;
-    const PageTag tag = make_tag(rel->rd_node, fork, block);
+    if (pg::is_temp(rel) || !is_ready()) return nullptr;
+    const PageTag tag = make_tag(pg::file_of(rel), fork, block);
     const FrameNo frame = peek_tag(tag, hash_tag(tag));
     return frame == kNoFrame ? nullptr : page_at(frame);
 }
 
 void touch_frame(Relation rel, ForkNumber fork, BlockNo block) noexcept {
-    if (rel->rd_backend == InvalidBackendId && is_ready())
-        touch_chain(hash_tag(make_tag(rel->rd_node, fork, block)));
+    if (!pg::is_temp(rel) && is_ready()) touch_chain(hash_tag(make_tag(pg::file_of(rel), fork, block)));
 }
 
 void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count) {
@@ -231,9 +230,9 @@ void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count) {
     const ForkRef ref = fork_of(rel, fork);
     for (int i = 0; i < count; ++i) {
         const BlockNo block = first + static_cast<BlockNo>(i);
-        const PageTag tag = make_tag(ref.node.node, fork, block);
+        const PageTag tag = make_tag(ref.node.file, fork, block);
         if (ref.is_temp() ? local_is_cached(ref, block) : is_cached(tag, hash_tag(tag))) continue;
-        storage::prefetch_block(ref.node.node, ref.node.backend, fork, block);
+        storage::prefetch_block(ref.node.file, ref.node.backend, fork, block);
     }
 }
 

@@ -17,7 +17,7 @@ std::atomic<FrameNo> &bucket_of(std::uint32_t hash) noexcept {
     return pool.buckets[hash & pool.bucket_mask];
 }
 
-std::uint32_t relation_hash(const RelFileNode &node) noexcept {
+std::uint32_t relation_hash(const pg::RelFile &node) noexcept {
     return hash_relation(make_tag(node, MAIN_FORKNUM, 0));
 }
 LWLock *relation_partition(std::uint32_t hash) noexcept {

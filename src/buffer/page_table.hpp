@@ -48,12 +48,13 @@ struct FrameAndTag {
     FrameNo frame;
 };
 struct TagRange {  // all forks when fork < 0
-    RelFileNode node;
+    pg::RelFile node;
     int fork;
     BlockNo first;
 
     bool same_relation(const PageTag &tag) const noexcept {
-        return tag.relation == node.relNode && tag.database == node.dbNode && tag.space == node.spcNode;
+        return tag.relation == pg::number_of(node) && tag.database == pg::database_of(node) &&
+               tag.space == pg::tablespace_of(node);
     }
     bool contains(const PageTag &tag) const noexcept {
         return same_relation(tag) &&

@@ -48,7 +48,7 @@ BlockNo next_run_length(AccessRing *ring, const PageTag &tag) {
     const auto most = std::min(storage::kReadRunMax, static_cast<BlockNo>(ring->size) / 2);
     ring->run = std::max<BlockNo>(1, std::min(ring->run * 2, most));
     if (ring->run == 1) return 1;
-    const BlockNo blocks = storage::block_count(node_of(tag), InvalidBackendId, fork_number(tag));
+    const BlockNo blocks = storage::block_count(node_of(tag), pg::kNoBackend, fork_number(tag));
     const BlockNo left = blocks > tag.block ? blocks - tag.block : 1;
     return std::min({ring->run, left, static_cast<BlockNo>(RELSEG_SIZE) - tag.block % RELSEG_SIZE});
 }
@@ -117,7 +117,7 @@ void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode) {
         read_into(frame, request, mode);
         return;
     }
-    verify_page(page_at(frame), node_of(request.tag), InvalidBackendId, fork_number(request.tag),
+    verify_page(page_at(frame), node_of(request.tag), pg::kNoBackend, fork_number(request.tag),
                 request.tag.block, mode);
     finish_read(frame, true);
 }

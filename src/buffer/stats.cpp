@@ -145,7 +145,7 @@ DirtyResult mark_frame_dirty(FrameNo frame) {
     return result;
 }
 
-int frames_of(const RelFileNode &node, FrameNo *frames, int capacity) noexcept {
+int frames_of(const pg::RelFile &node, FrameNo *frames, int capacity) noexcept {
     return collect_frames({node, -1, 0}, frames, capacity);
 }
 
@@ -155,7 +155,7 @@ void read_io_counts(IoBackend backend, RingKind context, IoCounts *counts) noexc
         add(counts, pool.processes[i].counts[static_cast<int>(backend)][static_cast<int>(context)]);
 }
 
-bool read_relation_io(const RelFileNode &node, RelationIo *io) noexcept {
+bool read_relation_io(const pg::RelFile &node, RelationIo *io) noexcept {
     const RelationCounters *at = relation_counters(node, false);
     if (at == nullptr) return false;
     *io = {at->reads.load(), at->writes.load(), at->evictions.load(), at->extends.load()};

@@ -15,13 +15,13 @@ constinit TwoPoolsShared *two_pools = nullptr;
 
 namespace {
 
-int index_of(const RelFileNode &node) noexcept {
+int index_of(const pg::RelFile &node) noexcept {
     for (int i = 0; i < two_pools->listed; ++i)
-        if (RelFileNodeEquals(two_pools->marks[i].node, node)) return i;
+        if (pg::is_same_file(two_pools->marks[i].node, node)) return i;
     return -1;
 }
 
-bool is_marked(const RelFileNode &node) noexcept {
+bool is_marked(const pg::RelFile &node) noexcept {
     if (index_of(node) >= 0) return true;
     return two_pools->count.load(std::memory_order_relaxed) > two_pools->listed && storage::has_mark(node);
 }
@@ -31,19 +31,19 @@ void enter(const MarkedRelation &mark) noexcept {
     two_pools->count.fetch_add(1, std::memory_order_release);
 }
 
-MarkedRelation without_details(const RelFileNode &node) noexcept {
+MarkedRelation without_details(const pg::RelFile &node) noexcept {
     return {node, MAIN_FORKNUM, kInvalidBlock, InvalidXLogRecPtr, InvalidXLogRecPtr};
 }
 
-void enter_from_disk(const RelFileNode &node) {
+void enter_from_disk(const pg::RelFile &node) {
     enter(without_details(node));
-    char *path = storage::path_of(node, InvalidBackendId, MAIN_FORKNUM);
+    char *path = storage::path_of(node, pg::kNoBackend, MAIN_FORKNUM);
     ereport(LOG, (errmsg("glassheap relation %s is still in two buffer pools", path),
                   errhint("Choose with glassheap_resolve which of its versions is to stay.")));
     ::pfree(path);
 }
 
-void take_out(const RelFileNode &node) noexcept {
+void take_out(const pg::RelFile &node) noexcept {
     if (!is_marked(node)) return;
     const int index = index_of(node);
     storage::remove_mark(node);
@@ -52,7 +52,7 @@ void take_out(const RelFileNode &node) noexcept {
 }
 
 void report(const MarkedRelation &mark) {
-    char *path = storage::path_of(mark.node, InvalidBackendId, MAIN_FORKNUM);
+    char *path = storage::path_of(mark.node, pg::kNoBackend, MAIN_FORKNUM);
     ereport(WARNING,
             (errcode(ERRCODE_DATA_CORRUPTED),
              errmsg("relation %s is in two buffer pools and is not worked with until one version is chosen",
@@ -62,7 +62,7 @@ void report(const MarkedRelation &mark) {
                        mark.block, ::forkNames[mark.fork], LSN_FORMAT_ARGS(mark.ours),
                        LSN_FORMAT_ARGS(mark.theirs)),
              errhint("Look at both versions with glassheap_resolve, in database %u, then keep one of them.",
-                     mark.node.dbNode)));
+                     pg::database_of(mark.node))));
     ::pfree(path);
 }
 
@@ -92,7 +92,7 @@ void map_two_pools(bool fresh) {
     ::LWLockRegisterTranche(two_pools->tranche, "GlassheapTwoPools");
 }
 
-bool find_mark(const RelFileNode &node, MarkedRelation *mark) noexcept {
+bool find_mark(const pg::RelFile &node, MarkedRelation *mark) noexcept {
     ::LWLockAcquire(&two_pools->lock, LW_SHARED);
     const int index = index_of(node);
     *mark = index >= 0 ? two_pools->marks[index] : without_details(node);
@@ -101,7 +101,7 @@ bool find_mark(const RelFileNode &node, MarkedRelation *mark) noexcept {
     return found;
 }
 
-bool is_in_two_pools(const RelFileNode &node) noexcept {
+bool is_in_two_pools(const pg::RelFile &node) noexcept {
     MarkedRelation mark;
     return any_in_two_pools() && find_mark(node, &mark);
 }
@@ -121,7 +121,7 @@ void mark_two_pools(const MarkedRelation &mark) {
     if (IsUnderPostmaster) ::RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_IMMEDIATE);
 }
 
-void unmark_two_pools(const RelFileNode &node) noexcept {
+void unmark_two_pools(const pg::RelFile &node) noexcept {
     if (!any_in_two_pools()) return;
     ::LWLockAcquire(&two_pools->lock, LW_EXCLUSIVE);
     take_out(node);
@@ -132,8 +132,9 @@ void unmark_database(Oid database, Oid tablespace) noexcept {
     if (!any_in_two_pools()) return;
     ::LWLockAcquire(&two_pools->lock, LW_EXCLUSIVE);
     for (int i = two_pools->listed - 1; i >= 0; --i) {
-        const RelFileNode node = two_pools->marks[i].node;
-        if (node.dbNode == database && (!OidIsValid(tablespace) || node.spcNode == tablespace))
+        const pg::RelFile node = two_pools->marks[i].node;
+        if (pg::database_of(node) == database &&
+            (!OidIsValid(tablespace) || pg::tablespace_of(node) == tablespace))
             take_out(node);
     }
     // What the list has no room for.
@@ -154,7 +155,7 @@ void refuse_database_in_two_pools(Oid database) {
 
 void refuse_two_pools(Relation rel) {
     MarkedRelation mark;
-    if (rel->rd_backend != InvalidBackendId || !find_mark(rel->rd_node, &mark)) return;
+    if (pg::is_temp(rel) || !find_mark(pg::file_of(rel), &mark)) return;
     const char *name = RelationGetRelationName(rel);
     ereport(
         ERROR,
@@ -173,17 +174,17 @@ void refuse_two_pools(Relation rel) {
 namespace {
 // What does not fit pushes out the oldest: its relation gets no mark if replay fails on it.
 constexpr int kMeetingsMax = 64;
-constinit RelFileNode met[kMeetingsMax] = {};
+constinit pg::RelFile met[kMeetingsMax] = {};
 constinit int met_count = 0;
 }  // namespace
 
-void note_meeting(const RelFileNode &node) noexcept {
+void note_meeting(const pg::RelFile &node) noexcept {
     if (!have_met(node)) met[met_count++ % kMeetingsMax] = node;
 }
 
-bool have_met(const RelFileNode &node) noexcept {
+bool have_met(const pg::RelFile &node) noexcept {
     for (int i = 0; i < std::min(met_count, kMeetingsMax); ++i)
-        if (RelFileNodeEquals(met[i], node)) return true;
+        if (pg::is_same_file(met[i], node)) return true;
     return false;
 }
 

@@ -17,7 +17,7 @@ page::PageFinding find_damage(const char *bytes, ForkNumber fork) noexcept {
     return fork == MAIN_FORKNUM ? page::check_structure(view) : page::check_header(view);
 }
 
-void report(int level, const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block,
+void report(int level, const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block,
             page::PageFinding finding, bool zeroing) {
     char *path = storage::path_of(node, backend, fork);
     const bool structural = finding.fault != page::PageFault::none;
@@ -36,7 +36,7 @@ bool is_sound(char *page, ForkNumber fork, BlockNo block) {
     return storage::page_is_intact(page, block) && find_damage(page, fork).fault == page::PageFault::none;
 }
 
-void verify_page(char *page, const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block,
+void verify_page(char *page, const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block,
                  ReadMode mode) {
     page::PageFinding finding;
     bool good = storage::page_is_verified(page, block);

@@ -7,7 +7,7 @@
 
 namespace glassheap::buffer {
 
-void verify_page(char *page, const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block,
+void verify_page(char *page, const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block,
                  ReadMode mode);
 
 // Says nothing and counts nothing: for pages nobody has asked for yet.

@@ -211,8 +211,8 @@ std::uint8_t refresh_page(Relation rel, FsmAddress address, BlockNo first, Block
 }
 
 // The leaf page of the map in redo: created if need be, latched exclusively, initialised.
-PinnedPage redo_map_page(const RelFileNode &node, BlockNo block, bool create) {
-    SMgrRelation smgr = ::smgropen(node, InvalidBackendId);
+PinnedPage redo_map_page(const pg::RelFile &node, BlockNo block, bool create) {
+    SMgrRelation smgr = ::smgropen(node, pg::kNoBackend);
     const bool present = ::smgrexists(smgr, FSM_FORKNUM) && block < ::smgrnblocks(smgr, FSM_FORKNUM);
     if (!present && !create) return {};
     PinnedPage page;
@@ -347,7 +347,7 @@ BlockNo prepare_truncate(Relation rel, BlockNo heap_blocks) {
     return end.blocks;
 }
 
-void redo_record(const RelFileNode &node, BlockNo heap_block, Size avail) {
+void redo_record(const pg::RelFile &node, BlockNo heap_block, Size avail) {
     const FsmPlace place = place_of_heap_block(heap_block);
     const PinnedPage page = redo_map_page(node, physical_block(place.page), true);
     // mark_dirty_hint would do nothing here when checksums are on: no image can be logged in recovery.  But
@@ -356,8 +356,8 @@ void redo_record(const RelFileNode &node, BlockNo heap_block, Size avail) {
     page.unlatch();
 }
 
-void redo_truncate(const RelFileNode &node, BlockNo heap_blocks) {
-    SMgrRelation smgr = ::smgropen(node, InvalidBackendId);
+void redo_truncate(const pg::RelFile &node, BlockNo heap_blocks) {
+    SMgrRelation smgr = ::smgropen(node, pg::kNoBackend);
     if (!::smgrexists(smgr, FSM_FORKNUM)) return;
     const MapEnd end = map_end(heap_blocks);
     if (end.tail_slot > 0) {
@@ -371,7 +371,7 @@ void redo_truncate(const RelFileNode &node, BlockNo heap_blocks) {
     if (present > end.blocks) {
         BlockNo kept = end.blocks;
         ForkNumber fork = FSM_FORKNUM;
-        buffer::forget_from({node, InvalidBackendId}, FSM_FORKNUM, kept);
+        buffer::forget_from(pg::shared_file(node), FSM_FORKNUM, kept);
         START_CRIT_SECTION();
         pg::truncate_forks(smgr, &fork, 1, &present, &kept);
         END_CRIT_SECTION();

@@ -58,9 +58,7 @@ const Guarded kFunctions[] = {
     GH_ROUTED(heap_getnextslot_tidrange),
     GH_REFUSED(heap_hot_search_buffer),
     GH_ROUTED(heap_index_delete_tuples),
-#if PG_VERSION_NUM >= 150010
-    GH_REFUSED(heap_inplace_lock),
-#endif
+    GH_SINCE_15_10(GH_REFUSED(heap_inplace_lock))  //
     GH_REFUSED(heap_inplace_update),
     GH_ROUTED(heap_insert),
     GH_ROUTED(heap_lock_tuple),
@@ -77,9 +75,7 @@ const Guarded kFunctions[] = {
     GH_ROUTED(simple_heap_delete),
     GH_ROUTED(simple_heap_insert),
     GH_ROUTED(simple_heap_update),
-#if PG_VERSION_NUM >= 150010
-    GH_REFUSED(systable_inplace_update_begin),
-#endif
+    GH_SINCE_15_10(GH_REFUSED(systable_inplace_update_begin))  //
     GH_REFUSED(visibilitymap_set),
 };
 

@@ -71,10 +71,9 @@ TM_Result heap_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot cro
 // it.
 TM_Result heap_update(Relation rel, ItemPointer tid, HeapTuple tuple, CommandId cid, Snapshot crosscheck,
                       bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode) {
-    bool update_indexes;
-    const TM_Result result =
-        heap::update(rel, tid, tuple, cid, crosscheck, wait, tmfd, lockmode, &update_indexes);
-    GH_ASSERT(result != TM_Ok || update_indexes != HeapTupleIsHeapOnly(tuple));
+    pg::StaleIndexes stale;
+    const TM_Result result = heap::update(rel, tid, tuple, cid, crosscheck, wait, tmfd, lockmode, &stale);
+    GH_ASSERT(result != TM_Ok || (stale == pg::StaleIndexes::none) == HeapTupleIsHeapOnly(tuple));
     return result;
 }
 

@@ -111,7 +111,7 @@ TransactionId heap_index_delete_tuples(Relation rel, TM_IndexDeleteOp *op) {
 
 // Who reads the files afterwards finds the maps there as well, which are in shared_buffers.
 void FlushRelationBuffers(Relation rel) {
-    buffer::flush_relation({rel->rd_node, rel->rd_backend});
+    buffer::flush_relation(pg::owned_file_of(rel));
     ::FlushRelationBuffers(rel);
 }
 

@@ -11,6 +11,7 @@
 #include "heap/handed_pages.hpp"
 
 #include "pg/pg_process.hpp"
+#include "pg/pg_relfile.hpp"
 
 namespace glassheap::heap {
 
@@ -19,7 +20,7 @@ namespace {
 struct HandedPage {
     LocalTransactionId transaction;
     CommandId command;
-    RelFileNode node;
+    pg::RelFile node;
     BlockNumber block;
 };
 
@@ -34,7 +35,7 @@ int trigger_level() noexcept {
 
 bool is_same(const HandedPage &entry, Relation rel, BlockNumber block) noexcept {
     return entry.block == block && entry.transaction == pg::my_lxid() &&
-           RelFileNodeEquals(entry.node, rel->rd_node);
+           pg::is_same_file(entry.node, pg::file_of(rel));
 }
 
 }  // namespace
@@ -49,7 +50,7 @@ void note_handed_out(Relation rel, BlockNumber block) noexcept {
         return;
     }
     entries[1] = entries[0];
-    entries[0] = {pg::my_lxid(), command, rel->rd_node, block};
+    entries[0] = {pg::my_lxid(), command, pg::file_of(rel), block};
 }
 
 bool is_handed_out(Relation rel, BlockNumber block) noexcept {

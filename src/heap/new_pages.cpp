@@ -25,7 +25,7 @@ void NewPages::write_batch(int count) {
     if (RelationNeedsWAL(rel_)) {
         BlockNo blocks[kBatch] = {};
         for (int i = 0; i < count; ++i) blocks[i] = first_block_ + static_cast<BlockNo>(i);
-        wal::log_new_pages(rel_->rd_node, MAIN_FORKNUM, blocks, pages_, count);
+        wal::log_new_pages(pg::file_of(rel_), MAIN_FORKNUM, blocks, pages_, count);
     }
     for (int i = 0; i < count; ++i) {
         const BlockNo block = first_block_ + static_cast<BlockNo>(i);

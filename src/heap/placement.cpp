@@ -40,7 +40,7 @@ FrameNo last_frame = kNoFrame;
 
 // Pages that the last extension of a bulk load added beyond the one it needed: its next ones.
 struct {
-    RelFileNode node;
+    pg::RelFile node;
     BlockNo next;
     BlockNo end;
 } bulk_rest = {};
@@ -118,7 +118,7 @@ BlockNo PageSearch::next_candidate(BlockNo tried) const {
 // Asks for the size: the table may have been truncated since.
 BlockNo PageSearch::take_bulk_rest() const {
     if (!request_.bulk || bulk_rest.next >= bulk_rest.end) return kInvalidBlock;
-    if (!RelFileNodeEquals(bulk_rest.node, request_.rel->rd_node)) return kInvalidBlock;
+    if (!pg::is_same_file(bulk_rest.node, pg::file_of(request_.rel))) return kInvalidBlock;
     if (bulk_rest.next >= RelationGetNumberOfBlocks(request_.rel)) return kInvalidBlock;
     return bulk_rest.next++;
 }
@@ -209,7 +209,7 @@ bool PageSearch::extend() {
     const BlockNo added = std::max(count, frames.pages());
     page_ = buffer::extend(request_.rel, MAIN_FORKNUM, added, &frames);
     const BlockNo block = page_.block();
-    if (request_.bulk && added > count) bulk_rest = {request_.rel->rd_node, block + count, block + added};
+    if (request_.bulk && added > count) bulk_rest = {pg::file_of(request_.rel), block + count, block + added};
     if (!page_.view().is_new()) report_page_not_empty(request_.rel, block);
     page_.edit().init();
     at_other_ = false;

@@ -7,6 +7,7 @@
 #pragma once
 
 #include "buffer/pool.hpp"
+#include "pg/pg_index_columns.hpp"
 
 namespace glassheap::heap {
 
@@ -18,9 +19,9 @@ void multi_insert(Relation rel, TupleTableSlot **slots, int count, CommandId cid
                   BulkInsertState bistate);
 TM_Result remove(Relation rel, ItemPointer tid, CommandId cid, Snapshot crosscheck, bool wait,
                  TM_FailureData *tmfd, bool changing_partition);
-// new_tuple: t_self set on success.  *update_indexes: false for a HOT update (PG 15 meaning).
+// new_tuple: t_self set on success.
 TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, CommandId cid, Snapshot crosscheck,
-                 bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode, bool *update_indexes);
+                 bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode, pg::StaleIndexes *stale);
 // Locks the version at tuple->t_self; on return `tuple` is a copy palloc'd in the current context of the
 // version looked at (t_data nullptr if there is none).  follow_updates as in heap_lock_tuple.
 TM_Result lock_row(Relation rel, HeapTuple tuple, CommandId cid, LockTupleMode mode,

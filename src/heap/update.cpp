@@ -164,8 +164,8 @@ void finish(Update *update, bool hot) {
 }  // namespace
 
 TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, CommandId cid, Snapshot crosscheck,
-                 bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode, bool *update_indexes) {
-    *update_indexes = false;
+                 bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode, pg::StaleIndexes *stale) {
+    *stale = pg::StaleIndexes::none;
     forbid_in_parallel_mode("update");
     ::GetCurrentTransactionId();     // may allocate: not under a latch
     ::MultiXactIdSetOldestMember();  // even a plain xid may end up in somebody's multixact
@@ -212,7 +212,7 @@ TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, CommandId 
     place_new_version(&work);
     const bool hot = change_row(&work);
     finish(&work, hot);
-    *update_indexes = !hot;
+    *stale = hot ? pg::StaleIndexes::none : pg::StaleIndexes::all;
     return TM_Ok;
 }
 

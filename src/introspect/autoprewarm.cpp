@@ -56,11 +56,12 @@ bool same_fork(const BlockEntry &a, const BlockEntry &b) {
 int warm_one(const BlockEntry *first, const BlockEntry *end) {
     ::StartTransactionCommand();
     int done = 0;
-    const Oid relid = ::RelidByRelfilenode(first->tablespace, first->filenode);
+    const Oid relid = pg::relation_of_file(first->tablespace, first->filenode);
     Relation rel = OidIsValid(relid) ? ::try_relation_open(relid, AccessShareLock) : nullptr;
     if (rel != nullptr) {
         // It may have got another file between the look-up and the lock.
-        if (rel->rd_node.relNode == first->filenode && is_glassheap(rel)) done = warm_fork(rel, first, end);
+        if (pg::number_of(pg::file_of(rel)) == first->filenode && is_glassheap(rel))
+            done = warm_fork(rel, first, end);
         ::relation_close(rel, AccessShareLock);
     }
     ::CommitTransactionCommand();

@@ -14,7 +14,7 @@ namespace glassheap::introspect {
 namespace {
 
 Oid tablespace_of(Relation rel) {
-    return rel->rd_node.spcNode;
+    return pg::tablespace_of(pg::file_of(rel));
 }
 
 // Adds one row per segment file; false when there is no such segment.
@@ -27,7 +27,7 @@ bool add_segment(Relation rel, ForkNumber fork, const char *base, int segment, R
     }
     rows->add({text_cell(::forkNames[fork]), int4(segment), text_cell(path),
                int8(static_cast<std::uint64_t>(info.st_size)),
-               int8(static_cast<std::uint64_t>(info.st_size) / BLCKSZ), oid(rel->rd_node.relNode),
+               int8(static_cast<std::uint64_t>(info.st_size) / BLCKSZ), oid(pg::number_of(pg::file_of(rel))),
                text_cell(::get_tablespace_name(tablespace_of(rel))),
                timestamp(::time_t_to_timestamptz(info.st_mtime))});
     return true;
@@ -42,8 +42,7 @@ PGDLLEXPORT Datum glassheap_files(PG_FUNCTION_ARGS) {
     Relation rel = open_table(PG_GETARG_OID(0));
     Rows rows(fcinfo);
     for (int fork = 0; fork <= MAX_FORKNUM; ++fork) {
-        char *base = ::GetRelationPath(rel->rd_node.dbNode, rel->rd_node.spcNode, rel->rd_node.relNode,
-                                       rel->rd_backend, static_cast<ForkNumber>(fork));
+        char *base = pg::path_of(pg::file_of(rel), rel->rd_backend, static_cast<ForkNumber>(fork));
         for (int segment = 0; add_segment(rel, static_cast<ForkNumber>(fork), base, segment, &rows);
              ++segment)
             CHECK_FOR_INTERRUPTS();

@@ -63,13 +63,13 @@ FrameTable::FrameTable(Relation rel, ForkNumber fork) : frames_(nullptr) {
     if (RelationUsesLocalBuffers(rel)) return;
     const int capacity = buffer::frame_count();
     auto *numbers = static_cast<FrameNo *>(::palloc(sizeof(FrameNo) * static_cast<Size>(capacity)));
-    const int found = std::min(buffer::frames_of(rel->rd_node, numbers, capacity), capacity);
+    const int found = std::min(buffer::frames_of(pg::file_of(rel), numbers, capacity), capacity);
     frames_ = static_cast<buffer::FrameInfo *>(::MemoryContextAllocHuge(
         CurrentMemoryContext, sizeof(buffer::FrameInfo) * static_cast<Size>(std::max(found, 1))));
     for (int i = 0; i < found; ++i) {
         buffer::FrameInfo info;
         if (!buffer::peek_frame(numbers[i], &info, false)) continue;
-        if (info.fork == fork && RelFileNodeEquals(info.node, rel->rd_node)) frames_[count_++] = info;
+        if (info.fork == fork && pg::is_same_file(info.node, pg::file_of(rel))) frames_[count_++] = info;
     }
     ::pfree(numbers);
     std::sort(frames_, frames_ + count_,

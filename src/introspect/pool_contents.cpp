@@ -36,9 +36,10 @@ void add_frame(Rows *rows, FrameNo frame) {
         rows->add({number, none, none, none, none, none, none, none, none, none, none, none});
         return;
     }
-    rows->add({number, oid(info.node.relNode), oid(info.node.spcNode), oid(info.node.dbNode), int2(info.fork),
-               int8(info.block), boolean(info.dirty), int2(info.usage), int4(info.pins), lsn(info.lsn),
-               boolean(info.io_in_progress), int8(info.last_victim_pass)});
+    rows->add({number, oid(pg::number_of(info.node)), oid(pg::tablespace_of(info.node)),
+               oid(pg::database_of(info.node)), int2(info.fork), int8(info.block), boolean(info.dirty),
+               int2(info.usage), int4(info.pins), lsn(info.lsn), boolean(info.io_in_progress),
+               int8(info.last_victim_pass)});
 }
 
 // ---- sums
@@ -99,14 +100,14 @@ void dirty_one(FrameNo frame, PushCounts *counts) {
 }
 using PushOne = void (*)(FrameNo, PushCounts *);
 
-PushCounts push_where(const RelFileNode *node, PushOne push) {
+PushCounts push_where(const pg::RelFile *node, PushOne push) {
     PushCounts counts = {};
     const int frames = buffer::frame_count();
     for (FrameNo frame = 0; frame < frames; ++frame) {
         CHECK_FOR_INTERRUPTS();
         buffer::FrameInfo info;
         if (!buffer::peek_frame(frame, &info, false)) continue;
-        if (node == nullptr || RelFileNodeEquals(info.node, *node)) push(frame, &counts);
+        if (node == nullptr || pg::is_same_file(info.node, *node)) push(frame, &counts);
     }
     return counts;
 }
@@ -132,7 +133,7 @@ Datum push_relation(FunctionCallInfo fcinfo, const char *what, PushOne push) {
         ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                         errmsg("relation \"%s\" is temporary: its pages are not in the shared pool",
                                RelationGetRelationName(rel))));
-    const PushCounts counts = push_where(&rel->rd_node, push);
+    const PushCounts counts = push_where(&pg::file_of(rel), push);
     close_table(rel);
     return make_record(fcinfo, {int4(counts.done), int4(counts.other), int4(counts.skipped)});
 }
@@ -212,9 +213,9 @@ PGDLLEXPORT Datum glassheap_buffercache_forks(PG_FUNCTION_ARGS) {
     ::hash_seq_init(&walk, sum_by_fork());
     while (auto *sums = static_cast<ForkSums *>(::hash_seq_search(&walk))) {
         rows.begin_row();
-        rows.add({oid(sums->key.node.spcNode), oid(sums->key.node.dbNode), oid(sums->key.node.relNode),
-                  text_cell(::forkNames[sums->key.fork]), int4(sums->frames), int4(sums->dirty),
-                  int4(sums->pinned), usage_histogram(sums->usage)});
+        rows.add({oid(pg::tablespace_of(sums->key.node)), oid(pg::database_of(sums->key.node)),
+                  oid(pg::number_of(sums->key.node)), text_cell(::forkNames[sums->key.fork]),
+                  int4(sums->frames), int4(sums->dirty), int4(sums->pinned), usage_histogram(sums->usage)});
     }
     return 0;
 }

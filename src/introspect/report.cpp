@@ -108,7 +108,7 @@ void activity_numbers(Report *report) {
     Html *html = &report->html;
     Relation rel = report->rel;
     buffer::RelationIo io = {};
-    (void)buffer::read_relation_io(rel->rd_node, &io);
+    (void)buffer::read_relation_io(pg::file_of(rel), &io);
     const PgStat_StatTabEntry *stats = ::pgstat_fetch_stat_tabentry(RelationGetRelid(rel));
     const PgStat_StatTabEntry none = {};
     if (stats == nullptr) stats = &none;

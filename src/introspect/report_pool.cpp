@@ -27,7 +27,7 @@ Bars forks_by_size() {
     HASH_SEQ_STATUS walk;
     ::hash_seq_init(&walk, table);
     while (const auto *sums = static_cast<ForkSums *>(::hash_seq_search(&walk))) {
-        if (sums->key.node.dbNode == MyDatabaseId) {
+        if (pg::database_of(sums->key.node) == MyDatabaseId) {
             bars.forks[bars.count++] = *sums;
         } else {
             bars.elsewhere += sums->frames;
@@ -37,13 +37,13 @@ Bars forks_by_size() {
     ::hash_destroy(table);
     std::sort(bars.forks, bars.forks + bars.count, [](const ForkSums &a, const ForkSums &b) {
         if (a.frames != b.frames) return a.frames > b.frames;
-        return a.key.node.relNode < b.key.node.relNode;
+        return pg::number_of(a.key.node) < pg::number_of(b.key.node);
     });
     return bars;
 }
 
 const char *name_of(const ForkSums &sums) {
-    const Oid relid = ::RelidByRelfilenode(sums.key.node.spcNode, sums.key.node.relNode);
+    const Oid relid = pg::relation_of_file(pg::tablespace_of(sums.key.node), pg::number_of(sums.key.node));
     const char *name = OidIsValid(relid) ? ::get_rel_name(relid) : nullptr;
     return name != nullptr ? name : "a table that is gone or not committed";
 }

@@ -49,8 +49,8 @@ struct Site {
     ForkNumber fork;
     BlockNo block;
 
-    const RelFileNode &node() const noexcept { return rel->rd_node; }
-    pg::CorePlace place() const noexcept { return {rel->rd_node, fork, block}; }
+    const pg::RelFile &node() const noexcept { return pg::file_of(rel); }
+    pg::CorePlace place() const noexcept { return {pg::file_of(rel), fork, block}; }
 };
 
 void read_ours(const Site &site, const char *file, Version *out) {
@@ -134,7 +134,7 @@ void keep_page(const Site &site, char *page) {
         ::XLogFlush(PageGetLSN(page));
     }
     evict_theirs(site);
-    storage::write_block(site.node(), InvalidBackendId, site.fork, site.block, page);
+    storage::write_block(site.node(), pg::kNoBackend, site.fork, site.block, page);
     buffer::drop_page(site.node(), site.fork, site.block);
     storage::remove_aside(site.node(), site.fork, site.block);
     if (!held_before) pg::stop_delaying_checkpoints();
@@ -151,7 +151,7 @@ public:
     void run() {
         for (const ForkNumber fork : {MAIN_FORKNUM, FSM_FORKNUM}) {
             if (!::smgrexists(RelationGetSmgr(rel_), fork)) continue;
-            const BlockNo blocks = storage::block_count(rel_->rd_node, InvalidBackendId, fork);
+            const BlockNo blocks = storage::block_count(pg::file_of(rel_), pg::kNoBackend, fork);
             for (BlockNo block = 0; block < blocks; ++block) {
                 CHECK_FOR_INTERRUPTS();
                 visit({rel_, fork, block});
@@ -161,7 +161,7 @@ public:
 
 private:
     void visit(const Site &site) {
-        storage::read_block(site.node(), InvalidBackendId, site.fork, site.block, file_);
+        storage::read_block(site.node(), pg::kNoBackend, site.fork, site.block, file_);
         read_ours(site, file_, &ours_);
         read_theirs(site, file_, &theirs_);
         const bool differ = !same_page(ours_.bytes, theirs_.bytes);
@@ -195,7 +195,7 @@ private:
 
 // Elsewhere `keep` would throw away what nobody has doubts about: pages that are in the pool only.
 void require_mark(Relation rel) {
-    if (buffer::is_in_two_pools(rel->rd_node)) return;
+    if (buffer::is_in_two_pools(pg::file_of(rel))) return;
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
              errmsg("relation \"%s\" is not in two buffer pools", RelationGetRelationName(rel)),
@@ -207,8 +207,8 @@ void require_mark(Relation rel) {
 void finish(Relation rel) {
     truncate_map(rel);
     if (IsUnderPostmaster) ::RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_IMMEDIATE | CHECKPOINT_WAIT);
-    if (RelationNeedsWAL(rel)) wal::emit_file_event(rel->rd_node, wal::FileEvent::resolved);
-    buffer::lift_two_pools_mark(rel->rd_node);
+    if (RelationNeedsWAL(rel)) wal::emit_file_event(pg::file_of(rel), wal::FileEvent::resolved);
+    buffer::lift_two_pools_mark(pg::file_of(rel));
     ereport(NOTICE, (errmsg("one version of every page of \"%s\" was kept", RelationGetRelationName(rel)),
                      errhint("Its indexes may have entries of the other version: REINDEX TABLE, then "
                              "glassheap_verify.")));
@@ -230,7 +230,7 @@ PGDLLEXPORT Datum glassheap_resolve(PG_FUNCTION_ARGS) {
     if (keep != Keep::none) ::PreventCommandDuringRecovery("glassheap_resolve(..., keep)");
     const LOCKMODE lock = keep == Keep::none ? AccessShareLock : AccessExclusiveLock;
     Relation rel = open_table(PG_GETARG_OID(0), lock);
-    if (rel->rd_backend != InvalidBackendId)
+    if (pg::is_temp(rel))
         ereport(ERROR,
                 (errcode(ERRCODE_WRONG_OBJECT_TYPE),
                  errmsg("temporary table \"%s\" cannot be in two pools", RelationGetRelationName(rel))));

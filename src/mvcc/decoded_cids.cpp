@@ -106,7 +106,7 @@ CommandIds decoded_cids(HeapTuple tuple, Snapshot snapshot) {
     if (cids == nullptr) return {};
     Relation rel = ::RelationIdGetRelation(tuple->t_tableOid);  // open already: somebody scans it
     if (rel == nullptr) return {};
-    const pg::TupleCidKey key = pg::tuple_cid_key(rel->rd_node, tuple->t_self);
+    const pg::TupleCidKey key = pg::tuple_cid_key(pg::file_of(rel), tuple->t_self);
     ::RelationClose(rel);
 
     const pg::TupleCidEntry *entry = find(cids, key);

@@ -29,3 +29,12 @@ extern "C" {
 #include "utils/inval.h"
 #include "utils/syscache.h"
 }
+
+namespace glassheap::pg {
+
+// Versions: 16 has one function for all kinds of objects (object_ownercheck).
+inline bool owns_database(Oid database) {
+    return ::pg_database_ownercheck(database, ::GetUserId());
+}
+
+}  // namespace glassheap::pg

@@ -21,9 +21,13 @@ extern "C" {
 #include "storage/pg_shmem.h"
 }
 
+// An entry of a table for a function that came with a minor release.
 #if PG_VERSION_NUM >= 150010
 extern "C" {
 [[gnu::weak]] extern decltype(heap_inplace_lock) heap_inplace_lock;
 [[gnu::weak]] extern decltype(systable_inplace_update_begin) systable_inplace_update_begin;
 }
+#define GH_SINCE_15_10(...) __VA_ARGS__,
+#else
+#define GH_SINCE_15_10(...)
 #endif

@@ -13,6 +13,12 @@
 
 namespace glassheap::pg {
 
+// Which indexes need an entry for a new version.
+enum class StaleIndexes : std::uint8_t {
+    none,  // it is heap-only
+    all,
+};
+
 struct IndexColumns {  // offset by FirstLowInvalidHeapAttributeNumber; keys and identity are subsets of
                        // indexed
     const Bitmapset *indexed;

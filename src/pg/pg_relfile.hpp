@@ -48,7 +48,7 @@ inline OwnedFile shared_file(const RelFile &file) noexcept {
 }
 
 // ---- where PostgreSQL keeps it
-inline const RelFile &file_of(Relation rel) noexcept {
+inline RelFile &file_of(Relation rel) noexcept {
     return rel->rd_node;
 }
 inline const RelFile &file_of(SMgrRelation files) noexcept {

@@ -16,10 +16,6 @@ BufferTag tag_at(const CorePlace &place) noexcept {
     return tag;
 }
 
-bool same_node(const RelFileNode &a, const RelFileNode &b) noexcept {
-    return RelFileNodeEquals(a, b);
-}
-
 // One word: a page that is being changed shows the LSN before or after.
 XLogRecPtr page_lsn(int index) noexcept {
     const auto *page = reinterpret_cast<const std::uint64_t *>(BufferGetPage(index + 1));
@@ -121,12 +117,12 @@ bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto, XLogRecPtr c
     return true;
 }
 
-void evict_core_copies(const RelFileNode &node) noexcept {
+void evict_core_copies(const RelFile &node) noexcept {
     for (int i = 0; i < NBuffers; ++i) {
         BufferDesc *desc = GetBufferDescriptor(i);
         if ((pg_atomic_read_u32(&desc->state) & BM_TAG_VALID) == 0) continue;
         const BufferTag tag = desc->tag;
-        if (!same_node(tag.rnode, node)) continue;
+        if (!is_same_file(tag.rnode, node)) continue;
         if (tag.forkNum != MAIN_FORKNUM && tag.forkNum != FSM_FORKNUM) continue;
         evict_core_copy({tag.rnode, tag.forkNum, tag.blockNum}, InvalidXLogRecPtr);
     }

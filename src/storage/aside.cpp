@@ -24,17 +24,17 @@ struct Path {
     char text[MAXPGPATH];
 };
 
-Path mark_path(const RelFileNode &node) noexcept {
+Path mark_path(const pg::RelFile &node) noexcept {
     Path path;
-    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u", kFolder, node.spcNode, node.dbNode,
-                  node.relNode);
+    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u", kFolder, pg::tablespace_of(node),
+                  pg::database_of(node), pg::number_of(node));
     return path;
 }
 
-Path page_path(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept {
+Path page_path(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
     Path path;
-    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u_%d_%u", kFolder, node.spcNode, node.dbNode,
-                  node.relNode, static_cast<int>(fork), block);
+    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u_%d_%u", kFolder, pg::tablespace_of(node),
+                  pg::database_of(node), pg::number_of(node), static_cast<int>(fork), block);
     return path;
 }
 
@@ -74,7 +74,7 @@ bool write_synced(const char *path, const char *bytes, std::size_t count) noexce
     return false;
 }
 
-bool parse_name(const char *name, RelFileNode *node, bool *is_mark) noexcept {
+bool parse_name(const char *name, pg::RelFile *node, bool *is_mark) noexcept {
     unsigned spc, db, rel, fork, block;
     int length = 0;
     const auto whole = static_cast<int>(std::strlen(name));
@@ -114,17 +114,17 @@ bool for_each_file(Visit visit) {
 }
 
 // Pages of an earlier mark of this number must not be taken for this one's.
-void remove_pages_of(const RelFileNode &node) noexcept {
+void remove_pages_of(const pg::RelFile &node) noexcept {
     for_each_file([&node](const char *name, const char *path) {
-        RelFileNode owner;
+        pg::RelFile owner;
         bool is_mark;
-        if (parse_name(name, &owner, &is_mark) && RelFileNodeEquals(owner, node)) ::unlink(path);
+        if (parse_name(name, &owner, &is_mark) && pg::is_same_file(owner, node)) ::unlink(path);
     });
 }
 
 }  // namespace
 
-void write_aside(const RelFileNode &node, ForkNumber fork, BlockNo block, char *page) {
+void write_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block, char *page) {
     ::PageSetChecksumInplace(page, block);
     const Path path = page_path(node, fork, block);
     Path fresh;
@@ -134,7 +134,7 @@ void write_aside(const RelFileNode &node, ForkNumber fork, BlockNo block, char *
     if (!sync_folder(kFolder)) fail("sync", kFolder);
 }
 
-bool read_aside(const RelFileNode &node, ForkNumber fork, BlockNo block, char *page) {
+bool read_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block, char *page) {
     const Path path = page_path(node, fork, block);
     const int fd = ::BasicOpenFile(path.text, O_RDONLY | PG_BINARY);
     if (fd < 0) {
@@ -150,77 +150,79 @@ bool read_aside(const RelFileNode &node, ForkNumber fork, BlockNo block, char *p
     return true;
 }
 
-void remove_aside(const RelFileNode &node, ForkNumber fork, BlockNo block) noexcept {
+void remove_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
     ::unlink(page_path(node, fork, block).text);
 }
 
-bool try_write_mark(const RelFileNode &node) noexcept {
+bool try_write_mark(const pg::RelFile &node) noexcept {
     if (!make_folder()) return false;
     if (has_mark(node)) return true;
     remove_pages_of(node);
     return write_synced(mark_path(node).text, "", 0) && sync_folder(kFolder);
 }
 
-void write_mark(const RelFileNode &node) {
+void write_mark(const pg::RelFile &node) {
     if (!try_write_mark(node)) fail("write", mark_path(node).text);
 }
 
-bool has_mark(const RelFileNode &node) noexcept {
+bool has_mark(const pg::RelFile &node) noexcept {
     return exists(mark_path(node).text);
 }
 
 bool has_mark_of_database(Oid database) {
     bool found = false;
     const bool read = for_each_file([database, &found](const char *name, const char *) {
-        RelFileNode node;
+        pg::RelFile node;
         bool is_mark;
-        found = found || (parse_name(name, &node, &is_mark) && is_mark && node.dbNode == database);
+        found = found || (parse_name(name, &node, &is_mark) && is_mark && pg::database_of(node) == database);
     });
     if (!read) fail("open", kFolder);
     return found;
 }
 
 void for_each_mark_of_database(Oid database, Oid tablespace,
-                               void (*visit)(const RelFileNode &node)) noexcept {
+                               void (*visit)(const pg::RelFile &node)) noexcept {
     for_each_file([=](const char *name, const char *) {
-        RelFileNode node;
+        pg::RelFile node;
         bool is_mark;
-        if (!parse_name(name, &node, &is_mark) || !is_mark || node.dbNode != database) return;
-        if (!OidIsValid(tablespace) || node.spcNode == tablespace) visit(node);
+        if (!parse_name(name, &node, &is_mark) || !is_mark || pg::database_of(node) != database) return;
+        if (!OidIsValid(tablespace) || pg::tablespace_of(node) == tablespace) visit(node);
     });
 }
 
 // The pages stay until a new mark or the next start of the server; nobody looks at them without a mark.
-void remove_mark(const RelFileNode &node) noexcept {
+void remove_mark(const pg::RelFile &node) noexcept {
     ::unlink(mark_path(node).text);
     sync_folder(kFolder);
 }
 
-void for_each_aside(const RelFileNode &node, void (*visit)(const AsidePage &page)) {
+void for_each_aside(const pg::RelFile &node, void (*visit)(const AsidePage &page)) {
     const bool read = for_each_file([&node, visit](const char *name, const char *) {
         AsidePage page;
         unsigned fork;
         int length = 0;
-        const int fields = std::sscanf(name, "%u_%u_%u_%u_%u%n", &page.node.spcNode, &page.node.dbNode,
-                                       &page.node.relNode, &fork, &page.block, &length);
-        if (fields != 5 || name[length] != '\0' || !RelFileNodeEquals(page.node, node)) return;
+        Oid tablespace = 0, database = 0, number = 0;
+        const int fields = std::sscanf(name, "%u_%u_%u_%u_%u%n", &tablespace, &database, &number, &fork,
+                                       &page.block, &length);
+        page.node = pg::make_file(tablespace, database, number);
+        if (fields != 5 || name[length] != '\0' || !pg::is_same_file(page.node, node)) return;
         page.fork = static_cast<ForkNumber>(fork);
         visit(page);
     });
     if (!read) fail("open", kFolder);
 }
 
-void load_marks(void (*visit)(const RelFileNode &node)) {
+void load_marks(void (*visit)(const pg::RelFile &node)) {
     const bool read = for_each_file([](const char *name, const char *path) {
-        RelFileNode node;
+        pg::RelFile node;
         bool is_mark;
         if (!parse_name(name, &node, &is_mark) || !is_mark) return;
-        if (is_tablespace_there(node.spcNode) && !file_exists(node, InvalidBackendId, MAIN_FORKNUM))
+        if (is_tablespace_there(pg::tablespace_of(node)) && !file_exists(node, pg::kNoBackend, MAIN_FORKNUM))
             ::unlink(path);
     });
     if (!read) fail("open", kFolder);
     for_each_file([visit](const char *name, const char *path) {
-        RelFileNode node;
+        pg::RelFile node;
         bool is_mark;
         if (!parse_name(name, &node, &is_mark)) return;
         if (is_mark)

@@ -39,7 +39,7 @@ constinit std::uint64_t commands_begun = 0;
 
 // Files that became ours in this transaction: if it aborts they are core's again.  In TopTransactionContext.
 struct Arrived {
-    RelFileNode file;
+    pg::RelFile file;
     Arrived *next;
 };
 constinit Arrived *arrived = nullptr;
@@ -50,7 +50,7 @@ constinit Oid dropped[kDroppedMax] = {};
 constinit unsigned dropped_count = 0;
 
 struct Owner {
-    RelFileNode file;
+    pg::RelFile file;
     Oid method;
     char persistence;
 };
@@ -109,7 +109,7 @@ bool owner_now(Oid relid, Owner *owner) {
 enum class Past : std::uint8_t { same, other_file, other_method, none };
 
 Past compare(const Owner &before, const Owner &now) noexcept {
-    if (!RelFileNodeEquals(before.file, now.file)) return Past::other_file;
+    if (!pg::is_same_file(before.file, now.file)) return Past::other_file;
     return before.method == now.method ? Past::same : Past::other_method;
 }
 
@@ -151,17 +151,17 @@ void need_exclusive_use(Oid relid) {
 }
 
 // Standbys have their own pages of the file, whatever our pool has.
-void tell_standbys(const RelFileNode &file) {
+void tell_standbys(const pg::RelFile &file) {
     wal::emit_file_event(file, wal::FileEvent::handed_over);
 }
 
-bool has_arrived(const RelFileNode &file) noexcept {
+bool has_arrived(const pg::RelFile &file) noexcept {
     for (const Arrived *known = arrived; known != nullptr; known = known->next)
-        if (RelFileNodeEquals(known->file, file)) return true;
+        if (pg::is_same_file(known->file, file)) return true;
     return false;
 }
 
-void note_arrived(const RelFileNode &file) {
+void note_arrived(const pg::RelFile &file) {
     if (has_arrived(file)) return;
     auto *fresh = static_cast<Arrived *>(::MemoryContextAlloc(TopTransactionContext, sizeof(Arrived)));
     *fresh = {file, arrived};
@@ -176,24 +176,24 @@ public:
         count_ = ::smgrGetPendingDeletes(false, &nodes_);
         cost.listed += static_cast<std::uint64_t>(count_);
     }
-    bool has(const RelFileNode &file) {
+    bool has(const pg::RelFile &file) {
         constexpr int few = 8;
         if (count_ < 0) ask();
         if (++questions_ == few) std::sort(nodes_, nodes_ + count_, before);
         if (questions_ >= few) return std::binary_search(nodes_, nodes_ + count_, file, before);
         return std::any_of(nodes_, nodes_ + count_,
-                           [&file](const RelFileNode &node) { return RelFileNodeEquals(node, file); });
+                           [&file](const pg::RelFile &node) { return pg::is_same_file(node, file); });
     }
     void done() const noexcept {
         if (nodes_ != nullptr) ::pfree(nodes_);
     }
 
 private:
-    static bool before(const RelFileNode &a, const RelFileNode &b) noexcept {
+    static bool before(const pg::RelFile &a, const pg::RelFile &b) noexcept {
         return std::memcmp(&a, &b, sizeof a) < 0;
     }
 
-    RelFileNode *nodes_ = nullptr;
+    pg::RelFile *nodes_ = nullptr;
     int count_ = -1;
     int questions_ = 0;
 };
@@ -204,7 +204,7 @@ struct Fresh {
     Oid first = InvalidOid;
     Oid end = InvalidOid;
 
-    bool has(const RelFileNode &file) const noexcept { return file.relNode >= first && file.relNode < end; }
+    bool has(const pg::RelFile &file) const noexcept { return pg::number_of(file) >= first && pg::number_of(file) < end; }
 };
 
 Oid next_number() noexcept {
@@ -323,7 +323,7 @@ void tell_cost() {
                              static_cast<unsigned long long>(told.listed))));
 }
 
-void give_arrived_back(Unborn &unborn, void (*give)(const RelFileNode &)) {
+void give_arrived_back(Unborn &unborn, void (*give)(const pg::RelFile &)) {
     for (const Arrived *file = std::exchange(arrived, nullptr); file != nullptr; file = file->next) {
         if (unborn.has(file->file)) continue;
         give(file->file);
@@ -348,8 +348,8 @@ void owner_is_dropped(Oid relid) noexcept {
 void owner_is_created(Oid relid) {
     Relation rel = ::RelationIdGetRelation(relid);
     if (rel == nullptr) return;
-    const RelFileNode file = rel->rd_node;
-    const bool is_table = RELKIND_HAS_TABLE_AM(rel->rd_rel->relkind) && OidIsValid(file.relNode);
+    const pg::RelFile file = pg::file_of(rel);
+    const bool is_table = RELKIND_HAS_TABLE_AM(rel->rd_rel->relkind) && OidIsValid(pg::number_of(file));
     const bool noted_before = !is_table || RelationUsesLocalBuffers(rel) || birth_of(file) != Birth::unknown;
     ::RelationClose(rel);
     if (!noted_before) note_newborn(file, Birth::others);

@@ -9,6 +9,7 @@
 #include "pg/pg.hpp"
 //
 #include "buffer/two_pools.hpp"
+#include "pg/pg_smgr.hpp"
 #include "storage/lifecycle.hpp"
 #include "wal/emit.hpp"
 
@@ -32,7 +33,7 @@ public:
             CHECK_FOR_INTERRUPTS();
             const int count = static_cast<int>(std::min<BlockNumber>(kBatch, end - first));
             for (int i = 0; i < count; ++i) read(first + static_cast<BlockNumber>(i), i);
-            if (logged_) wal::log_new_pages(to_->smgr_rnode.node, fork_, blocks_, pages_, count);
+            if (logged_) wal::log_new_pages(pg::file_of(to_), fork_, blocks_, pages_, count);
             for (int i = 0; i < count; ++i) write(i);
         }
         // The pages went past every pool: a checkpoint since their records would not have synced them.
@@ -44,9 +45,10 @@ private:
     void read(BlockNumber block, int i) {
         blocks_[i] = block;
         ::smgrread(from_, fork_, block, pages_[i]);
-        if (::PageIsVerifiedExtended(pages_[i], block, PIV_LOG_WARNING | PIV_REPORT_STAT)) return;
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid page in block %u of relation %s",
-                                                                block, relpath(from_->smgr_rnode, fork_))));
+        if (pg::is_page_verified(pages_[i], block, pg::PageReport::log_and_count)) return;
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                        errmsg("invalid page in block %u of relation %s", block,
+                               pg::path_of(pg::file_of(from_), pg::owned_file_of(from_).backend, fork_))));
     }
     void write(int i) {
         ::PageSetChecksumInplace(pages_[i], blocks_[i]);
@@ -66,7 +68,7 @@ void create_fork(Relation rel, SMgrRelation to, ForkNumber fork) {
     ::smgrcreate(to, fork, false);
     const bool permanent = rel->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT;
     const bool unlogged = rel->rd_rel->relpersistence == RELPERSISTENCE_UNLOGGED;
-    if (permanent || (unlogged && fork == INIT_FORKNUM)) ::log_smgrcreate(&to->smgr_rnode.node, fork);
+    if (permanent || (unlogged && fork == INIT_FORKNUM)) ::log_smgrcreate(&pg::file_of(to), fork);
 }
 
 void copy_fork(Relation rel, SMgrRelation to, ForkNumber fork) {
@@ -80,12 +82,12 @@ void copy_fork(Relation rel, SMgrRelation to, ForkNumber fork) {
 
 }  // namespace
 
-void copy_files(Relation rel, const RelFileNode *newrnode) {
+void copy_files(Relation rel, const pg::RelFile *new_file) {
     ::FlushRelationBuffers(rel);  // the VM; and what core has of a file that was heap's before
-    buffer::flush_relation({rel->rd_node, rel->rd_backend});
+    buffer::flush_relation(pg::owned_file_of(rel));
     buffer::refuse_if_in_two_pools(rel);
-    ::RelationCreateStorage(*newrnode, rel->rd_rel->relpersistence, true);
-    SMgrRelation to = ::smgropen(*newrnode, rel->rd_backend);
+    ::RelationCreateStorage(*new_file, rel->rd_rel->relpersistence, true);
+    SMgrRelation to = ::smgropen(*new_file, rel->rd_backend);
     note_new_files(rel, to);
 
     copy_fork(rel, to, MAIN_FORKNUM);

@@ -10,6 +10,7 @@
 #include "debug/stop_points.hpp"
 #include "page/layout.hpp"
 #include "pg/pg_files.hpp"
+#include "pg/pg_smgr.hpp"
 
 namespace glassheap::storage {
 
@@ -19,8 +20,8 @@ constexpr BlockNo kZeroRun = 32;  // 256 kB written at once
 alignas(4096) constinit char zeroes[kZeroRun * page::kPageSize] = {};
 
 struct WriteSite {
-    const RelFileNode *node;
-    BackendId backend;
+    const pg::RelFile *node;
+    pg::BackendNo backend;
     ForkNumber fork;
     BlockNo block;
 };
@@ -33,19 +34,11 @@ extern "C" void glassheap_describe_write(void *arg) {
 }
 
 // The storage manager's descriptor of the segment that holds `block`, if it is open and really that file.
-// Its type is private to md.c; it begins with the File and the segment number in all versions this compiles
-// for, and the file's name is checked.
 File open_segment(SMgrRelation smgr, ForkNumber fork, BlockNo block) {
-    struct SegmentHead {
-        File file;
-        BlockNumber number;
-    };
     const auto segment = block / RELSEG_SIZE;
-    if (static_cast<BlockNo>(smgr->md_num_open_segs[fork]) <= segment) return -1;
-    const auto *segments = reinterpret_cast<const SegmentHead *>(smgr->md_seg_fds[fork]);
-    if (segments[segment].number != segment) return -1;
-    const File file = segments[segment].file;
-    char *path = path_of(smgr->smgr_rnode.node, smgr->smgr_rnode.backend, fork);
+    const File file = pg::open_segment_file(smgr, fork, segment);
+    if (file < 0) return -1;
+    char *path = path_of(pg::file_of(smgr), pg::owned_file_of(smgr).backend, fork);
     char expected[MAXPGPATH];
     if (segment == 0)
         ::strlcpy(expected, path, sizeof expected);
@@ -76,17 +69,17 @@ BlockNo zero_run(File file, BlockNo first, BlockNo count) {
 
 }  // namespace
 
-char *path_of(const RelFileNode &node, BackendId backend, ForkNumber fork) {
-    return ::GetRelationPath(node.dbNode, node.spcNode, node.relNode, backend, fork);
+char *path_of(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork) {
+    return pg::path_of(node, backend, fork);
 }
 
-void read_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page) {
+void read_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page) {
     ::smgrread(::smgropen(node, backend), fork, block, page);
 }
 
-BlockNo read_blocks(const RelFileNode &node, ForkNumber fork, BlockNo first, BlockNo count,
+BlockNo read_blocks(const pg::RelFile &node, ForkNumber fork, BlockNo first, BlockNo count,
                     char *const *pages) {
-    SMgrRelation smgr = ::smgropen(node, InvalidBackendId);
+    SMgrRelation smgr = ::smgropen(node, pg::kNoBackend);
     const File file = open_segment(smgr, fork, first);
     const int fd = file >= 0 ? ::FileGetRawDesc(file) : -1;
     if (fd < 0) return 0;
@@ -101,33 +94,33 @@ BlockNo read_blocks(const RelFileNode &node, ForkNumber fork, BlockNo first, Blo
     return bytes <= 0 ? 0 : static_cast<BlockNo>(static_cast<std::size_t>(bytes) / page::kPageSize);
 }
 
-void write_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block, char *page) {
+void write_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page) {
     WriteSite site = {&node, backend, fork, block};
     ErrorContextCallback frame = {error_context_stack, glassheap_describe_write, &site};
     error_context_stack = &frame;
     ::PageSetChecksumInplace(page, block);
-    ::smgrwrite(::smgropen(node, backend), fork, block, page, backend != InvalidBackendId);
+    ::smgrwrite(::smgropen(node, backend), fork, block, page, backend != pg::kNoBackend);
     error_context_stack = frame.previous;
 }
 
-void write_back(const RelFileNode &node, ForkNumber fork, BlockNo first, BlockNo count) {
-    ::smgrwriteback(::smgropen(node, InvalidBackendId), fork, first, count);
+void write_back(const pg::RelFile &node, ForkNumber fork, BlockNo first, BlockNo count) {
+    ::smgrwriteback(::smgropen(node, pg::kNoBackend), fork, first, count);
 }
 
-void prefetch_block(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo block) {
+void prefetch_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block) {
 #ifdef USE_PREFETCH
-    ::smgrprefetch(::smgropen(node, backend), fork, block);
+    pg::prefetch_block(::smgropen(node, backend), fork, block);
 #endif
 }
 
-BlockNo block_count(const RelFileNode &node, BackendId backend, ForkNumber fork) {
+BlockNo block_count(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork) {
     return ::smgrnblocks(::smgropen(node, backend), fork);
 }
 
-void extend_zeroed(const RelFileNode &node, BackendId backend, ForkNumber fork, BlockNo first,
+void extend_zeroed(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo first,
                    BlockNo count) {
     SMgrRelation smgr = ::smgropen(node, backend);
-    const bool temporary = backend != InvalidBackendId;
+    const bool temporary = backend != pg::kNoBackend;
     BlockNo block = first;
     const BlockNo end = first + count;
     while (block < end) {
@@ -142,7 +135,7 @@ void extend_zeroed(const RelFileNode &node, BackendId backend, ForkNumber fork, 
     }
 }
 
-bool file_exists(const RelFileNode &node, BackendId backend, ForkNumber fork) {
+bool file_exists(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork) {
     char *path = path_of(node, backend, fork);
     struct stat info;
     const bool exists = ::stat(path, &info) == 0;
@@ -150,20 +143,20 @@ bool file_exists(const RelFileNode &node, BackendId backend, ForkNumber fork) {
     return exists;
 }
 
-void create_file_in_redo(const RelFileNode &node, ForkNumber fork) {
-    ::smgrcreate(::smgropen(node, InvalidBackendId), fork, true);
+void create_file_in_redo(const pg::RelFile &node, ForkNumber fork) {
+    ::smgrcreate(::smgropen(node, pg::kNoBackend), fork, true);
 }
 
 bool page_is_intact(char *page, BlockNo block) {
     // A failure that the user wants ignored must still be reported, so it is not intact.
     const bool ignored = std::exchange(ignore_checksum_failure, false);
-    const bool intact = ::PageIsVerifiedExtended(page, block, 0);
+    const bool intact = pg::is_page_verified(page, block, pg::PageReport::nothing);
     ignore_checksum_failure = ignored;
     return intact;
 }
 
 bool page_is_verified(char *page, BlockNo block) {
-    return ::PageIsVerifiedExtended(page, block, PIV_LOG_WARNING | PIV_REPORT_STAT);
+    return pg::is_page_verified(page, block, pg::PageReport::log_and_count);
 }
 
 }  // namespace glassheap::storage

@@ -22,14 +22,14 @@ enum class Fate : std::uint8_t {
 
 // Lives in TopTransactionContext.
 struct FileEvent {
-    RelFileNodeBackend node;
+    pg::OwnedFile node;
     int nest_level;
     Fate fate;
     FileEvent *next;
 };
 FileEvent *events = nullptr;
 
-void note(const RelFileNodeBackend &node, Fate fate) {
+void note(const pg::OwnedFile &node, Fate fate) {
     auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
     *event = {node, ::GetCurrentTransactionNestLevel(), fate, events};
     events = event;
@@ -39,19 +39,19 @@ void note(const RelFileNodeBackend &node, Fate fate) {
 
 template <typename Body>
 void for_each_pending_delete(bool at_commit, Body body) {
-    RelFileNode *nodes = nullptr;
+    pg::RelFile *nodes = nullptr;
     const int count = ::smgrGetPendingDeletes(at_commit, &nodes);
-    for (int i = 0; i < count; ++i) body(RelFileNodeBackend{nodes[i], InvalidBackendId});
+    for (int i = 0; i < count; ++i) body(pg::shared_file(nodes[i]));
     if (count > 0) ::pfree(nodes);
 }
 
 void forget_pending_deletes(bool at_commit) {
-    for_each_pending_delete(at_commit, [](const RelFileNodeBackend &node) { buffer::forget_relation(node); });
+    for_each_pending_delete(at_commit, [](const pg::OwnedFile &node) { buffer::forget_relation(node); });
 }
 
 // The files that this commit will unlink, as known before it: core hands out its list by allocating memory,
 // and after the commit record an error would be a PANIC.  In TopTransactionContext.
-RelFileNode *doomed = nullptr;
+pg::RelFile *doomed = nullptr;
 int doomed_count = 0;
 
 void note_pending_deletes() {
@@ -61,7 +61,7 @@ void note_pending_deletes() {
 }
 
 void forget_noted_deletes() noexcept {
-    for (int i = 0; i < doomed_count; ++i) buffer::forget_relation({doomed[i], InvalidBackendId});
+    for (int i = 0; i < doomed_count; ++i) buffer::forget_relation(pg::shared_file(doomed[i]));
     doomed_count = 0;
 }
 
@@ -96,7 +96,7 @@ void forget_temp(Fate fate) {
 // L3.  Core syncs or deletes these files right after the PRE_COMMIT callbacks.
 void flush_unlogged_changes() {
     for (FileEvent *event = events; event != nullptr; event = event->next)
-        if (event->fate == Fate::synced && ::RelFileNodeSkippingWAL(event->node.node))
+        if (event->fate == Fate::synced && pg::skips_wal(event->node.file))
             buffer::flush_relation(event->node);
 }
 
@@ -170,7 +170,7 @@ extern "C" void gh_subxact_callback(SubXactEvent event, SubTransactionId, SubTra
 
 // Makes core choose "sync the file" at commit, never "log its pages": logging reads our forks into
 // shared_buffers and leaves them dirty there (POOL.md 3.1).
-void make_core_sync(const RelFileNode &node) {
+void make_core_sync(const pg::RelFile &node) {
     Relation fake = ::CreateFakeRelcacheEntry(node);
     ::RelationPreTruncate(fake);
     ::FreeFakeRelcacheEntry(fake);
@@ -178,7 +178,7 @@ void make_core_sync(const RelFileNode &node) {
 
 // An unlogged table is emptied after a crash by copying its init fork over it.  The init fork never enters
 // the pool: it is written here once, and synced at once because no checkpoint will see it.
-void create_init_fork(SMgrRelation files, const RelFileNode *node) {
+void create_init_fork(SMgrRelation files, const pg::RelFile *node) {
     ::smgrcreate(files, INIT_FORKNUM, false);
     ::log_smgrcreate(node, INIT_FORKNUM);
     ::smgrimmedsync(files, INIT_FORKNUM);
@@ -191,39 +191,39 @@ void install_callbacks() {
     ::RegisterSubXactCallback(gh_subxact_callback, nullptr);
 }
 
-void note_temp_drop(const RelFileNodeBackend &node) {
+void note_temp_drop(const pg::OwnedFile &node) {
     note(node, Fate::temp_dropped);
 }
 
-void sync_at_commit(const RelFileNode &node) {
+void sync_at_commit(const pg::RelFile &node) {
     if (XLogIsNeeded()) return;
-    note({node, InvalidBackendId}, Fate::synced);
+    note({node, pg::kNoBackend}, Fate::synced);
     make_core_sync(node);
 }
 
 void note_new_files(Relation rel, SMgrRelation files) {
-    const RelFileNodeBackend node = files->smgr_rnode;
+    const pg::OwnedFile node = pg::owned_file_of(files);
     buffer::forget_relation(node);
-    if (RelFileNodeBackendIsTemp(node)) {
+    if (node.is_temp()) {
         note(node, Fate::temp_created);
-        const bool replaces = !RelFileNodeEquals(rel->rd_node, node.node);
-        if (replaces) note_temp_drop({rel->rd_node, rel->rd_backend});
+        const bool replaces = !pg::is_same_file(pg::file_of(rel), node.file);
+        if (replaces) note_temp_drop(pg::owned_file_of(rel));
         return;
     }
-    note_newborn(node.node, Birth::ours);
-    sync_at_commit(node.node);
+    note_newborn(node.file, Birth::ours);
+    sync_at_commit(node.file);
 }
 
-void create_files(Relation rel, const RelFileNode *newrnode, char persistence, TransactionId *freeze_xid,
+void create_files(Relation rel, const pg::RelFile *new_file, char persistence, TransactionId *freeze_xid,
                   MultiXactId *minmulti) {
     // No row of the new file can be older than the oldest transaction that still runs; for multixacts, than
     // the oldest one that some transaction may still hold in its cache.
     *freeze_xid = RecentXmin;
     *minmulti = ::GetOldestMultiXactId();
 
-    SMgrRelation files = ::RelationCreateStorage(*newrnode, persistence, true);
+    SMgrRelation files = ::RelationCreateStorage(*new_file, persistence, true);
     note_new_files(rel, files);
-    if (persistence == RELPERSISTENCE_UNLOGGED) create_init_fork(files, newrnode);
+    if (persistence == RELPERSISTENCE_UNLOGGED) create_init_fork(files, new_file);
     ::smgrclose(files);
 }
 

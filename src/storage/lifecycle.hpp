@@ -18,16 +18,16 @@ namespace glassheap::storage {
 void install_callbacks();  // transaction callbacks
 
 // Table AM: relation_set_new_filenode, relation_nontransactional_truncate, relation_copy_data.
-void create_files(Relation rel, const RelFileNode *newrnode, char persistence, TransactionId *freeze_xid,
+void create_files(Relation rel, const pg::RelFile *new_file, char persistence, TransactionId *freeze_xid,
                   MultiXactId *minmulti);
 void truncate_in_place(Relation rel);
-void copy_files(Relation rel, const RelFileNode *newrnode);
+void copy_files(Relation rel, const pg::RelFile *new_file);
 // Shortens main, FSM and VM forks to `blocks` (vacuum; the caller holds AccessExclusiveLock).
 void truncate_tail(Relation rel, BlockNo blocks);
 
 // Files of temporary tables are missing in core's list of pending deletes, so we keep our own.
-void note_temp_drop(const RelFileNodeBackend &node);    // goes if this (sub)transaction commits
+void note_temp_drop(const pg::OwnedFile &node);         // goes if this (sub)transaction commits
 void note_new_files(Relation rel, SMgrRelation files);  // goes if it aborts; applies L2 and L3
-void sync_at_commit(const RelFileNode &node);           // L3, of a new file
+void sync_at_commit(const pg::RelFile &node);           // L3, of a new file
 
 }  // namespace glassheap::storage

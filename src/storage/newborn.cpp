@@ -10,7 +10,7 @@ namespace {
 
 // The last noted first, so levels never rise along the chain.
 struct Newborn {
-    RelFileNode file;  // the key
+    pg::RelFile file;  // the key
     Birth by;
     int nest_level;
     Newborn *older;
@@ -22,7 +22,7 @@ constinit Newborn *newest = nullptr;
 
 HTAB *make_table() {
     HASHCTL shape = {};
-    shape.keysize = sizeof(RelFileNode);
+    shape.keysize = sizeof(pg::RelFile);
     shape.entrysize = sizeof(Newborn);
     shape.hcxt = TopTransactionContext;
     return ::hash_create("glassheap new files", 32, &shape, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
@@ -30,7 +30,7 @@ HTAB *make_table() {
 
 }  // namespace
 
-void note_newborn(const RelFileNode &file, Birth by) {
+void note_newborn(const pg::RelFile &file, Birth by) {
     if (newborns == nullptr) newborns = make_table();
     bool found;
     auto *entry = static_cast<Newborn *>(::hash_search(newborns, &file, HASH_ENTER, &found));
@@ -41,7 +41,7 @@ void note_newborn(const RelFileNode &file, Birth by) {
     newest = entry;
 }
 
-Birth birth_of(const RelFileNode &file) noexcept {
+Birth birth_of(const pg::RelFile &file) noexcept {
     if (newborns == nullptr) return Birth::unknown;
     const auto *entry = static_cast<const Newborn *>(::hash_search(newborns, &file, HASH_FIND, nullptr));
     return entry == nullptr ? Birth::unknown : entry->by;

@@ -19,8 +19,8 @@ namespace glassheap::storage {
 // Whose access method works with the file, as far as was noted.
 enum class Birth : std::uint8_t { unknown, ours, others };
 
-void note_newborn(const RelFileNode &file, Birth by);  // replaces what was noted before
-Birth birth_of(const RelFileNode &file) noexcept;
+void note_newborn(const pg::RelFile &file, Birth by);  // replaces what was noted before
+Birth birth_of(const pg::RelFile &file) noexcept;
 void newborns_at_subcommit(int nest_level) noexcept;
 void newborns_at_subabort(int nest_level) noexcept;
 void newborns_at_end() noexcept;

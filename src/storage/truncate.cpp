@@ -12,6 +12,9 @@
 //
 #include "debug/stop_points.hpp"
 #include "fsm/free_space_map.hpp"
+#include "pg/pg_core_records.hpp"
+#include "pg/pg_process.hpp"
+#include "pg/pg_smgr.hpp"
 #include "storage/lifecycle.hpp"
 #include "wal/emit.hpp"
 
@@ -37,8 +40,7 @@ struct Cut {
 // Clears the tails of the maps' last kept pages; changes no file yet.
 Cut prepare(Relation rel, BlockNo blocks) {
     SMgrRelation files = RelationGetSmgr(rel);
-    files->smgr_targblock = InvalidBlockNumber;
-    for (BlockNumber &cached : files->smgr_cached_nblocks) cached = InvalidBlockNumber;
+    pg::forget_cached_sizes(files);
 
     Cut cut;
     cut.add(files, MAIN_FORKNUM, blocks);
@@ -48,7 +50,7 @@ Cut prepare(Relation rel, BlockNo blocks) {
         if (keep != kInvalidBlock) cut.add(RelationGetSmgr(rel), FSM_FORKNUM, keep);
     }
     if (::smgrexists(RelationGetSmgr(rel), VISIBILITYMAP_FORKNUM)) {
-        const BlockNumber keep = ::visibilitymap_prepare_truncate(rel, blocks);
+        const BlockNumber keep = pg::prepare_vm_truncate(rel, blocks);
         if (BlockNumberIsValid(keep)) cut.add(RelationGetSmgr(rel), VISIBILITYMAP_FORKNUM, keep);
     }
     return cut;
@@ -56,34 +58,28 @@ Cut prepare(Relation rel, BlockNo blocks) {
 
 // Flushed at once: the files must not be shorter than the WAL knows.
 void log_cut(Relation rel, BlockNo blocks, bool fsm) {
-    if (fsm) wal::emit_fsm_truncate(rel->rd_node, blocks);
-    xl_smgr_truncate record;
-    record.blkno = blocks;
-    record.rnode = rel->rd_node;
-    record.flags = SMGR_TRUNCATE_HEAP | SMGR_TRUNCATE_VM;
-    ::XLogBeginInsert();
-    ::XLogRegisterData(reinterpret_cast<char *>(&record), sizeof record);
-    ::XLogFlush(::XLogInsert(RM_SMGR_ID, XLOG_SMGR_TRUNCATE | XLR_SPECIAL_REL_UPDATE));
+    if (fsm) wal::emit_fsm_truncate(pg::file_of(rel), blocks);
+    ::XLogFlush(pg::log_truncation(pg::file_of(rel), blocks, SMGR_TRUNCATE_HEAP | SMGR_TRUNCATE_VM));
 }
 
 // Pages must not be forgotten by a checkpoint that counts on them being written (COMPLETE), and the sync
 // request of the shorter file must be part of the checkpoint that passes the record (START).
-constexpr int kHoldCheckpoint = DELAY_CHKPT_START | DELAY_CHKPT_COMPLETE;
+constexpr pg::Delay kHoldCheckpoint = pg::Delay::start_and_complete;
 
 void apply(Relation rel, BlockNo blocks, Cut *cut) {
     SMgrRelation files = RelationGetSmgr(rel);
-    const RelFileNodeBackend node = files->smgr_rnode;
-    GH_ASSERT((MyProc->delayChkptFlags & kHoldCheckpoint) == 0);
-    MyProc->delayChkptFlags |= kHoldCheckpoint;
+    const pg::OwnedFile node = pg::owned_file_of(files);
+    GH_ASSERT(!pg::delays_checkpoints(kHoldCheckpoint));
+    pg::delay_checkpoints(kHoldCheckpoint);
     START_CRIT_SECTION();
     GH_CRASH_POINT("truncate.before_wal");
     if (RelationNeedsWAL(rel)) log_cut(rel, blocks, cut->fsm);
     GH_CRASH_POINT("truncate.between_wal_and_files");
     for (int i = 0; i < cut->count; ++i)
         if (cut->forks[i] != VISIBILITYMAP_FORKNUM) buffer::forget_from(node, cut->forks[i], cut->blocks[i]);
-    ::smgrtruncate2(files, cut->forks, cut->count, cut->old_blocks, cut->blocks);
+    pg::truncate_forks(files, cut->forks, cut->count, cut->old_blocks, cut->blocks);
     END_CRIT_SECTION();
-    MyProc->delayChkptFlags &= ~kHoldCheckpoint;
+    pg::stop_delaying_checkpoints(kHoldCheckpoint);
 }
 
 }  // namespace

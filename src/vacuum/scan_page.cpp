@@ -56,7 +56,7 @@ void mark_empty_page(const VacuumState &state, const PinnedPage &page, Buffer vm
         change.add(page);
         change.finish();
         char *bytes = page.data();
-        wal::log_new_pages(state.rel->rd_node, MAIN_FORKNUM, &block, &bytes, 1);
+        wal::log_new_pages(pg::file_of(state.rel), MAIN_FORKNUM, &block, &bytes, 1);
     }
     vm::VmLock map_lock(vmbuf);
     buffer::PageChange change;

@@ -26,8 +26,8 @@ namespace {
 
 using pg::Redo;
 
-void forget(const RelFileNode &node) {
-    buffer::forget_relation({node, InvalidBackendId});
+void forget(const pg::RelFile &node) {
+    buffer::forget_relation(pg::shared_file(node));
 }
 
 // Core is about to change these pages in shared_buffers: what our pool has of them goes to the file before.
@@ -36,7 +36,7 @@ void part_with_pages(XLogReaderState *record) {
     if (!buffer::debug_tripwire) return;
     for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {
         if (!XLogRecHasBlockRef(record, ref)) continue;
-        RelFileNode node;
+        pg::RelFile node;
         ForkNumber fork;
         BlockNumber block;
         ::XLogRecGetBlockTag(record, static_cast<std::uint8_t>(ref), &node, &fork, &block);
@@ -88,9 +88,9 @@ extern "C" void gh_xact_redo(XLogReaderState *record) {
     // COMMIT PREPARED and ROLLBACK PREPARED have no callback on a primary: as there (storage/lifecycle), let
     // nothing stay in the pool that they might unlink.  The transaction's exclusive locks keep it that way.
     const bool prepares = pg::transaction_end_of(record) == pg::TransactionEnd::prepare;
-    pg::for_each_file_that_goes(record, [prepares](const RelFileNode &node) {
+    pg::for_each_file_that_goes(record, [prepares](const pg::RelFile &node) {
         if (prepares)
-            buffer::part_with_relation({node, InvalidBackendId});
+            buffer::part_with_relation(pg::shared_file(node));
         else
             forget(node);
     });
@@ -106,9 +106,9 @@ void before_smgr(XLogReaderState *record) {
     // passes here a second time, the file may be the living one, whose pages are simply read again (they are
     // on disk, or will be restored by the records that follow).
     if (change.kind == pg::FileChange::created && change.fork == MAIN_FORKNUM)
-        buffer::forget_from({change.file, InvalidBackendId}, InvalidForkNumber, 0);
+        buffer::forget_from(pg::shared_file(change.file), InvalidForkNumber, 0);
     if (change.kind == pg::FileChange::truncated)
-        buffer::forget_from({change.file, InvalidBackendId}, MAIN_FORKNUM, change.blocks);
+        buffer::forget_from(pg::shared_file(change.file), MAIN_FORKNUM, change.blocks);
 }
 
 extern "C" void gh_smgr_redo(XLogReaderState *record) {

@@ -24,7 +24,7 @@ public:
 
     // Another database's change, or of an origin the plugin does not want.
     bool unwanted() const {
-        if (node_.dbNode != ctx_->slot->data.database) return true;
+        if (pg::database_of(node_) != ctx_->slot->data.database) return true;
         return ctx_->callbacks.filter_by_origin_cb != nullptr &&
                ::filter_by_origin_cb_wrapper(ctx_, XLogRecGetOrigin(record()));
     }
@@ -68,7 +68,7 @@ public:
 private:
     LogicalDecodingContext *ctx_;
     XLogRecordBuffer *buf_;
-    RelFileNode node_;
+    pg::RelFile node_;
 };
 
 void decode_insert(const Decoding &d) {

@@ -80,7 +80,7 @@ XLogRecPtr emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm,
 }
 
 XLogRecPtr emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy) {
-    RelFileNode node = fork.node.node;
+    pg::RelFile node = fork.node.file;
     // Only heap pages keep nothing between pd_lower and pd_upper.
     const std::uint8_t standard = fork.fork == MAIN_FORKNUM ? REGBUF_STANDARD : 0;
     ::XLogBeginInsert();
@@ -88,9 +88,9 @@ XLogRecPtr emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *pag
     return insert_record(RecordType::hint_image);
 }
 
-void log_new_pages(const RelFileNode &node, ForkNumber fork, const BlockNo *blocks, char **pages, int count) {
+void log_new_pages(const pg::RelFile &node, ForkNumber fork, const BlockNo *blocks, char **pages, int count) {
     GH_ASSERT(count > 0 && count <= XLR_MAX_BLOCK_ID);
-    RelFileNode target = node;
+    pg::RelFile target = node;
     const std::uint8_t standard = fork == MAIN_FORKNUM ? REGBUF_STANDARD : 0;
     ::XLogEnsureRecordSpace(count - 1, 0);
 
@@ -108,9 +108,9 @@ void log_new_pages(const RelFileNode &node, ForkNumber fork, const BlockNo *bloc
     END_CRIT_SECTION();
 }
 
-void emit_file_event(const RelFileNode &node, FileEvent what) {
+void emit_file_event(const pg::RelFile &node, FileEvent what) {
     MainData main;
-    main.set(FileEventRecord{node.spcNode, node.dbNode, node.relNode, what});
+    main.set(FileEventRecord{pg::tablespace_of(node), pg::database_of(node), pg::number_of(node), what});
     START_CRIT_SECTION();
     ::XLogBeginInsert();
     main.register_it();
@@ -119,9 +119,10 @@ void emit_file_event(const RelFileNode &node, FileEvent what) {
     ::XLogFlush(lsn);
 }
 
-XLogRecPtr emit_fsm_truncate(const RelFileNode &node, BlockNo heap_blocks) {
+XLogRecPtr emit_fsm_truncate(const pg::RelFile &node, BlockNo heap_blocks) {
     MainData main;
-    main.set(FsmTruncateRecord{node.spcNode, node.dbNode, node.relNode, heap_blocks});
+    main.set(
+        FsmTruncateRecord{pg::tablespace_of(node), pg::database_of(node), pg::number_of(node), heap_blocks});
     ::XLogBeginInsert();
     main.register_it();
     return insert_record(RecordType::other);

@@ -56,7 +56,8 @@ private:
 
 inline void register_page(std::uint8_t ref, Relation rel, const buffer::PinnedPage &page,
                           std::uint8_t flags) {
-    ::XLogRegisterBlock(ref, &rel->rd_node, MAIN_FORKNUM, page.block(), page.data(), flags | REGBUF_STANDARD);
+    ::XLogRegisterBlock(ref, &pg::file_of(rel), MAIN_FORKNUM, page.block(), page.data(),
+                        flags | REGBUF_STANDARD);
 }
 // The VM page has no hole: everything behind its header is map.
 inline void register_vm(std::uint8_t ref, Buffer vm) {

@@ -17,8 +17,8 @@ namespace {
 // Behind the end of every file: its block numbers end below.
 constexpr BlockNo kImaginary = MaxBlockNumber;
 
-void enter(const RelFileNode &node, ForkNumber fork, BlockNo block) {
-    SMgrRelation files = ::smgropen(node, InvalidBackendId);
+void enter(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
+    SMgrRelation files = ::smgropen(node, pg::kNoBackend);
     BlockNumber &cached = pg::cached_blocks(files, fork);
     const BlockNumber known = std::exchange(cached, block);  // B1; believed in recovery only
     ::XLogReadBufferExtended(node, fork, block, RBM_NORMAL, InvalidBuffer);
@@ -27,18 +27,18 @@ void enter(const RelFileNode &node, ForkNumber fork, BlockNo block) {
 
 }  // namespace
 
-void note_missing_page(const RelFileNode &node, ForkNumber fork, BlockNo block) {
+void note_missing_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
     enter(node, fork, block);
 }
 
-void enter_imaginary_page(const RelFileNode &node) {
+void enter_imaginary_page(const pg::RelFile &node) {
     const bool consistent = reachedConsistency;
     reachedConsistency = false;  // else a missing page is a PANIC at once
     enter(node, MAIN_FORKNUM, kImaginary);
     reachedConsistency = consistent;
 }
 
-void remove_imaginary_page(const RelFileNode &node) {
+void remove_imaginary_page(const pg::RelFile &node) {
     ::XLogTruncateRelation(node, MAIN_FORKNUM, kImaginary);
 }
 

@@ -12,12 +12,14 @@
 
 #include "pg/pg.hpp"
 
+#include "pg/pg_relfile.hpp"
+
 namespace glassheap::wal {
 
 // Enters the block, absent or all zeroes.
-void note_missing_page(const RelFileNode &node, ForkNumber fork, BlockNo block);
+void note_missing_page(const pg::RelFile &node, ForkNumber fork, BlockNo block);
 // While a page of the relation, whose file exists, is entered, core keeps no place for a restartpoint.
-void enter_imaginary_page(const RelFileNode &node);
-void remove_imaginary_page(const RelFileNode &node);
+void enter_imaginary_page(const pg::RelFile &node);
+void remove_imaginary_page(const pg::RelFile &node);
 
 }  // namespace glassheap::wal

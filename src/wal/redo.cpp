@@ -70,8 +70,8 @@ BlockNo block_of_ref(XLogReaderState *record, std::uint8_t ref) {
     return block;
 }
 
-RelFileNode node_of_ref(XLogReaderState *record, std::uint8_t ref) {
-    RelFileNode node;
+pg::RelFile node_of_ref(XLogReaderState *record, std::uint8_t ref) {
+    pg::RelFile node;
     ::XLogRecGetBlockTag(record, ref, &node, nullptr, nullptr);
     return node;
 }

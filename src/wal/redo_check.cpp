@@ -27,7 +27,7 @@ alignas(MAXIMUM_ALIGNOF) char replayed[page::kPageSize];
 alignas(MAXIMUM_ALIGNOF) char logged[page::kPageSize];
 
 // Copies the page as replay left it; false when there is nothing to compare with.
-bool copy_ours(XLogReaderState *record, const RelFileNode &node, ForkNumber fork, BlockNo block) {
+bool copy_ours(XLogReaderState *record, const pg::RelFile &node, ForkNumber fork, BlockNo block) {
     buffer::PinnedPage page = buffer::redo_page(node, fork, block, false, false);
     if (!page) return false;
     std::memcpy(replayed, page.data(), sizeof replayed);
@@ -38,7 +38,7 @@ bool copy_ours(XLogReaderState *record, const RelFileNode &node, ForkNumber fork
 }
 
 // VM pages live in shared_buffers.
-bool copy_vm(XLogReaderState *record, const RelFileNode &node, BlockNo block) {
+bool copy_vm(XLogReaderState *record, const pg::RelFile &node, BlockNo block) {
     const Buffer buf =
         ::XLogReadBufferExtended(node, VISIBILITYMAP_FORKNUM, block, RBM_NORMAL_NO_LOG, InvalidBuffer);
     if (!BufferIsValid(buf)) return false;
@@ -62,7 +62,7 @@ void mask(char *bytes, ForkNumber fork, BlockNo block) {
 }
 
 void check_ref(XLogReaderState *record, std::uint8_t ref) {
-    RelFileNode node;
+    pg::RelFile node;
     ForkNumber fork;
     BlockNumber block;
     ::XLogRecGetBlockTag(record, ref, &node, &fork, &block);
@@ -79,7 +79,7 @@ void check_ref(XLogReaderState *record, std::uint8_t ref) {
     while (replayed[at] == logged[at]) ++at;
     ereport(FATAL, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("inconsistent glassheap page found, rel %u/%u/%u, forknum %u, blkno %u",
-                           node.spcNode, node.dbNode, node.relNode, fork, block),
+                           pg::tablespace_of(node), pg::database_of(node), pg::number_of(node), fork, block),
                     errdetail("The replayed page and the image in the record of type %s differ at byte %zu.",
                               gh_rm_identify(XLogRecGetInfo(record) & ~XLR_INFO_MASK), at)));
 }

@@ -115,13 +115,13 @@ void redo_fsm_truncate(XLogReaderState *record, ByteReader in) {
     if (!parse(in, &r)) bad_record(record, "malformed FSM truncation");
     // As in core's truncation: there is no way back from a shorter file, so recovery must get at least here.
     ::XLogFlush(record->EndRecPtr);
-    fsm::redo_truncate(RelFileNode{r.spc, r.db, r.rel}, r.heap_blocks);
+    fsm::redo_truncate(pg::make_file(r.spc, r.db, r.rel), r.heap_blocks);
 }
 
 void redo_file_event(XLogReaderState *record, ByteReader in) {
     FileEventRecord r;
     if (!parse(in, &r)) bad_record(record, "malformed file event");
-    const RelFileNode node{r.spc, r.db, r.rel};
+    const pg::RelFile node = pg::make_file(r.spc, r.db, r.rel);
     if (r.what == FileEvent::handed_over)
         buffer::hand_over_to_core(node);
     else if (InArchiveRecovery)  // a server's own mark may be younger than a record that it replays again

@@ -21,7 +21,7 @@ enum class RedoAction : std::uint8_t {
 
 struct RedoPage {
     RedoAction action = RedoAction::missing;
-    RelFileNode node{};
+    pg::RelFile node{};
     ForkNumber fork = MAIN_FORKNUM;
     BlockNo block = kInvalidBlock;
     buffer::PinnedPage page;
@@ -38,7 +38,7 @@ enum class RedoLatch : bool { exclusive, cleanup };
 RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch = RedoLatch::exclusive);
 // The block number of a reference that must exist.
 BlockNo block_of_ref(XLogReaderState *record, std::uint8_t ref);
-RelFileNode node_of_ref(XLogReaderState *record, std::uint8_t ref);
+pg::RelFile node_of_ref(XLogReaderState *record, std::uint8_t ref);
 ByteReader main_data(XLogReaderState *record) noexcept;
 ByteReader block_data(XLogReaderState *record, std::uint8_t ref) noexcept;
 

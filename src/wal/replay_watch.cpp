@@ -23,7 +23,7 @@ bool mark_relations(XLogReaderState *record) noexcept {
     bool marked = false;
     for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {
         if (!XLogRecHasBlockRef(record, ref)) continue;
-        const RelFileNode &node = XLogRecGetBlock(record, ref)->rnode;
+        const pg::RelFile &node = pg::file_of_block_ref(record, ref);
         if (buffer::have_met(node) && storage::try_write_mark(node)) marked = true;
     }
     return marked;

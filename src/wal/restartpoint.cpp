@@ -50,16 +50,16 @@ bool flush_pool() {
 
 // Writing to a file that is gone would make a new one, with holes, and so does the imaginary page: rather
 // end, and meet the missing pages on the way back.  Of free space holes are good enough.
-void require_rows(const RelFileNode &node) {
-    if (storage::file_exists(node, InvalidBackendId, MAIN_FORKNUM)) return;
+void require_rows(const pg::RelFile &node) {
+    if (storage::file_exists(node, pg::kNoBackend, MAIN_FORKNUM)) return;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
                     errmsg("file \"%s\" is gone, and pages of it are to be written",
-                           storage::path_of(node, InvalidBackendId, MAIN_FORKNUM)),
+                           storage::path_of(node, pg::kNoBackend, MAIN_FORKNUM)),
                     errhint("Restore it, or make the standby anew from a base backup.")));
 }
 
 // The page that could not be written, or, if none was tried, one that was not.  False: there is none.
-bool find_unwritten(RelFileNode *node) noexcept {
+bool find_unwritten(pg::RelFile *node) noexcept {
     buffer::PageTag tag = buffer::last_tried_page();
     if (tag == buffer::PageTag{} && !buffer::find_dirty_page(&tag)) return false;
     *node = buffer::node_of(tag);
@@ -69,7 +69,7 @@ bool find_unwritten(RelFileNode *node) noexcept {
 }  // namespace
 
 void redo_checkpoint(XLogReaderState *record, void (*core)(XLogReaderState *)) {
-    RelFileNode node;
+    pg::RelFile node;
     if (flush_pool() || !find_unwritten(&node)) return core(record);
     require_rows(node);
     ereport(LOG, (errmsg("no restartpoint at %X/%X, because glassheap pages could not be written",

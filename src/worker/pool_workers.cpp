@@ -15,6 +15,7 @@
 #include "buffer/setup.hpp"
 #include "debug/stop_points.hpp"
 #include "pg/clock.hpp"
+#include "pg/pg_smgr.hpp"
 #include "pg/pg_worker.hpp"
 #include "worker/worker_loop.hpp"
 
@@ -46,7 +47,7 @@ long nap_after_turn(Holder partner) {
     const buffer::TurnResult turn = buffer::take_turn();
     const bool announced = buffer::checkpoint_was_announced();
     if (turn.partner_awake) buffer::wake_holder(partner);
-    if (turn.flushed) ::smgrcloseall();
+    if (turn.flushed) pg::close_all_files();
     if (turn.flushed || turn.hurry || announced) {
         hurry = kHurryTurns;
         last_event = pg::monotonic_ms();

@@ -5,6 +5,7 @@
 #include "worker/worker_loop.hpp"
 
 #include "pg/pg_buffers.hpp"
+#include "pg/pg_smgr.hpp"
 #include "pg/pg_worker.hpp"
 #include "pg/resource.hpp"
 
@@ -34,7 +35,7 @@ void clean_up_after_error(MemoryContext context) {
     ::AtEOXact_Files(false);
     ::MemoryContextSwitchTo(context);
     ::FlushErrorState();
-    ::MemoryContextResetAndDeleteChildren(context);
+    ::MemoryContextReset(context);
     RESUME_INTERRUPTS();
 }
 
@@ -53,7 +54,7 @@ void pause_after_error(const Loop &loop) {
         loop.pause(kPauseAfterErrorMs);
     else
         ::pg_usleep(kPauseAfterErrorMs * 1000L);
-    ::smgrcloseall();
+    pg::close_all_files();
 }
 
 void nap(long milliseconds) {
@@ -78,7 +79,7 @@ bool run_part(void (*part)()) {
     PG_CATCH();
     {
         clean_up_after_error(context);
-        ::smgrcloseall();
+        pg::close_all_files();
     }
     PG_END_TRY();
     return done;
