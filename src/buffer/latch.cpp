@@ -21,9 +21,9 @@ namespace glassheap::buffer {
 namespace {
 
 // F6.  Whoever comes next reads the page that the others made.
-[[noreturn]] void refuse_outdated(FrameNo frame) {
-    const PageTag tag = frame_at(frame).tag;
-    ::LWLockRelease(&frame_at(frame).latch);
+[[noreturn]] void refuse_outdated(Frame &f) {
+    const PageTag tag = f.tag;
+    ::LWLockRelease(&f.latch);
     ereport(
         ERROR,
         (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
@@ -35,9 +35,9 @@ namespace {
     pg_unreachable();
 }
 
-void require_not_outdated(FrameNo frame) {
-    if (frame_at(frame).state.load().outdated()) [[unlikely]]
-        refuse_outdated(frame);
+void require_not_outdated(Frame &f) {
+    if (f.state.load().outdated()) [[unlikely]]
+        refuse_outdated(f);
 }
 
 bool latch_is_mine(FrameNo frame) noexcept {
@@ -95,7 +95,7 @@ void PinnedPage::latch_exclusive() const {
     }
     Frame &f = frame_at(frame_);
     ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
-    require_not_outdated(frame_);
+    require_not_outdated(f);
     f.known.store(0, std::memory_order_relaxed);
 }
 
@@ -148,7 +148,7 @@ void PinnedPage::latch_cleanup() const {
         ::ConditionVariableCancelSleep();
     }
     leave_cleanup_wait(frame_);
-    require_not_outdated(frame_);
+    require_not_outdated(f);
     f.known.store(0, std::memory_order_relaxed);
     if (logged)
         ::LogRecoveryConflict(PROCSIG_RECOVERY_CONFLICT_BUFFERPIN, since, ::GetCurrentTimestamp(), nullptr,
