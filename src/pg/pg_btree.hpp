@@ -1,8 +1,7 @@
 // pg/pg_btree.hpp — where a btree scan stands in its leaf.
 //
-// Why:    look-ahead (scan/look_ahead) reads the addresses of the whole leaf.  `tid` of a fetch is no more
-// than an
-//         address, but core passes the address of a field of the IndexScanDesc.
+// Why:    look-ahead (scan/look_ahead) reads the addresses of the whole leaf.  `tid` of a fetch is
+//         no more than an address, but core passes the address of a field of the IndexScanDesc.
 // Invariants: L2 the IndexScanDesc is believed only if tid and call_again lie as far apart as these two
 //            fields do, and if its fetch state is ours: other callers pass variables of their own.
 // Versions: 16, 17 and 18 have the same fields; if one has not, position_of_fetch says nullptr and nothing is

@@ -1,5 +1,7 @@
 // pg/pg_heap_wal.hpp — the records of PostgreSQL's own heap that core's logical decoding wants of every table
-// with user_catalog_table. Versions: 16 names the file target_locator. Errors: may longjmp (memory).
+//         with user_catalog_table.
+// Versions: 16 names the file target_locator.
+// Errors: may longjmp (memory).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 

@@ -2,11 +2,9 @@
 // and that they hold checkpoints off.
 //
 // Why:    the checkpoint holders show a virtual transaction without running one (doc/design/checkpoints.md),
-// a
-//         change that writes through holds checkpoints off, and each process has a slot of ours.
-// Versions: 17 numbers processes by ProcNumber (MyProcNumber) and keeps the local transaction id in
-// PGPROC.vxid;
-//         it asks AmAutoVacuumWorkerProcess().
+//         a change that writes through holds checkpoints off, and each process has a slot of ours.
+// Versions: 17 numbers processes by ProcNumber (MyProcNumber), keeps the local transaction id in PGPROC.vxid,
+//         and asks AmAutoVacuumWorkerProcess().
 // Errors: never longjmps, except cancel_transaction_of.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

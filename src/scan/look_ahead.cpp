@@ -2,8 +2,7 @@
 //
 // Why:    pg/pg_btree.hpp finds the scan behind a fetch (L2); here is what is done with its leaf.
 // Invariants: L3 an address comes from an index, which may be damaged: an offset number is not followed if
-// its
-//            line pointer would not lie within the page.
+//            its line pointer would not lie within the page.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"

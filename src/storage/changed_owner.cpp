@@ -204,15 +204,10 @@ struct Fresh {
     Oid first = InvalidOid;
     Oid end = InvalidOid;
 
-    bool has(const pg::RelFile &file) const noexcept { return pg::number_of(file) >= first && pg::number_of(file) < end; }
+    bool has(const pg::RelFile &file) const noexcept {
+        return pg::number_of(file) >= first && pg::number_of(file) < end;
+    }
 };
-
-Oid next_number() noexcept {
-    ::LWLockAcquire(OidGenLock, LW_SHARED);
-    const Oid next = ShmemVariableCache->nextOid;
-    ::LWLockRelease(OidGenLock);
-    return next;
-}
 
 // Without opening the relation: its cached description may just have been thrown away.
 bool is_our_method(Oid method) {
@@ -362,13 +357,13 @@ void check_owners_now() {
 }
 
 TruncateMark before_truncate() noexcept {
-    return {next_number(), commands_begun};
+    return {pg::next_number(), commands_begun};
 }
 
 void owners_truncated(const TruncateMark &mark) {
     if (noted_count == 0) return;
     const bool alone = mark.commands == commands_begun;
-    check_noted(alone ? Fresh{mark.next_number, next_number()} : Fresh{});
+    check_noted(alone ? Fresh{mark.next_number, pg::next_number()} : Fresh{});
 }
 
 void check_owners_before_end() {

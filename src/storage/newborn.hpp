@@ -12,7 +12,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
-#include "pg/pg.hpp"
+#include "pg/pg_relfile.hpp"
 
 namespace glassheap::storage {
 
