@@ -29,7 +29,7 @@ sub survives
 	return;
 }
 
-# L1: no frame belongs to a file that is gone.
+# files.L1: no frame belongs to a file that is gone.
 sub no_orphans
 {
 	my ($what) = @_;

@@ -1,5 +1,5 @@
 # t/031_minimal_wal.pl: with wal_level = minimal, files created in a transaction are not logged but synced at its
-# end.  Core would log small ones by reading them through shared_buffers, which are stale: POOL.md 3.1 lost 30 of 50
+# end.  Core would log small ones by reading them through shared_buffers, which are stale: doc/design/files.md#events lost 30 of 50
 # rows that way.
 # SPDX-License-Identifier: PostgreSQL
 use strict;

@@ -1,5 +1,5 @@
 # t/075_extension.pl: a table grows by several pages at once while others use it.  A page that the file has is never made
-# up: an acknowledged row on one of the new pages survives the load that added them (fault A2 of 2026-11-21).  Errors and
+# up: an acknowledged row on one of the new pages survives the load that added them.  Errors and
 # deaths at each step of an extension leave nothing that somebody could take for a page, and frames are claimed before the
 # extension lock is taken.
 # SPDX-License-Identifier: PostgreSQL

@@ -1,4 +1,4 @@
-// am/ddl_hooks.cpp — see ddl_hooks.hpp; POOL.md 3 has the reasons, row by row.
+// am/ddl_hooks.cpp — see ddl_hooks.hpp; doc/design/files.md#events has the reasons, row by row.
 //
 //   CREATE DATABASE          strategy wal_log copies pages through shared_buffers: forced to file_copy, whose
 //                            checkpoint makes the guardians write everything first.  Refused while a table of

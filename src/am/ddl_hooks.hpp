@@ -1,4 +1,5 @@
-// am/ddl_hooks.hpp — commands that core carries out without asking the table AM, seen from the pool (D5).
+// am/ddl_hooks.hpp — commands that core carries out without asking the table AM, seen from the pool
+//         (design.D5).
 //
 // Errors: hooks may longjmp, as the commands may.
 // SPDX-License-Identifier: PostgreSQL

@@ -2,8 +2,8 @@
 //
 // Why:    a table that an extension's function creates is the extension's, whoever called: its C code may
 //         read and write it with heap's functions.
-// Invariants: E1 the count is right also after errors: every START has its END or its ABORT.  Should another
-//         module's hook break that, the count stays too high, and new tables stay heap.
+// Invariants: am.E1 the count is right also after errors: every START has its END or its ABORT.  Should
+//         another module's hook break that, the count stays too high, and new tables stay heap.
 // Errors: the hooks look at the catalog at START only.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -4,8 +4,8 @@
 //         heap's functions on tables that their scripts created.  So what extension scripts create stays
 //         heap unless it says USING, and glassheap.default_for_new_tables makes ours what users create,
 //         and nothing else.
-// Invariants: N1 USING decides.  N2 a session's own SET default_table_access_method decides, so that
-//            dumps come back as they were.  N3 nothing that an extension creates becomes ours through our
+// Invariants: am.N1 USING decides.  am.N2 a session's own SET default_table_access_method decides, so that
+//            dumps come back as they were.  am.N3 nothing that an extension creates becomes ours through our
 //            setting.
 // Errors: may longjmp, as the statements may.
 // SPDX-License-Identifier: PostgreSQL

@@ -1,7 +1,7 @@
 // am/stock_readers.cpp — see am/stock_readers.hpp.
 //
 // Why:    function call hooks tell exactly when one of these functions is running.
-// Invariants: S1 only clean copies are thrown out of shared_buffers: a dirty one is somebody's change
+// Invariants: am.S1 only clean copies are thrown out of shared_buffers: a dirty one is somebody's change
 //            (buffer/core_copies.hpp).
 // Locking: none of ours is held.  What is changed between the writing and the reading is not shown, and a
 //         page read while it is being written may look torn to the tool: these are diagnostics.

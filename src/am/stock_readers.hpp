@@ -3,7 +3,7 @@
 // Why:    pageinspect, pg_visibility and pg_freespacemap would show copies of our pages that are old, or not
 //         there yet.  While one of them runs, its table's pages are written out and the old copies dropped,
 //         so that it sees what is; the two functions that would also change the copies are refused
-//         (POOL.md 3.2).
+//         (doc/design/files.md#one-file-two-pools).
 // Errors: may longjmp.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

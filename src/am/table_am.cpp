@@ -1,8 +1,8 @@
 // am/table_am.cpp — PostgreSQL's questions, and which room answers them.  Dispatch only.
 //
 // Why:    one table to read when looking for where something is done.
-// Invariants: A1 every callback that core calls without asking is set (checked by the compiler).
-//         A2 looking at the catalog (the handler itself, sizes, TOAST decisions) works without
+// Invariants: am.A1 every callback that core calls without asking is set (checked by the compiler).
+//         am.A2 looking at the catalog (the handler itself, sizes, TOAST decisions) works without
 //            shared_preload_libraries; touching rows says what is missing (buffer::require_ready).  VACUUM
 //            passes over the table with a WARNING, ANALYZE reads its file: both are asked for whole
 //            databases.
@@ -24,7 +24,7 @@ namespace glassheap::am {
 
 namespace {
 
-// ANALYZE without a pool; no other scan begins there (A2).
+// ANALYZE without a pool; no other scan begins there (am.A2).
 bool reads_file() noexcept {
     return !buffer::is_ready();
 }
@@ -163,7 +163,7 @@ static bool gh_needs_toast_table(Relation rel) {
     return header + MAXALIGN(data_length) > TOAST_TUPLE_THRESHOLD;
 }
 
-// Core's TOAST writer calls heap's functions whatever the table's access method (D2).
+// Core's TOAST writer calls heap's functions whatever the table's access method (design.D2).
 static Oid gh_toast_am(Relation) {
     return HEAP_TABLE_AM_OID;
 }
@@ -323,7 +323,7 @@ static constexpr TableAmRoutine kRoutine = {
     .scan_sample_next_tuple = gh_scan_sample_next_tuple,
 };
 
-// A1, at compile time: what core's GetTableAmRoutine asserts, and what it calls without asking.
+// am.A1, at compile time: what core's GetTableAmRoutine asserts, and what it calls without asking.
 static constexpr bool is_complete(const TableAmRoutine &r) {
     const bool scans = r.slot_callbacks != nullptr && r.scan_begin != nullptr && r.scan_end != nullptr &&
                        r.scan_rescan != nullptr && r.scan_getnextslot != nullptr &&

@@ -1,8 +1,9 @@
 // am/tuple_ops.cpp — slots in, slots out.
 //
 // Why:    see tuple_ops.hpp.
-// Invariants: T1 writers take any kind of slot and get memory of their own (SLOTS.md R6).
-//         T2 lock() hands out a copy of the version it stopped at, whatever the outcome (R4, R8); *tid is
+// Invariants: am.T1 writers take any kind of slot and get memory of their own (slot.R6).
+//         am.T2 lock() hands out a copy of the version it stopped at, whatever the outcome (slot.R4,
+//         slot.R8); *tid is
 //            moved to that version.
 // Locking: none here; pins end before waiting for transactions.
 // Errors: as heap's: 40001 for rows moved to another partition, 55P03 for NOWAIT.

@@ -1,6 +1,6 @@
 // base/pure.hpp — poison: a pure file does not compile once postgres.h is in front of it.
 //
-// Why:    pure files are unit-tested outside the server (STYLE.md 0.2).  Include this first in every
+// Why:    pure files are unit-tested outside the server (doc/design/rooms.md).  Include this first in every
 //         pure .cpp (not in headers: server files include pure headers after pg/pg.hpp).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

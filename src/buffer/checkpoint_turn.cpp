@@ -126,7 +126,7 @@ bool is_retry_due() {
            pg::monotonic_ms() - last_try.at >= kRetryMs;
 }
 
-// The veto has to go when everything is written (T1).
+// The veto has to go when everything is written (ckpt.T1).
 void write_for_checkpoint(XLogRecPtr redo) {
     const TimestampTz began = ::GetCurrentTimestamp();
     // Of the beginning: a checkpoint announced meanwhile is not tried by this.
@@ -154,7 +154,8 @@ void maybe_switch_to_write_back() noexcept {
     pool.shared->write_back.store(true);
 }
 
-// In write-through mode only a veto of mine still asks for a flush.  C3: a partner that is leaving guards.
+// In write-through mode only a veto of mine still asks for a flush.  ckpt.C3: a partner that is leaving
+// guards.
 void serve_alone() {
     if (holder(me).guarding && !holder(partner()).guarding) stop_guarding();
     if (holder(me).veto && is_retry_due()) write_for_checkpoint(::GetRedoRecPtr());
@@ -205,7 +206,7 @@ extern "C" void glassheap_leave_turns(int code, Datum arg) {
     if (holder(me).veto) lower_veto();
 }
 
-// Runs after it, whatever became of it; the flag is still up (C2).
+// Runs after it, whatever became of it; the flag is still up (ckpt.C2).
 extern "C" void glassheap_have_left(int code, Datum arg) {
     (void)code;
     (void)arg;

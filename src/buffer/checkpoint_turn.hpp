@@ -1,22 +1,24 @@
-// buffer/checkpoint_turn.hpp — the two holders of checkpoints and the protocol between them (D3).
+// buffer/checkpoint_turn.hpp — the two holders of checkpoints and the protocol between them (design.D3).
 //
 // Why:    a checkpoint may only go on when every page dirtied before its redo pointer is written.  Core's
 //         checkpointer waits for each virtual transaction that had the flag of pg::delay_checkpoints when it
 //         looked.  Two holders keep that flag up for ever and take turns: look at the redo pointer, write
 //         what is dirty if it moved, and only then take a new virtual transaction id, which lets earlier
 //         checkpoints go.
-// Invariants: C1 a holder rotates only in its own turn, and turns alternate.  So between a checkpoint's
+// Invariants: ckpt.C1 a holder rotates only in its own turn, and turns alternate.  So between a checkpoint's
 //            publishing its redo pointer and the first turn that reads it, the holder of that turn has not
-//            rotated: the checkpointer waits for it (POOL.md 1.4 has the proof; one holder alone loses data).
-//         C2 write-back is on only while both are guarding.  However a holder ends, it lowers its flag last:
-//            after the mode is off and all that was dirtied before is written, or its veto is up (C4).
-//         C3 a lone holder lowers its flag: in write-through mode every writer protects itself.  But not
+//            rotated: the checkpointer waits for it (doc/design/checkpoints.md#why-two-holders has the proof;
+//            one holder alone loses data).
+//         ckpt.C2 write-back is on only while both are guarding.  However a holder ends, it lowers its flag
+//            last: after the mode is off and all that was dirtied before is written, or its veto is up
+//            (ckpt.C4).
+//         ckpt.C3 a lone holder lowers its flag: in write-through mode every writer protects itself.  But not
 //            while the partner, on leaving, still has its flag up: a checkpoint may have let the partner go
 //            for an earlier rotation and count on this flag alone.  Nor does it rotate meanwhile.
-//         C4 a turn whose flush failed raises the holder's veto (checkpoint_veto.hpp) and rotates: the
+//         ckpt.C4 a turn whose flush failed raises the holder's veto (checkpoint_veto.hpp) and rotates: the
 //            checkpoint goes on, and fails.  Until the veto is lowered no turn rotates without another try.
 //            It counts as a turn together: both guard, and what was missed has a veto.
-//         C5 a holder whose partner is there and does not guard may rotate at will: nothing rests on its
+//         ckpt.C5 a holder whose partner is there and does not guard may rotate at will: nothing rests on its
 //            flag before the two turns together that turn write-back on.
 // Locking: PoolShared::turn is held during a turn with its flush; nothing else is taken before it.  It is
 //         taken conditionally, so that a holder whose partner is stopped in the middle of a turn can

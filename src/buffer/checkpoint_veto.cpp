@@ -46,7 +46,7 @@ const HolderShared *named_in(const ErrorData &message) noexcept {
 }
 
 // What an error in one of core's buffer functions leaves: a victim of core's that could not be written is
-// pinned, and no end of a transaction will release it (T4).
+// pinned, and no end of a transaction will release it (ckpt.T4).
 extern "C" void glassheap_release_core_buffers(int code, Datum arg) {
     (void)code;
     (void)arg;

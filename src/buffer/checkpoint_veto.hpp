@@ -5,15 +5,16 @@
 //         checkpointer fails when it cannot write a dirty page of shared_buffers.  So each holder owns one
 //         page there that no file stands behind ("base/0/1", "base/0/2": database 0 does not exist).  The
 //         page is dirtied when our flush has failed, and cleaned when a later one has succeeded.
-// Invariants: T1 the veto is raised before the holder rotates or leaves without having written everything,
-//            and lowered only after a flush that began while it was up.  The writes of that flush have queued
-//            their fsync requests by then, and core collects these after it has looked at the page.
-//         T2 raising never fails: the page is pinned from the holder's start on, so it costs a lock and a
-//            bit.  Pinned, it is nobody's victim: only checkpoints come across it.  (Preparing may fail: then
-//            the process ends before it holds anything.)
-//         T3 a veto outlives its holder, for it has a pin of its own, which belongs to no process.  The
+// Invariants: ckpt.T1 the veto is raised before the holder rotates or leaves without having written
+//            everything, and lowered only after a flush that began while it was up.  The writes of that flush
+//            have queued their fsync requests by then, and core collects these after it has looked at the
+//            page.
+//         ckpt.T2 raising never fails: the page is pinned from the holder's start on, so it costs a lock and
+//            a bit.  Pinned, it is nobody's victim: only checkpoints come across it.  (Preparing may fail:
+//            then the process ends before it holds anything.)
+//         ckpt.T3 a veto outlives its holder, for it has a pin of its own, which belongs to no process.  The
 //            holder's successor adopts it.  A crash takes it away together with everything it stood for.
-//         T4 whatever a holder has of core's buffers goes when it ends, whatever ends it: there is no
+//         ckpt.T4 whatever a holder has of core's buffers goes when it ends, whatever ends it: there is no
 //            transaction to do it, and a page pinned for ever cannot be dropped.
 // Errors: prepare_veto and explain_veto may longjmp.  The rest does not.
 // SPDX-License-Identifier: PostgreSQL

@@ -1,4 +1,4 @@
-// buffer/core_copies.hpp — the tripwire: a page of ours that is in shared_buffers as well (D17).
+// buffer/core_copies.hpp — the tripwire: a page of ours that is in shared_buffers as well (design.D17).
 //
 // Why:    code that bypasses the table access method (heap_insert called from C, a file that changes
 //         hands in the catalog) works on a second copy.  It cannot be hindered; it is noticed before
@@ -11,7 +11,7 @@
 //   ours       theirs        what happens
 //   absent     dirty         taken over: core writes it, we read it; unless the file's page is newer
 //   any        unchanged     thrown out of shared_buffers
-//   unchanged  changed       ours is outdated (F6 of frame_state.hpp) and leaves the pool, so that the next
+//   unchanged  changed       ours is outdated (pool.F6) and leaves the pool, so that the next
 //                            reader takes theirs over; who has it pinned goes on reading the old version,
 //                            and cannot change it
 //   changed    changed       the relation is marked (two_pools.hpp), ours is written aside

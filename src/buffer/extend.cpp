@@ -1,16 +1,16 @@
 // buffer/extend.cpp — see buffer/extend.hpp.
 //
 // Why:    loads spend their time here: one lock, one size query and few large writes serve a batch of pages.
-// Invariants: X1 pages are on disk (as zeroes) before anybody learns their number: a full disk is an error
-//            here, and nothing is lost.
-//         X2 the first new page is latched before it becomes valid: nobody sees it but as its maker
+// Invariants: pool.X1 pages are on disk (as zeroes) before anybody learns their number: a full disk is an
+//            error here, and nothing is lost.
+//         pool.X2 the first new page is latched before it becomes valid: nobody sees it but as its maker
 //            leaves it.
-//         X3 a page within the file's length is never made up.  What enters the pool as zeroes instead of
-//            being read was tagged, I/O in progress, before the file had it, and becomes valid under the
+//         pool.X3 a page within the file's length is never made up.  What enters the pool as zeroes instead
+//            of being read was tagged, I/O in progress, before the file had it, and becomes valid under the
 //            same extension lock: who learns the new length and asks for the page waits for that.  Pages
 //            for which there was no frame are read when they are wanted.
-//         X4 tags beyond the end of the file, which an error leaves behind, have no data: whoever asks for
-//            such a page reads it (and fails, or by then the file has it), replacement and forget_* drop
+//         pool.X4 tags beyond the end of the file, which an error leaves behind, have no data: whoever asks
+//            for such a page reads it (and fails, or by then the file has it), replacement and forget_* drop
 //            them.
 // Locking: the caller holds the relation extension lock (unless nobody else can see the relation), and as a
 //         rule had claimed the frames before, so that no other page is written or flushed under the lock.

@@ -1,8 +1,8 @@
 // buffer/flush.cpp — see buffer/flush.hpp.
 //
 // Why:    files are written front to back, and neighbours are pushed to the disk together.
-// Invariants: W1 a frame found clean is done: DIRTY goes only after its write was queued for fsync.
-//         W2 a frame found dirty is written by this call or by the one whose I/O it waits for.
+// Invariants: pool.W1 a frame found clean is done: DIRTY goes only after its write was queued for fsync.
+//         pool.W2 a frame found dirty is written by this call or by the one whose I/O it waits for.
 // Locking: one pin and one share latch at a time; the caller holds no page latch.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -65,8 +65,8 @@ std::size_t flush_sorted(FrameAndTag *entries, std::size_t count, int flush_afte
 }
 
 // The tag is read without a pin; flush_page compares it again under one.  A frame whose page changed in
-// between needs nothing: the page that was dirty here has been written (V2 of replace.cpp), and the one that
-// came was clean.
+// between needs nothing: the page that was dirty here has been written (pool.V2 of replace.cpp), and the one
+// that came was clean.
 bool is_dirty(FrameNo frame, FrameAndTag *entry) noexcept {
     const Frame &f = frame_at(frame);
     const StateBits bits = f.state.load();

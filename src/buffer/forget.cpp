@@ -2,12 +2,13 @@
 //
 // Why:    a page of an unlinked file must never be written: it would queue an fsync for a missing file, which
 //         is a PANIC in the checkpointer.
-// Invariants: G1 when a forget returns, no frame holds a forgotten page, and no write of one is in progress.
-//         G2 frames still pinned (an aborting transaction's own pins; readers of an outdated page) are
+// Invariants: pool.G1 when a forget returns, no frame holds a forgotten page, and no write of one is in
+//         progress.
+//         pool.G2 frames still pinned (an aborting transaction's own pins; readers of an outdated page) are
 //         doomed: unreachable, never written,
 //            free at their last unpin.
-//         G3 the time is linear in the cached pages of the relation (and its neighbours in their chain): it
-//            may be spent in a critical section, or with checkpoints held off.
+//         pool.G3 the time is linear in the cached pages of the relation (and its neighbours in their chain):
+//            it may be spent in a critical section, or with checkpoints held off.
 // Errors: never longjmps, allocates nothing: it runs in commit and abort callbacks.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -24,7 +25,7 @@ namespace glassheap::buffer {
 
 namespace {
 
-// Small in builds with checks, so that tests need no large pool to see G3.
+// Small in builds with checks, so that tests need no large pool to see pool.G3.
 constexpr std::size_t kBatch = kChecks >= 1 ? 64 : 1024;
 constinit FrameAndTag batch[kBatch] = {};
 

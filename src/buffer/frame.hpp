@@ -23,10 +23,10 @@ namespace glassheap::buffer {
 
 // The first cache line is what a hit touches.
 struct alignas(64) Frame {
-    PageTag tag;  // F2 of frame_state.hpp
+    PageTag tag;  // pool.F2 of frame_state.hpp
     FrameState state;
     LWLock latch;                      // of the page's bytes
-    std::atomic<std::uint64_t> known;  // D9: page summary; 0 nothing, else kKnown | newest xid
+    std::atomic<std::uint64_t> known;  // design.D9: page summary; 0 nothing, else kKnown | newest xid
     std::atomic<FrameNo> chain_next;   // in the page table bucket
 
     // second line: misses and maintenance.  The condition variable serves waiters for I/O and for pins.

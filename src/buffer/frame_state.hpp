@@ -9,17 +9,18 @@
 //    └────────────── last unpin <── doomed <────────────── doom (relation dropped) ────────────────┘
 //   A frame without data goes the ways of a valid one, too: it can be retired, and doomed.
 //
-// Invariants: F1 TAG_VALID is set exactly while the frame is linked into the page table; it is set and
+// Invariants: pool.F1 TAG_VALID is set exactly while the frame is linked into the page table; it is set and
 //            cleared only by a process that holds the page's table partition exclusively.
-//         F2 while a pin is held and TAG_VALID was seen under it, the tag is that page until the frame
+//         pool.F2 while a pin is held and TAG_VALID was seen under it, the tag is that page until the frame
 //            is doomed.
-//         F3 DIRTY is cleared only by end_write, after the write returned, and only if nobody dirtied the
-//            page since begin (JUST_DIRTIED); or by doom.
-//         F4 at most one process has the I/O (IO_IN_PROGRESS); the others wait for it.
-//         F5 a doomed frame is in no table, is never written, and is freed by whoever drops its last pin.
-//         F6 OUTDATED says that the page's file has, or will have, a version that others made (core_copies):
-//            it is never written there, nobody begins a change of it, and it stays until the frame holds
-//            another page.  Set with a pin.
+//         pool.F3 DIRTY is cleared only by end_write, after the write returned, and only if nobody dirtied
+//            the page since begin (JUST_DIRTIED); or by doom.
+//         pool.F4 at most one process has the I/O (IO_IN_PROGRESS); the others wait for it.
+//         pool.F5 a doomed frame is in no table, is never written, and is freed by whoever drops its last
+//         pin.
+//         pool.F6 OUTDATED says that the page's file has, or will have, a version that others made
+//            (core_copies): it is never written there, nobody begins a change of it, and it stays until the
+//            frame holds another page.  Set with a pin.
 // Errors: never longjmps; preconditions are asserted.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -179,7 +180,7 @@ public:
     }
 
     // ---- data (the caller has a pin)
-    // Marks dirty; true: it was clean.  Orders the mark before what the caller reads next (POOL.md 1.7).
+    // Marks dirty; true: it was clean.  Orders the mark before what the caller reads next (pool.D1).
     bool set_dirty() noexcept {
         std::uint32_t seen = word_.load(std::memory_order_relaxed);
         for (;;) {

@@ -1,9 +1,9 @@
 // buffer/io.hpp — one page to or from its file, with the claim others wait for.
 //
-// Invariants: I1 a claim is entered into this process' list right after it was begun and leaves it when it
-//            ended; what an error leaves behind is given up by abort_io_claims (resource callback, worker
+// Invariants: pool.I1 a claim is entered into this process' list right after it was begun and leaves it when
+//            it ended; what an error leaves behind is given up by abort_io_claims (resource callback, worker
 //            loop, exit), so nobody waits for ever.
-//         I2 a page is written from a private copy, whose LSN was flushed first (permanent relations).
+//         pool.I2 a page is written from a private copy, whose LSN was flushed first (permanent relations).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 

@@ -1,11 +1,11 @@
 // buffer/latch.cpp — what a PinnedPage can do: pins, latches, the cleanup latch, page summaries.
 //
 // Why:    the latch is an LWLock inside the frame: PostgreSQL releases it after an error.
-// Invariants: A1 every exclusive acquisition clears the page summary (D9).
-//         A2 who waits for a cleanup latch has set CLEANUP_WAITER while others had pins, after it entered the
-//            frame's condition variable; whoever leaves one pin behind wakes it.  The flag is the waiter's:
-//            it goes with its success or with its pin (errors), and there is one waiter at a time.
-//         A3 nobody gets an exclusive latch of an outdated page (F6 of frame_state.hpp).
+// Invariants: pool.A1 every exclusive acquisition clears the page summary (design.D9).
+//         pool.A2 who waits for a cleanup latch has set CLEANUP_WAITER while others had pins, after it
+//            entered the frame's condition variable; whoever leaves one pin behind wakes it.  The flag is the
+//            waiter's: it goes with its success or with its pin (errors), and there is one waiter at a time.
+//         pool.A3 nobody gets an exclusive latch of an outdated page (pool.F6).
 // Errors: latching may wait, and for cleanup answers interrupts; exclusively it fails on an outdated page;
 //         everything else never longjmps.
 // SPDX-License-Identifier: PostgreSQL
@@ -20,7 +20,7 @@ namespace glassheap::buffer {
 
 namespace {
 
-// F6.  Whoever comes next reads the page that the others made.
+// pool.F6.  Whoever comes next reads the page that the others made.
 [[noreturn]] void refuse_outdated(Frame &f) {
     const PageTag tag = f.tag;
     ::LWLockRelease(&f.latch);

@@ -1,8 +1,8 @@
 // buffer/load.cpp — from a tag to a pinned, valid page.
 //
 // Why:    the one place where pages enter the pool.
-// Invariants: R1 a frame found in the table without data gets its read from whoever claims it next; so an
-//            error while reading harms nobody.
+// Invariants: pool.R1 a frame found in the table without data gets its read from whoever claims it next; so
+//            an error while reading harms nobody.
 // Errors: may longjmp (I/O, damaged page, interrupts); pins and claims are given up by the resource owner.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"

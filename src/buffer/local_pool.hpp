@@ -2,8 +2,9 @@
 //
 // Why:    nobody else sees them: no latches, no WAL, no checkpoints; temp_buffers says how many.  Frame
 //         numbers are -2 - index, so the same PinnedPage serves both pools.
-// Invariants: L1 a local frame with pins is never replaced.
-//         L2 a dirty page whose file is gone (table dropped, transaction aborted) is dropped, not written.
+// Invariants: pool.L1 a local frame with pins is never replaced.
+//         pool.L2 a dirty page whose file is gone (table dropped, transaction aborted) is dropped, not
+//         written.
 // Errors: reading and extending may longjmp; a frame that was being filled is left without a page.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

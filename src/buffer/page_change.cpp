@@ -3,11 +3,11 @@
 // Why:    a page changed before a checkpoint's redo pointer must be written before that checkpoint ends.  In
 //         write-back mode the guardians see to it; in write-through mode the writer holds the checkpoint
 //         off by itself until it has written the page.
-// Invariants: D1 dirty is set before the record is inserted, and before the mode is read (full barrier): the
-//            writer sees write-through, or the holder that leaves sees the dirty page.
-//         D2 a page that a hint leaves dirty, and whose torn write would be noticed (checksums), has an image
-//            behind the redo pointer of every checkpoint that will not write it: the dirty mark before the
-//            checkpoint's flush, or the image behind its redo pointer.  DIRTY with JUST_DIRTIED is such a
+// Invariants: pool.D1 dirty is set before the record is inserted, and before the mode is read (full barrier):
+//            the writer sees write-through, or the holder that leaves sees the dirty page.
+//         pool.D2 a page that a hint leaves dirty, and whose torn write would be noticed (checksums), has an
+//            image behind the redo pointer of every checkpoint that will not write it: the dirty mark before
+//            the checkpoint's flush, or the image behind its redo pointer.  DIRTY with JUST_DIRTIED is such a
 //            mark: no write has begun since, so the one to come takes the hint along.  DIRTY alone is a
 //            write in progress (or one that failed), whose copy may lack the hint: the hint dirties anew.
 // Errors: a write that fails in write-through mode is a PANIC: nothing else protects the page.

@@ -2,8 +2,8 @@
 //
 // Why:    DROP, TRUNCATE and flushing a relation must cost what the relation has in the pool, not what the
 //         pool holds; so every frame hangs in two chains.
-// Invariants: T1 a tag is in the page table at most once.
-//         T2 a frame is in its relation's chain exactly while it is in the page table.
+// Invariants: pool.T1 a tag is in the page table at most once.
+//         pool.T2 a frame is in its relation's chain exactly while it is in the page table.
 // Locking: find_and_pin takes no lock: frames never move, so walking a chain that changes can at worst go
 //         astray (it is bounded); the pin succeeds only on a tagged frame, and the tag is compared under
 //         the pin.  insert and remove need the partition of the tag exclusively.

@@ -18,7 +18,7 @@ void show_pin(FrameNo frame) noexcept;  // to the startup process of a standby
 void hide_pin(FrameNo frame) noexcept;
 extern int shown_pins;
 
-// The frame whose CLEANUP_WAITER flag is this process' (latch.cpp, A2).
+// The frame whose CLEANUP_WAITER flag is this process' (latch.cpp, pool.A2).
 extern FrameNo cleanup_wait;
 void leave_cleanup_wait(FrameNo frame) noexcept;
 

@@ -1,19 +1,19 @@
 // buffer/pool.hpp — the pool as the rest of the engine uses it: read, extend, pin, latch, change.
 //
-// Why:    D2: main and FSM forks of our tables live in frames of our own.  Temporary tables go through
+// Why:    design.D2: main and FSM forks of our tables live in frames of our own.  Temporary tables go through
 //         the same calls and land in a pool of their backend's own (frame numbers < -1).
-// Invariants: B1 a page's bytes are reached only through a PinnedPage.
-//         B2 bytes are read under a share latch or better, or under the pin alone for tuples that were
+// Invariants: pool.B1 a page's bytes are reached only through a PinnedPage.
+//         pool.B2 bytes are read under a share latch or better, or under the pin alone for tuples that were
 //            found visible under the latch (PostgreSQL's buffer access rules 1 to 5).
-//         B3 bytes are changed under the exclusive latch inside a PageChange; hint bits under the share
+//         pool.B3 bytes are changed under the exclusive latch inside a PageChange; hint bits under the share
 //            latch, followed by mark_dirty_hint.
-//         B4 tuples move, and line pointers of rows are redirected or die, only under the cleanup latch
+//         pool.B4 tuples move, and line pointers of rows are redirected or die, only under the cleanup latch
 //            (exclusive, and nobody else has a pin).  Dead ones become unused under the exclusive latch.
 // Locking: order: heavyweight locks, extension lock, page latches in block order, VM buffer, then the
 //         pool's own locks (never held on return).
 // Errors: reading may longjmp (I/O, corruption, out of frames); pins are abandoned to the resource owner,
 //         latches to LWLockReleaseAll.
-// See:    buffer/README.md; POOL.md 1.5, 1.7.
+// See:    buffer/README.md; doc/design/pool.md#changing-a-page, doc/design/checkpoints.md.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -98,7 +98,7 @@ public:
     // checksums or wal_log_hints logs an image first (wal/emit) when the page is clean since redo.
     void mark_dirty_hint() const;
 
-    // D9: what a reader found out about the whole page, valid until the next exclusive latch.
+    // design.D9: what a reader found out about the whole page, valid until the next exclusive latch.
     // `newest_xid`: newest inserting xid of the page; set only if all tuples are committed by their
     // inserter, and none was deleted or updated (locks do not count).  Returns kInvalidXid when nothing is
     // known.
@@ -166,7 +166,8 @@ PinnedPage redo_page(const pg::RelFile &node, ForkNumber fork, BlockNo block, bo
 // Making a fork longer: buffer/extend.hpp.
 
 // One change of up to four pages: a critical section that marks pages dirty first, lets the caller edit and
-// log, and, while no guardian protects checkpoints, writes the pages through (POOL.md 1.7).
+// log, and, while no guardian protects checkpoints, writes the pages through
+// (doc/design/checkpoints.md#states-of-the-pools-mode).
 //
 //     PageChange change;               // START_CRIT_SECTION
 //     change.add(page);                // dirty before the record is inserted

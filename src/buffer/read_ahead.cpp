@@ -2,10 +2,11 @@
 //
 // Why:    a table larger than the pool costs a system call per page otherwise.  Only scans with a bulk-read
 //         ring do it, and only after two misses in a row were neighbours; runs double up to 16 pages.
-// Invariants: H1 a run ends before a page that is in the pool or in shared_buffers, at the end of the file,
-//            at the end of its segment.
-//         H2 a page read ahead that is damaged is left without data: whoever asks for it reports it.
-//         H3 a page read ahead counts as read when the scan asks for it, not before (EXPLAIN stays true).
+// Invariants: pool.H1 a run ends before a page that is in the pool or in shared_buffers, at the end of the
+//            file, at the end of its segment.
+//         pool.H2 a page read ahead that is damaged is left without data: whoever asks for it reports it.
+//         pool.H3 a page read ahead counts as read when the scan asks for it, not before (EXPLAIN stays
+//         true).
 // Locking: while a run is put together its frames are claimed for I/O; nothing is waited for that could wait
 //         for them (a page found in the pool ends the run).
 // Errors: may longjmp (first page: I/O, damage; others only when finding a frame fails); claims are given up.

@@ -2,9 +2,10 @@
 //
 // Why:    core's machinery asks backends about pins in shared_buffers; ours are shown in ProcessSlot::pins
 //         while the server is in recovery.
-// Invariants: K1 after max_standby_*_delay everybody who has the frame pinned is cancelled, again and again
-//            until the pins are gone.
-//         K2 after deadlock_timeout those among them who wait for a lock are: replay may be what holds it.
+// Invariants: recovery.K1 after max_standby_*_delay everybody who has the frame pinned is cancelled, again
+//            and again until the pins are gone.
+//         recovery.K2 after deadlock_timeout those among them who wait for a lock are: replay may be what
+//         holds it.
 // Errors: answers interrupts of the startup process.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"

@@ -2,9 +2,9 @@
 //
 // Why:    clock sweep with usage counts, as PostgreSQL's pool does it; large scans recycle the frames of
 //         their ring, freed frames come first.
-// Invariants: V1 a victim is pinned (and in the pin table) before anything that may fail is done to it.
-//         V2 a page leaves the table only clean: F3 makes sure that its write, with the queueing for fsync,
-//            came first.
+// Invariants: pool.V1 a victim is pinned (and in the pin table) before anything that may fail is done to it.
+//         pool.V2 a page leaves the table only clean: pool.F3 makes sure that its write, with the queueing
+//            for fsync, came first.
 // Locking: takes a victim's latch only conditionally: the caller may hold latches of other pages.
 // Errors: claim_victim may longjmp (I/O; ERRCODE_INSUFFICIENT_RESOURCES when everything is pinned).
 // SPDX-License-Identifier: PostgreSQL

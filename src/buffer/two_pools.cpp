@@ -106,7 +106,7 @@ bool is_in_two_pools(const pg::RelFile &node) noexcept {
     return any_in_two_pools() && find_mark(node, &mark);
 }
 
-// M1.  An error leaves no mark; whoever meets the page next tries again.
+// files.M1.  An error leaves no mark; whoever meets the page next tries again.
 void mark_two_pools(const MarkedRelation &mark) {
     ::LWLockAcquire(&two_pools->lock, LW_EXCLUSIVE);
     const bool known = is_marked(mark.node);

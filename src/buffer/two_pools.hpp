@@ -5,9 +5,9 @@
 //         Both are kept: shared_buffers' in the file, ours aside (storage/aside).  Until somebody chose
 //         (introspect/resolve), no user of ours gets at the relation's pages, so the versions do not grow
 //         apart further, and nothing wrong is read.
-// Invariants: M1 a relation is marked on disk before a page of it is written aside.
-//         M2 a marked relation's pages are read from aside first and written there only.
-//         M3 a mark goes when its file is unlinked, or by a choice; nothing else lifts it.
+// Invariants: files.M1 a relation is marked on disk before a page of it is written aside.
+//         files.M2 a marked relation's pages are read from aside first and written there only.
+//         files.M3 a mark goes when its file is unlinked, or by a choice; nothing else lifts it.
 // Locking: one LWLock, taken last; count() is read without it.
 // Errors: mark may longjmp (I/O); refuse always does.
 // SPDX-License-Identifier: PostgreSQL

@@ -1,6 +1,6 @@
 // debug/stop_points.hpp — named places where a test can hold a process, or make it fail or die.
 //
-// Why:    concurrency, crash and fault tests must not sleep and hope (STYLE.md 4.6, 4.8).
+// Why:    concurrency, crash and fault tests must not sleep and hope (CONTRIBUTING.md).
 //
 // Compiled in only with GH_CHECKS >= 1: GH_STOP_POINT(name) is nothing in release builds.  The SQL controls
 // (glassheap_stop_point_set / _wait / _clear) exist always and say so when the build has no stop points.

@@ -1,9 +1,9 @@
 // fsm/free_space_map.cpp — the map as a fork of pages in our pool.
 //
 // Why:    fsm_page knows one page, fsm_address the tree; here they meet latches, files and other backends.
-// Invariants: F1 the map is a hint.  So no page of it is ever logged for its own sake, a damaged one is
+// Invariants: fsm.F1 the map is a hint.  So no page of it is ever logged for its own sake, a damaged one is
 //            read as zeroes, and a tree that contradicts itself is repaired by whoever notices.
-//         F2 a search that was sent to a page in vain corrects the parent before it starts again, so that
+//         fsm.F2 a search that was sent to a page in vain corrects the parent before it starts again, so that
 //            it ends; kRestartsMax bounds it all the same.
 // Locking: one latch of the map at a time.  The extension lock is taken to make the fork longer; with a
 //         latch of somebody else's held (interrupts are held off then) only if it can be had at once.
@@ -153,7 +153,7 @@ BlockNo search_tree(Relation rel, std::uint8_t least, Reach reach = Reach::all, 
                 return kInvalidBlock;
             }
             if (address.is_root()) return kInvalidBlock;
-            // The parent promised more than the child has (F2).
+            // The parent promised more than the child has (fsm.F2).
             const FsmPlace parent = parent_of(address);
             set_slot(rel, parent.page, parent.slot, largest, reach);
         }
@@ -217,7 +217,7 @@ PinnedPage redo_map_page(const pg::RelFile &node, BlockNo block, bool create) {
     if (!present && !create) return {};
     PinnedPage page;
     if (present) {
-        // Not redo_page: a torn page of the map must not stop recovery (F1).
+        // Not redo_page: a torn page of the map must not stop recovery (fsm.F1).
         page = buffer::read_page(buffer::fork_of_node(node, FSM_FORKNUM), block, nullptr,
                                  buffer::ReadMode::zero_on_error);
         page.latch_exclusive();

@@ -1,7 +1,7 @@
 // fsm/free_space_map.hpp — which page of a table has room for a row.
 //
-// Why:    D11: heap's FSM fork format and tree, in our pool; own search.
-// Invariants: F1 the map is a hint: a wrong value costs a visit, never correctness.
+// Why:    design.D11: heap's FSM fork format and tree, in our pool; own search.
+// Invariants: fsm.F1 the map is a hint: a wrong value costs a visit, never correctness.
 // Locking: takes and releases latches of FSM pages; call without latches on heap pages where stated (*),
 //         elsewhere an exclusive latch on a heap page may be held (heap page before FSM page).
 // Errors: may longjmp (I/O).

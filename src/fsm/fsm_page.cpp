@@ -39,7 +39,7 @@ std::uint8_t FsmPage::larger_child(int inner) const noexcept {
 bool FsmPage::set(int slot, std::uint8_t category) noexcept {
     GH_ASSERT(slot >= 0 && slot < kLeafNodes);
     int node = kInnerNodes + slot;
-    // A value above the root's proves T1 broken, so that case goes on even when the leaf is right.
+    // A value above the root's proves fsm.T1 broken, so that case goes on even when the leaf is right.
     if (nodes_[node] == category && category <= nodes_[0]) return false;
     nodes_[node] = category;
     while (node > 0) {

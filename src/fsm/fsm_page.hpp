@@ -6,9 +6,9 @@
 //   page:  | header 24 | next slot 4 | inner nodes 4095 | leaf nodes 4069 |
 //   node n has the children 2n+1 and 2n+2; nodes beyond the page's end do not exist and count as 0.
 //
-// Invariants: T1 inner byte == max(children), unless the page was torn by a crash: who meets a promise
+// Invariants: fsm.T1 inner byte == max(children), unless the page was torn by a crash: who meets a promise
 //            that no child keeps, rebuilds the page.
-//         T2 the next-slot hint may hold anything; it is checked when used.
+//         fsm.T2 the next-slot hint may hold anything; it is checked when used.
 // Locking: changes under the exclusive latch; search under the share latch (it moves the next-slot hint,
 //         which is a plain aligned int that may be overwritten by anybody).
 // Errors: never longjmps.

@@ -1,7 +1,7 @@
 // guard/catalog.cpp — see routed.hpp: rows written with their index entries.
 //
 // Why:    extensions that keep tables of their own write them the way PostgreSQL writes catalogs.
-// Invariants: C1 no index entry for a heap-only row: its chain is found through the entry it has.
+// Invariants: guard.C1 no index entry for a heap-only row: its chain is found through the entry it has.
 // See:    PG: catalog/indexing.c (facts)
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -39,7 +39,7 @@ void add_index_entries(CatalogIndexState indexes, TupleTableSlot *slot, ItemPoin
 }
 
 void index_tuple(CatalogIndexState indexes, HeapTuple tuple) {
-    if (HeapTupleIsHeapOnly(tuple) || indexes->ri_NumIndices == 0) return;  // C1
+    if (HeapTupleIsHeapOnly(tuple) || indexes->ri_NumIndices == 0) return;  // guard.C1
     TupleTableSlot *slot =
         ::MakeSingleTupleTableSlot(RelationGetDescr(indexes->ri_RelationDesc), &TTSOpsHeapTuple);
     ::ExecStoreHeapTuple(tuple, slot, false);

@@ -4,7 +4,7 @@
 //         fork, without asking the table's access method.  What takes a page or a buffer alone
 //         (heap_page_prune_ execute, HeapTupleSatisfies...) cannot be told apart from a heap's, and cannot be
 //         reached without one of these or ReadBuffer.
-// Invariants: F1 sorted by name, bytewise (install() asserts it).
+// Invariants: guard.F1 sorted by name, bytewise (install() asserts it).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //

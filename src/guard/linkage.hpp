@@ -3,9 +3,9 @@
 // Why:    a library calls a function of the server through an entry of its own linkage table (JUMP_SLOT,
 //         GLOB_DAT) or through a pointer in its data that the loader filled in (a 64-bit absolute
 //         relocation).  The relocations, which stay in memory, say which entries belong to which name.
-// Invariants: L1 only entries of undefined symbols are shown: a library's own function of that name is
+// Invariants: guard.L1 only entries of undefined symbols are shown: a library's own function of that name is
 //            its own.
-//         L2 redirect() leaves a page that the loader protected (RELRO) protected again.
+//         guard.L2 redirect() leaves a page that the loader protected (RELRO) protected again.
 // Locking: none; the loader holds its lock while dl_iterate_phdr runs.
 // Errors: none is raised; no memory is allocated.
 // SPDX-License-Identifier: PostgreSQL

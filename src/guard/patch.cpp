@@ -4,12 +4,12 @@
 //         them all with one call of dlopen, through an entry of its own linkage table: that entry leads to
 //         us. So a library is guarded before any of its functions is called, in whatever process, and no
 //         other place has to look whether something new has come.
-// Invariants: P1 an entry is changed only if it leads to the server's function of that name, or has not been
-//            bound yet; what somebody else put there stays, and is reported.
-//         P2 what the postmaster changed, its children inherit; doing it again changes nothing.
-//         P4 who took the server's dlopen before us is still called.
-//         P5 a pointer that a library copied out of an entry before we came cannot be told from other data
-//            and stays; it is reported.
+// Invariants: guard.P1 an entry is changed only if it leads to the server's function of that name, or has not
+//            been bound yet; what somebody else put there stays, and is reported.
+//         guard.P2 what the postmaster changed, its children inherit; doing it again changes nothing.
+//         guard.P4 who took the server's dlopen before us is still called.
+//         guard.P5 a pointer that a library copied out of an entry before we came cannot be told from other
+//            data and stays; it is reported.
 // Locking: the loader's lock while dl_iterate_phdr runs: nothing under it allocates, logs or raises errors.
 // Errors: none; at worst a WARNING.
 // SPDX-License-Identifier: PostgreSQL
@@ -79,7 +79,7 @@ struct Outcome {
 // What this process, or the postmaster before it, has looked at.  Where a library's program headers lie
 // tells it apart from all others as long as none is unloaded.
 struct Examined {
-    static constexpr int kMost = 512;  // more are looked at again: P2
+    static constexpr int kMost = 512;  // more are looked at again: guard.P2
     const ElfW(Phdr) * where[kMost];
     int count;
     std::uint64_t loads;  // of objects, ever
@@ -105,7 +105,7 @@ bool is_foreign(const LoadedObject &object) noexcept {
     return !is_server(object) && !object.contains(reinterpret_cast<const void *>(&is_foreign));
 }
 
-// P5.  Only libraries that import the functions are looked through.
+// guard.P5.  Only libraries that import the functions are looked through.
 int count_copies(const LoadedObject &object) noexcept {
     int copies = 0;
     object.each_word([&](const void *word) {
@@ -124,7 +124,7 @@ int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
         const Guarded *function = find_guarded(import.name);
         if (function == nullptr || *import.entry == function->wrapper) return;
         const bool unbound = import.binds_late && object.contains(*import.entry);
-        const bool ours_to_change = *import.entry == function->stock || unbound;  // P1
+        const bool ours_to_change = *import.entry == function->stock || unbound;  // guard.P1
         (ours_to_change && object.redirect(import, function->wrapper) ? library.guarded : library.failed)++;
     });
     if (library.guarded > 0) library.copies = count_copies(object);
@@ -203,7 +203,7 @@ int redirect_dlopen(dl_phdr_info *info, std::size_t, void *argument) {
         if (!object.redirect(import, reinterpret_cast<void *>(gh_dlopen))) return;
         *static_cast<bool *>(argument) = true;
         // Not bound yet, it would bind itself to the loader's function, over ours.
-        if (!object.contains(was)) next_dlopen = reinterpret_cast<Dlopen>(was);  // P4
+        if (!object.contains(was)) next_dlopen = reinterpret_cast<Dlopen>(was);  // guard.P4
     });
     return 1;
 }
@@ -228,7 +228,7 @@ int show_object(dl_phdr_info *info, std::size_t, void *argument) {
         if (*import.entry == function->wrapper) ++guarded[function - guarded_functions];
     });
     if (!imports) return 0;
-    // Entries that could not be redirected, and copies (P5).
+    // Entries that could not be redirected, and copies (guard.P5).
     object.each_word([&](const void *word) {
         if (const Guarded *function = find_stock(word)) ++entries[function - guarded_functions];
     });
@@ -268,7 +268,7 @@ void each_foreign_use(void (*visit)(const ForeignUse &use, void *argument), void
 }
 
 void install() {
-    for (std::size_t i = 1; i < guarded_count; ++i)  // F1
+    for (std::size_t i = 1; i < guarded_count; ++i)  // guard.F1
         GH_ASSERT(std::strcmp(guarded_functions[i - 1].name, guarded_functions[i].name) < 0);
     if (!kArchitectureKnown) {
         ereport(WARNING,

@@ -2,13 +2,13 @@
 //
 // Why:    these are what callers outside the table AM rely on: t_self and the header of the caller's tuple,
 //         "tuple concurrently updated", index entries only for rows that are not heap-only.
-// Invariants: R1 a function that hands out a Buffer hands out a copy of the row, in the caller's memory,
-//            and a pin that stands in, to be released like any other: our pages have no Buffer.  It is
-//            not the row's page: a caller that reads or changes the row through the buffer is not served.
-//         R2 so does a scan that is read with heap_getnext: it is where heap has its page's (scan_desc.hpp,
-//            S5), from the first row until there is none, or the scan starts anew.
-//         R3 a row handed out in a slot is the slot's own: in heap's it has a pin of its own.
-//         R4 a scan that heap's own function has begun is an error (S6).
+// Invariants: guard.R1 a function that hands out a Buffer hands out a copy of the row, in the caller's
+//            memory, and a pin that stands in, to be released like any other: our pages have no Buffer.  It
+//            is not the row's page: a caller that reads or changes the row through the buffer is not served.
+//         guard.R2 so does a scan that is read with heap_getnext: it is where heap has its page's
+//            (scan_desc.hpp, scan.S5), from the first row until there is none, or the scan starts anew.
+//         guard.R3 a row handed out in a slot is the slot's own: in heap's it has a pin of its own.
+//         guard.R4 a scan that heap's own function has begun is an error (scan.S6).
 // Errors: as the functions of the same name.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -18,7 +18,7 @@
 
 namespace glassheap::guard::routed {
 
-// The pin of R1 and R2.
+// The pin of guard.R1 and guard.R2.
 Buffer pin_stand_in();
 
 // rows.cpp

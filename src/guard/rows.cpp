@@ -11,11 +11,12 @@
 
 namespace glassheap::guard::routed {
 
-// R1.  Callers judge the row they got with the buffer they got: HeapTupleSatisfies... sets a hint in the copy
-// and then has an image of the buffer's page logged, without what lies between its pd_lower and pd_upper.  So
-// it must be a page whose standard image is whole, and one that no replay or vacuum wants for itself alone:
-// the meta page of a B-tree.  This index is in every database, and hardly anybody looks anything up in it.
-// The locks keep REINDEX from dropping the page under the pin; all go with the resource owner.
+// guard.R1.  Callers judge the row they got with the buffer they got: HeapTupleSatisfies... sets a hint in
+// the copy and then has an image of the buffer's page logged, without what lies between its pd_lower and
+// pd_upper.  So it must be a page whose standard image is whole, and one that no replay or vacuum wants for
+// itself alone: the meta page of a B-tree.  This index is in every database, and hardly anybody looks
+// anything up in it. The locks keep REINDEX from dropping the page under the pin; all go with the resource
+// owner.
 Buffer pin_stand_in() {
     ::LockRelationOid(TransformRelationId, AccessShareLock);  // table before index, as everybody
     Relation index = ::index_open(TransformOidIndexId, AccessShareLock);

@@ -11,7 +11,7 @@ namespace glassheap::guard::routed {
 
 namespace {
 
-// R4.  Some library has kept a pointer to heap_beginscan from before it was guarded.
+// guard.R4.  Some library has kept a pointer to heap_beginscan from before it was guarded.
 void require_ours(TableScanDesc desc) {
     if (scan::row_scan(desc).mark == scan::kRowScanMark) return;
     ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
@@ -36,7 +36,7 @@ void hold_stand_in(TableScanDesc desc, bool found) {
         scan.stand_in = pin_stand_in();
 }
 
-// R3.  The row is in the scan's page, which the scan leaves with its next step.
+// guard.R3.  The row is in the scan's page, which the scan leaves with its next step.
 bool own_row(bool found, TableScanDesc desc, TupleTableSlot *slot) {
     hold_stand_in(desc, found);
     if (!found) return false;

@@ -1,10 +1,11 @@
 // guard/wrap.hpp — what stands in a library's linkage table in place of one of heap's functions.
 //
 // Why:    one compare for relations that are not ours; for ours, the same work in our pool, or an error.
-// Invariants: W1 a wrapper has the signature of the function it replaces (deduced from it).
-//         W2 a relation that is not ours, a catalog or a TOAST table reaches the server's function unchanged.
-//         W3 scans of our tables are ours whatever the mode is: the setting may change between their begin
-//         and their end, and a descriptor of one kind in the other's hands is a crash.
+// Invariants: guard.W1 a wrapper has the signature of the function it replaces (deduced from it).
+//         guard.W2 a relation that is not ours, a catalog or a TOAST table reaches the server's function
+//         unchanged.
+//         guard.W3 scans of our tables are ours whatever the mode is: the setting may change between their
+//         begin and their end, and a descriptor of one kind in the other's hands is a crash.
 // Errors: what the functions raise; refuse() raises ERRCODE_FEATURE_NOT_SUPPORTED.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

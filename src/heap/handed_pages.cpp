@@ -1,8 +1,8 @@
 // heap/handed_pages.cpp — see handed_pages.hpp.
 //
-// Invariants: H1 per level of triggers the last two rows fetched (old and new version of an update) are
+// Invariants: heap.H1 per level of triggers the last two rows fetched (old and new version of an update) are
 //            remembered, for the running transaction.
-//         H2 the last one also counts on its own level, but only within the command that fetched it: the
+//         heap.H2 the last one also counts on its own level, but only within the command that fetched it: the
 //            executor keeps the old version of the row that UPDATE or MERGE works on until it has the next.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
@@ -25,7 +25,7 @@ struct HandedPage {
 };
 
 constexpr int kLevels = 8;    // deeper triggers are not remembered
-constexpr int kPerLevel = 2;  // H1
+constexpr int kPerLevel = 2;  // heap.H1
 
 HandedPage handed[kLevels][kPerLevel];
 

@@ -2,7 +2,7 @@
 //
 // Why:    heap's slots pin the page of a row fetched by address, so an AFTER trigger's own statements never
 //         prune the page of the row that the trigger was called for.  Our slots hold a copy and no pin
-//         (SLOTS.md R4); without this memory the page would be pruned earlier than heap's, and space reused
+//         (slot.R4); without this memory the page would be pruned earlier than heap's, and space reused
 //         earlier: rows would come in another order.  It is a courtesy to users, nothing depends on it.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL

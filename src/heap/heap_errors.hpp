@@ -1,4 +1,5 @@
-// heap/heap_errors.hpp — what row operations report to the user, worded and coded as heap's (STYLE.md 3.3).
+// heap/heap_errors.hpp — what row operations report to the user, worded and coded as heap's
+//         (doc/design/rooms.md#pg-what-an-error-may-abandon).
 //
 // Why:    SQLSTATE and text are behaviour: tests and applications look at them.
 // Errors: every function here longjmps when it reports.

@@ -1,6 +1,6 @@
 // heap/lock_row_settle.cpp — a row that somebody holds or has changed: can our lock stand beside his?
 //
-// Invariants: X1 of heap/xmax.hpp: what was decided without the latch is checked again under it.
+// Invariants: heap.X1 of heap/xmax.hpp: what was decided without the latch is checked again under it.
 // Locking: settle() gives the page latch up and takes it again (but see Settled::have_it).
 // Errors: may longjmp (waits; 55P03).
 // SPDX-License-Identifier: PostgreSQL

@@ -1,6 +1,6 @@
 // heap/new_pages.hpp — appends rows to a file nobody else sees, page by page.
 //
-// Invariants: N1 pages are logged and written in batches; the row addresses are known before that.
+// Invariants: heap.N1 pages are logged and written in batches; the row addresses are known before that.
 // Errors: may longjmp (rows too big, I/O).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -1,6 +1,6 @@
 // heap/placement.cpp — the search for a page: the last one used, the free space map, the end of the file.
 //
-// Invariants: P1 to P3 of heap/placement.hpp.
+// Invariants: heap.P1 to heap.P3 of heap/placement.hpp.
 // Locking: page latches in block order; the extension lock is never requested under a page latch.
 // Errors: may longjmp.
 // WAL:    none (a new page is logged with its first row).
@@ -170,7 +170,7 @@ void PageSearch::unlatch_candidate() const {
     if (request_.other != nullptr) request_.other->unlatch();
 }
 
-// P2: pages may have become all-visible before they were latched.
+// heap.P2: pages may have become all-visible before they were latched.
 void PageSearch::ensure_vm_pins() {
     while (pin_missing_vm_pages()) latch_candidate();
 }
@@ -263,8 +263,9 @@ int PageSearch::pages_for_waiters() const {
     return std::min({kExtraPagesMax, waiters * kPagesPerWaiter, fsm::slots_in_pool(request_.rel, own + 1)});
 }
 
-// The new page is latched, the other has a lower number: against P1 it is only tried, which nearly always
-// works and keeps others off the new page.  False, without latches, when the new page was filled meanwhile.
+// The new page is latched, the other has a lower number: against heap.P1 it is only tried, which nearly
+// always works and keeps others off the new page.  False, without latches, when the new page was filled
+// meanwhile.
 bool PageSearch::latch_other_of_new_page() {
     const buffer::PinnedPage *other = request_.other;
     if (other != nullptr && !other->try_latch_exclusive()) {

@@ -3,9 +3,10 @@
 // Why:    insert, multi_insert and update need the same thing: a page with room, latched, with the map pages
 //         at hand whose bits will have to be cleared.  For one session the sequence of blocks is exactly
 //         heap's: tests print ctids.
-// Invariants: P1 two page latches are taken in block order.
-//             P2 on return the map page of every latched all-visible page is pinned.
-//             P3 a page is filled beyond the fillfactor only by a row that would not fit elsewhere either.
+// Invariants: heap.P1 two page latches are taken in block order.
+//             heap.P2 on return the map page of every latched all-visible page is pinned.
+//             heap.P3 a page is filled beyond the fillfactor only by a row that would not fit elsewhere
+//             either.
 // Locking: call without page latches; returns with the chosen page (and `other`) latched exclusively.
 // Errors: may longjmp (I/O, disk full, 54000 row is too big).
 // SPDX-License-Identifier: PostgreSQL

@@ -5,10 +5,10 @@
 //
 //     plan (prune_plan) -> survey: count, freeze plans, all-visible? -> apply: lines, tuples, VM, record
 //
-// Invariants: X1 nothing is written when nothing changes; hints alone are a hint change.
-//         X2 the VM is set only from prune_page (vacuum): pruning during a scan must not change plans of
-//            concurrent queries in ways heap does not.
-//         X3 new_relfrozenxid of the caller is right only if the plans are applied: so they are.
+// Invariants: prune.X1 nothing is written when nothing changes; hints alone are a hint change.
+//         prune.X2 the VM is set only from prune_page (vacuum): pruning during a scan must not change plans
+//            of concurrent queries in ways heap does not.
+//         prune.X3 new_relfrozenxid of the caller is right only if the plans are applied: so they are.
 // Locking: cleanup latch of the page; the VM buffer after it.
 // Errors: may longjmp before the critical section: ERRCODE_DATA_CORRUPTED for damaged chains and tuples.
 // WAL:    RecordType::prune, or RecordType::visible when only VM bits change.

@@ -5,10 +5,11 @@
 //     root -> v1 (dead) -> v2 (recently dead) -> v3 (dead) -> v4 (live)
 //     becomes: root = redirect to v4; v2, v3 unused (v1's storage was root's own)
 //
-// Invariants: P1 the fate of every tuple is asked once, before any chain is walked: a second answer could
-//            differ, and a version reached on two ways must look the same on both.
-//         P2 every dead version loses its storage, also recently dead ones in front of a dead one.
-//         P3 heap-only tuples become unused at once, others leave a dead line pointer for index entries.
+// Invariants: prune.P1 the fate of every tuple is asked once, before any chain is walked: a second answer
+//            could differ, and a version reached on two ways must look the same on both.
+//         prune.P2 every dead version loses its storage, also recently dead ones in front of a dead one.
+//         prune.P3 heap-only tuples become unused at once, others leave a dead line pointer for index
+//         entries.
 // Locking: cleanup latch held.
 // Errors: judge may longjmp (transaction look-ups); so may walk (multixacts).
 // See:    PG: access/heap/pruneheap.c (facts).

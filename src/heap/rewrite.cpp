@@ -7,8 +7,8 @@
 //             older first:  older -> waiting_;  newer is written, then older with its ctid -> newer
 //             newer first:  newer is written, its address -> moved_;  older is written with ctid -> newer
 //
-// Invariants: C1 both maps are keyed by what identifies the newer version in the old table: its xmin (the
-//            older one's xmax) and its old address.  Both, since line pointers are reused.
+// Invariants: heap.C1 both maps are keyed by what identifies the newer version in the old table: its xmin
+//            (the older one's xmax) and its old address.  Both, since line pointers are reused.
 // Errors: may longjmp.
 // See:    PG: access/heap/rewriteheap.c (facts)
 // SPDX-License-Identifier: PostgreSQL
@@ -23,7 +23,7 @@ namespace glassheap::heap {
 
 namespace {
 
-struct VersionKey {  // C1
+struct VersionKey {  // heap.C1
     TransactionId xmin;
     ItemPointerData tid;
     uint16 zero;
@@ -53,7 +53,7 @@ bool has_successor(HeapTuple version) {
            !::ItemPointerEquals(&version->t_self, &header->t_ctid);
 }
 
-// W1: xmin, xmax and cid with their status bits; HOT flags are not taken over, for the new table has no
+// heap.W1: xmin, xmax and cid with their status bits; HOT flags are not taken over, for the new table has no
 // indexes yet that could follow chains.
 void take_over_history(HeapTupleHeader copy, HeapTupleHeader version) noexcept {
     copy->t_choice.t_heap = version->t_choice.t_heap;

@@ -2,10 +2,10 @@
 //
 // Why:    PostgreSQL's rewriteheap.c logs with core records that would replay into shared_buffers.
 //         Which rows to copy, and in which order, is the caller's business (scan/cluster.cpp).
-// Invariants: W1 a version keeps its xmin, xmax and their status bits, but old ones are frozen.
-//         W2 an old version that somebody may still see points to its successor's new place; since rows come
-//            in any order, the first of the two to come waits for the other.
-//         W3 pages are built in private memory, logged whole, and written past the pool, which has never
+// Invariants: heap.W1 a version keeps its xmin, xmax and their status bits, but old ones are frozen.
+//         heap.W2 an old version that somebody may still see points to its successor's new place; since rows
+//            come in any order, the first of the two to come waits for the other.
+//         heap.W3 pages are built in private memory, logged whole, and written past the pool, which has never
 //            heard of the new file.
 // Locking: the caller has AccessExclusiveLock on both tables.
 // Errors: may longjmp; the new files go with the transaction.

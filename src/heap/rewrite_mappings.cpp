@@ -3,7 +3,7 @@
 // Why:    one file per transaction that may still be decoded; each mapping is appended to the file first and
 //         logged afterwards with the offset it stands at, so that replay can cut off what a crash left
 //         behind.
-// Invariants: M1 mappings are buffered in fixed pieces and written when a piece is full.
+// Invariants: heap.M1 mappings are buffered in fixed pieces and written when a piece is full.
 // Errors: ERROR with the file's name.
 // WAL:    XLOG_HEAP2_REWRITE (core's; it touches no page).
 // SPDX-License-Identifier: PostgreSQL

@@ -38,7 +38,7 @@ inline page::RowAddress address_of(const ItemPointerData &tid) noexcept {
                                   ItemPointerGetOffsetNumberNoCheck(&tid));
 }
 
-// The page loses all-visible in this critical section: flag and map bits together (V2).
+// The page loses all-visible in this critical section: flag and map bits together (vm.V2).
 // Precondition: vmbuf covers the page and is locked exclusively.
 inline void clear_all_visible(const buffer::PinnedPage &page, Buffer vmbuf) noexcept {
     page.edit().set_all_visible(false);

@@ -1,6 +1,6 @@
 // heap/row_wait.cpp — waiting for the holders of a row.
 //
-// Invariants: X3 of heap/xmax.hpp.
+// Invariants: heap.X3 of heap/xmax.hpp.
 // Locking: no page latch may be held while waiting.
 // Errors: may longjmp (interrupts, deadlock, lock_timeout, 55P03).
 // SPDX-License-Identifier: PostgreSQL

@@ -1,6 +1,7 @@
 // heap/rows.hpp — insert, delete, update, lock one row.
 //
-// Why:    the operations behind the table AM; semantic equals of heap's, in phases (STYLE.md 4.10).
+// Why:    the operations behind the table AM; semantic equals of heap's, in phases
+//         (doc/design/rows.md#the-path-of-an-update).
 // Locking: takes page latches itself; the caller holds the relation lock only.
 // Errors: may longjmp; SQLSTATEs as heap's (40001 via core, 55P03, 22023 ...).
 // SPDX-License-Identifier: PostgreSQL

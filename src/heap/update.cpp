@@ -1,6 +1,7 @@
 // heap/update.cpp — a new version of one row (phases: heap/update_state.hpp).
 //
-// Invariants: U1, U2; HOT: a heap-only version stands on its predecessor's page and no index column differs.
+// Invariants: heap.U1, heap.U2; HOT: a heap-only version stands on its predecessor's page and no index column
+//             differs.
 // Locking: page latches in block order, then map pages.
 // Errors: may longjmp before the critical section of apply.
 // WAL:    RecordType::update or hot_update.
@@ -59,8 +60,8 @@ void prepare_headers(Update *update) {
     ::HeapTupleHeaderAdjustCmax(row, &update->cid, &update->combo);
 }
 
-// U2.  The latch was given up: whoever locked the row beside us keeps it, in both versions.  Those who held
-// it before are still among its holders, and so are we, as a locker; the combo cid stands as it is.
+// heap.U2.  The latch was given up: whoever locked the row beside us keeps it, in both versions.  Those who
+// held it before are still among its holders, and so are we, as a locker; the combo cid stands as it is.
 void renew_headers(Update *update) {
     HeapTupleHeader row = update->old_tuple.t_data;
     if (update->marked.unchanged(row)) return;

@@ -1,8 +1,8 @@
 // heap/update_place.cpp — third phase of an update: TOAST, and a page for the new version.
 //
-// Invariants: U1 of heap/update_state.hpp: while the latch is given up the old row carries our lock, so that
-//             others wait instead of changing it.  If we fail after that, the lock dies with our xid.
-//             Lockers may join us (U2); update.cpp looks for them when the latch is held again.
+// Invariants: heap.U1 of heap/update_state.hpp: while the latch is given up the old row carries our lock, so
+//             that others wait instead of changing it.  If we fail after that, the lock dies with our xid.
+//             Lockers may join us (heap.U2); update.cpp looks for them when the latch is held again.
 // Locking: two page latches in block order (placement).
 // Errors: may longjmp.
 // WAL:    RecordType::lock for the lock: an xid must not reach disk before some record names it.

@@ -7,13 +7,13 @@
 //     apply                update.cpp         both pages, maps, log: one critical section
 //     finish               update.cpp         invalidation, pins, statistics
 //
-// Invariants: U1 from the last decision to the apply phase the row is protected without a gap: by the page
-//                latch, or by the lock that place wrote on it.  Beside us that lock may name an updater, but
-//                one that was rolled back.
-//             U2 the lock keeps others from changing the row, not from locking it beside us (KEY SHARE goes
-//                along with an update that leaves the key alone): no xmax computed before the latch was given
-//                up is written after it without comparing.  The row's bytes, its place and its other header
-//                fields stay: the page is pinned, so it is neither pruned nor frozen.
+// Invariants: heap.U1 from the last decision to the apply phase the row is protected without a gap: by the
+//                page latch, or by the lock that place wrote on it.  Beside us that lock may name an updater,
+//                but one that was rolled back.
+//             heap.U2 the lock keeps others from changing the row, not from locking it beside us (KEY SHARE
+//                goes along with an update that leaves the key alone): no xmax computed before the latch was
+//                given up is written after it without comparing.  The row's bytes, its place and its other
+//                header fields stay: the page is pinned, so it is neither pruned nor frozen.
 // Errors: every phase but apply may longjmp.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

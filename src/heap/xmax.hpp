@@ -2,11 +2,11 @@
 //
 // Why:    a row lock is an xmax: one transaction, or a multixact of several.  Delete, update and row locks
 //         all ask the same questions: does the holder conflict with me, wait for it, and what do I write?
-// Invariants: X1 the decision is made on copies of xmax and infomask; after every wait (page unlatched) the
-//                caller compares them with the row again (Holder::unchanged).
-//             X2 compute_xmax preserves everybody who is still to be respected: running lockers, and an
+// Invariants: heap.X1 the decision is made on copies of xmax and infomask; after every wait (page unlatched)
+//                the caller compares them with the row again (Holder::unchanged).
+//             heap.X2 compute_xmax preserves everybody who is still to be respected: running lockers, and an
 //                updater that is running or committed.
-//             X3 the heavyweight row lock (RowQueue) only orders the waiters; it is never held while
+//             heap.X3 the heavyweight row lock (RowQueue) only orders the waiters; it is never held while
 //                nobody waits.
 // Locking: waiting functions want the page pinned and NOT latched.
 // Errors: may longjmp (waits answer interrupts, deadlock 40P01, multixact limits 54000).
@@ -85,7 +85,7 @@ bool try_multixact(const Holder &holder, MultiXactStatus status);
 // After the wait for a plain xmax: aborted and mere lockers leave the hint "xmax invalid".
 void note_xmax_ended(HeapTupleHeader row, const buffer::PinnedPage &page, TransactionId xmax);
 
-// The place in the queue of those who wait for one row (X3).
+// The place in the queue of those who wait for one row (heap.X3).
 class RowQueue {
 public:
     RowQueue(Relation rel, const ItemPointerData &tid) noexcept : rel_(rel), tid_(tid) {}

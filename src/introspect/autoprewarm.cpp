@@ -5,8 +5,9 @@
 // The leader, a background worker, first has the saved list loaded, one database at a time by a second
 // worker connected to it (only there can a file be locked against truncation); then it saves the list
 // every glassheap.autoprewarm_interval and once more at shutdown.
-// Invariants: A1 only free frames are filled: whoever came first keeps its pages.
-//         A2 a page is read under the relation's AccessShareLock, and only if its file is that long.
+// Invariants: introspect.A1 only free frames are filled: whoever came first keeps its pages.
+//         introspect.A2 a page is read under the relation's AccessShareLock, and only if its file is that
+//         long.
 // Errors: worker processes: an error ends the process and is logged; the leader is started again.
 // See:    introspect/block_list.hpp; PG: contrib/pg_prewarm/autoprewarm.c.
 // SPDX-License-Identifier: PostgreSQL

@@ -1,4 +1,5 @@
-// introspect/longjmp_probe.cpp — what an error does to C++ frames, shown on this compiler (STYLE 3.3).
+// introspect/longjmp_probe.cpp — what an error does to C++ frames, shown on this compiler
+//         (doc/design/rooms.md#pg-what-an-error-may-abandon).
 //
 // Why:    we rely on one thing that the C++ standard leaves open: ereport(ERROR) jumps over frames, their
 //         destructors are skipped, and nothing else happens.  sql/longjmp_contract.sql calls this to see that

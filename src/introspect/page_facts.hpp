@@ -16,7 +16,7 @@ namespace glassheap::introspect {
 // A page as memory has it, or as the disk has it when it is not in memory.
 struct PageLook {
     bool readable;    // false: read from disk, and its checksum or header is wrong
-    Xid summary_xid;  // D9: newest inserter, when the frame is known to hold committed rows only
+    Xid summary_xid;  // design.D9: newest inserter, when the frame is known to hold committed rows only
 };
 PageLook look_at_page(Relation rel, BlockNo block, char *copy);
 

@@ -1,9 +1,9 @@
 // introspect/page_items.cpp — line pointers and tuple headers of one page, and the attributes of its tuples.
 //
 // Why:    what a page holds, item by item, from any 8192 bytes: nothing in them is trusted.
-// Invariants: I1 no byte outside the given page or tuple is read, whatever the bytes say.
-//         I2 no pointer found in the bytes is followed but a TOAST pointer into the relation's own TOAST
-//         table.
+// Invariants: introspect.I1 no byte outside the given page or tuple is read, whatever the bytes say.
+//         introspect.I2 no pointer found in the bytes is followed but a TOAST pointer into the relation's own
+//         TOAST table.
 // Errors: may longjmp: DATA_CORRUPTED for what cannot be decoded.  Superuser only.
 // See:    page/layout.hpp; PG: contrib/pageinspect/heapfuncs.c, access/htup_details.h.
 // SPDX-License-Identifier: PostgreSQL

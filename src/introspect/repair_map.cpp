@@ -4,7 +4,7 @@
 //         what it visits, but the bit itself keeps it away; and the wrong bit of a standby cannot be seen on
 //         the primary.  So the map is compared with the pages, then logged page by page, wrong here or not.
 // Locking: ShareUpdateExclusiveLock on the table, as VACUUM; a share latch on one page at a time, under which
-//         its bits cannot change (vm/ V1); then the map page alone.
+//         its bits cannot change (vm/ vm.V1); then the map page alone.
 // Errors: may longjmp; the map pages that were done by then stay right, the others are untouched.
 // WAL:    core's full-page images of the map's pages; none for a table that is not logged.
 // See:    vm/README.md.

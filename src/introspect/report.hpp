@@ -2,9 +2,9 @@
 //
 // Why:    people would rather look than read: one page of HTML with pictures, that needs nothing from
 //         anywhere.
-// Invariants: H1 no URL, no script or style from outside;
-//         H2 everything a mouse can find a keyboard can too;
-//         H3 no row data: only headers, maps and counters.
+// Invariants: introspect.H1 no URL, no script or style from outside;
+//         introspect.H2 everything a mouse can find a keyboard can too;
+//         introspect.H3 no row data: only headers, maps and counters.
 // Errors: may longjmp.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -2,8 +2,9 @@
 //
 // Why:    damage is to be found and named, not to be stumbled over: every check looks at a private copy of a
 //         page, so that a page the pool would refuse can be examined too, and nobody waits for us.
-// Invariants: F1 nothing on the page is trusted before its own check has passed.
-//         F2 what may change while we look (VM bits, horizons) is looked at again before it is reported.
+// Invariants: introspect.F1 nothing on the page is trusted before its own check has passed.
+//         introspect.F2 what may change while we look (VM bits, horizons) is looked at again before it is
+//         reported.
 // Locking: AccessShareLock on the table (and TOAST table); no latch while checking.
 // Errors: may longjmp (memory, I/O), never because of what is on a page.
 // See:    PG: contrib/amcheck/verify_heapam.c (facts), access/heap/README.HOT, README.tuplock.

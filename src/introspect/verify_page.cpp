@@ -160,7 +160,8 @@ void link_update(Verifier *v, SlotNo slot, SlotNo last) {
 }
 
 // A heap-only tuple that somebody could see must be reachable, or no index leads to it.  Its inserter may
-// have aborted between the looks at the two tuples, so that the version before seems to lead nowhere (F2).
+// have aborted between the looks at the two tuples, so that the version before seems to lead nowhere
+// (introspect.F2).
 void verify_root(Verifier *v, SlotNo slot) {
     const ItemState &item = v->items[slot];
     if (item.predecessor != kInvalidSlot || !heap_only(head_of(v, slot)) || !item.xmin_known) return;

@@ -1,8 +1,9 @@
 // mvcc/decoded_cids.cpp — see decoded_cids.hpp.
 //
-// Invariants: C1 mappings are applied in the order of the rewrites, so that a row rewritten twice is
+// Invariants: mvcc.C1 mappings are applied in the order of the rewrites, so that a row rewritten twice is
 //            followed twice.
-//         C2 nothing is added for rows whose command ids the decoder does not know: they stay in the future.
+//         mvcc.C2 nothing is added for rows whose command ids the decoder does not know: they stay in the
+//         future.
 // Errors: ERROR with the file's name.
 // See:    heap/rewrite_mappings.cpp writes the files; PG: replication/logical/reorderbuffer.c (facts)
 // SPDX-License-Identifier: PostgreSQL
@@ -23,7 +24,7 @@ pg::TupleCidEntry *find(HTAB *cids, const pg::TupleCidKey &key) {
 // The row at the old address is at the new one now.
 void follow(HTAB *cids, const pg::RowMapping &mapping) {
     const pg::TupleCidEntry *old = find(cids, pg::old_place(mapping));
-    if (old == nullptr) return;  // C2
+    if (old == nullptr) return;  // mvcc.C2
     const pg::TupleCidEntry known = *old;
     const pg::TupleCidKey key = pg::new_place(mapping);
     bool found;
@@ -94,7 +95,7 @@ void apply_mappings(HTAB *cids, Oid table, Snapshot snapshot) {
         if (MappingFile *file = relevant(entry->d_name, database, table, snapshot))
             files = ::lappend(files, file);
     ::FreeDir(folder);
-    ::list_sort(files, by_rewrite);  // C1
+    ::list_sort(files, by_rewrite);  // mvcc.C1
     for (auto *file : pg::each<MappingFile>(files)) follow_all_of(cids, file->path);
     ::list_free_deep(files);
 }

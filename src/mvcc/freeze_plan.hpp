@@ -12,9 +12,9 @@
 //     std::span<const MultiMember> members_of(multi, locks_only)   empty: nobody of interest
 //     std::uint32_t make_multi(std::span<const MultiMember>)       a multixact with these members
 //     MultiMember *scratch(n)                                      room for n members until the planner ends
-// Invariants: F1 a version that is dead for everybody is never planned here: pruning has removed it.
-//         F2 freeze_limit <= the horizon of removal, multi_cutoff <= the oldest running multixact.
-//         F3 OldestIds ends not newer than any id that stays in the header or in its multixact.
+// Invariants: mvcc.F1 a version that is dead for everybody is never planned here: pruning has removed it.
+//         mvcc.F2 freeze_limit <= the horizon of removal, multi_cutoff <= the oldest running multixact.
+//         mvcc.F3 OldestIds ends not newer than any id that stays in the header or in its multixact.
 // Errors: the rules return a FreezeFault; oracles may longjmp.
 // See:    PG: heapam.c (facts).
 // SPDX-License-Identifier: PostgreSQL

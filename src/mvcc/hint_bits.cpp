@@ -1,10 +1,10 @@
 // mvcc/hint_bits.cpp — writing down on the page what was found out about a transaction.
 //
 // Why:    the next reader need not ask pg_xact again.
-// Invariants: H1 "committed" may not reach disk before the commit record does, or a crash would leave rows
-//            of a transaction that never committed.  Either the record is flushed, or the page's LSN is
+// Invariants: mvcc.H1 "committed" may not reach disk before the commit record does, or a crash would leave
+//            rows of a transaction that never committed.  Either the record is flushed, or the page's LSN is
 //            past it, so that writing the page flushes it first.
-//         H2 bits are only ever added, to bits that others may add at the same time: all hints found
+//         mvcc.H2 bits are only ever added, to bits that others may add at the same time: all hints found
 //            by different readers are true, and a lost one is found again.
 // Locking: share latch; never moves anything.
 // Errors: may longjmp in mark_dirty_hint (an image may have to be logged) before which the bit is harmless.

@@ -1,8 +1,8 @@
 // mvcc/oracle.hpp — the server's answers to the questions of the visibility and freeze rules.
 //
 // Why:    the rules are templates over these; the calls inline into the hot path.
-// Invariants: O1 is_running is asked before has_committed (see visibility_rules.hpp).
-//         O2 hint writes only to the tuple given to the constructor, and only with a page.
+// Invariants: mvcc.O1 is_running is asked before has_committed (see visibility_rules.hpp).
+//         mvcc.O2 hint writes only to the tuple given to the constructor, and only with a page.
 // Errors: may longjmp (pg_xact, pg_subtrans and pg_multixact reads).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -2,9 +2,9 @@
 //
 // Why:    a serializable reader that misses a concurrent write has a dangerous edge to the writer, also when
 //         the version is invisible to it.
-// Invariants: S1 a version inserted concurrently and then updated by yet another transaction reports its
+// Invariants: mvcc.S1 a version inserted concurrently and then updated by yet another transaction reports its
 //            inserter while we cannot see it, and its updater only when we see it.
-//         S2 transactions older than every running one cannot conflict.
+//         mvcc.S2 transactions older than every running one cannot conflict.
 // Errors: may longjmp: ERRCODE_T_R_SERIALIZATION_FAILURE from PostgreSQL.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"

@@ -18,9 +18,9 @@
 //     void hint(std::uint16_t bits, Xid) remember what was found; xid valid: that xid committed.  May set
 //                                        the bits in the header or not; the rules never rely on it.
 //
-// Invariants: V1 a rule asks about xmax only once xmin is known to have committed (or to be mine).
-//         V2 hint bits written on the page come from facts that hold for everybody, never from a snapshot:
-//            is_running of a snapshot is always followed by has_committed before a hint is given.
+// Invariants: mvcc.V1 a rule asks about xmax only once xmin is known to have committed (or to be mine).
+//         mvcc.V2 hint bits written on the page come from facts that hold for everybody, never from a
+//            snapshot: is_running of a snapshot is always followed by has_committed before a hint is given.
 // Errors: the rules never longjmp; oracles may.
 // See:    mvcc/README.md for the truth table; PG: heapam_visibility.c (facts).
 // SPDX-License-Identifier: PostgreSQL

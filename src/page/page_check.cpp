@@ -2,9 +2,9 @@
 //
 // Why:    after check_structure no line pointer leads out of the page, arrays of kMaxTuplesPerPage are
 //         large enough, and defragment cannot run out of room: the rest of the engine need not ask again.
-// Invariants: C1 a page that PostgreSQL's heap of any release since 8.3 (format 4) may leave is never
+// Invariants: page.C1 a page that PostgreSQL's heap of any release since 8.3 (format 4) may leave is never
 //            refused, also after pg_upgrade, and also dead line pointers that still own storage.
-//         C2 contents of tuples are not judged, only that header and null bitmap are inside the tuple.
+//         page.C2 contents of tuples are not judged, only that header and null bitmap are inside the tuple.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #include "base/pure.hpp"

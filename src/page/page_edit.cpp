@@ -2,8 +2,8 @@
 //
 // Why:    the same slot numbers and tuple offsets as heap make ctids equal, keep adopted and released
 //         tables interchangeable, and let redo repeat exactly what the foreground did.
-// Invariants: E1, E2 of the header.
-//         E3 bytes between a tuple's end and the next aligned position are zero after put_tuple, so that
+// Invariants: page.E1, page.E2 of the header.
+//         page.E3 bytes between a tuple's end and the next aligned position are zero after put_tuple, so that
 //            a replayed page equals the original also there.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL

@@ -1,9 +1,9 @@
-// page/page_edit.hpp — every change of a heap page.  Foreground and redo call the same functions (D6).
+// page/page_edit.hpp — every change of a heap page.  Foreground and redo call the same functions (design.D6).
 //
 // Why:    a change that exists once cannot differ between do and redo.
-// Invariants: E1 no function allocates, logs or fails half-way: preconditions are the caller's to check
+// Invariants: page.E1 no function allocates, logs or fails half-way: preconditions are the caller's to check
 //             (they are asserted); returns false only where stated, with nothing changed.
-//         E2 the page LSN and checksum are never touched here, but by set_lsn.
+//         page.E2 the page LSN and checksum are never touched here, but by set_lsn.
 // Locking: the caller holds the page's latch exclusively (defragment, prune: the
 //         cleanup latch).
 // Errors: never longjmps; all noexcept.

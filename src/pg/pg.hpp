@@ -1,8 +1,8 @@
 // pg/pg.hpp — the one door to PostgreSQL's headers.
 //
 // Why:    the headers are C, must stand inside extern "C", after the standard headers they would
-//         otherwise disturb, and leave macros behind that break C++ (STYLE.md 3.4).  Every server file
-//         includes this first; no other file includes postgres.h.  Rarer headers: pg/pg_<topic>.hpp.
+//         otherwise disturb, and leave macros behind that break C++ (src/pg/README.md, rule 1).  Every server
+//         file includes this first; no other file includes postgres.h.  Rarer headers: pg/pg_<topic>.hpp.
 // Errors: anything spelled ::CamelCase may longjmp.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -2,7 +2,7 @@
 //
 // Why:    look-ahead (scan/look_ahead) reads the addresses of the whole leaf.  `tid` of a fetch is
 //         no more than an address, but core passes the address of a field of the IndexScanDesc.
-// Invariants: L2 the IndexScanDesc is believed only if tid and call_again lie as far apart as these two
+// Invariants: scan.L2 the IndexScanDesc is believed only if tid and call_again lie as far apart as these two
 //            fields do, and if its fetch state is ours: other callers pass variables of their own.
 // Versions: 16, 17 and 18 have the same fields; if one has not, position_of_fetch says nullptr and nothing is
 //         looked ahead.
@@ -36,7 +36,7 @@ private:
     const BTScanPosData *position_;
 };
 
-// L2: the position of the btree scan that makes this fetch, or none.
+// scan.L2: the position of the btree scan that makes this fetch, or none.
 inline LeafPosition position_of_fetch(IndexFetchTableData *fetch, ItemPointer tid,
                                       bool *call_again) noexcept {
     constexpr std::ptrdiff_t tid_field = offsetof(IndexScanDescData, xs_heaptid);

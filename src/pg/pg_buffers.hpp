@@ -1,6 +1,6 @@
 // pg/pg_buffers.hpp — PostgreSQL's own pool of pages, looked into: shared_buffers' table and descriptors.
 //
-// Why:    a page of ours may be there as well (ARCHITECTURE D17).  What is needed of bufmgr's internals
+// Why:    a page of ours may be there as well (design.D17).  What is needed of bufmgr's internals
 //         is here and nowhere else, because it differs between versions.
 // Locking: look, evict: the mapping partition and the buffer's header lock, for a moment; never a
 //         content lock. flush and copy take the buffer's content lock in share mode: holders of it never

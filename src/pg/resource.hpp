@@ -3,10 +3,11 @@
 // Why:    PostgreSQL 15 and 16 have no custom kinds of resources; what abort must give back is kept here
 //         and released by one RegisterResourceReleaseCallback.  The table is also the backend's private pin
 //         count: the shared count of a frame knows each backend only once.
-// Invariants: P1 one entry per (frame, owner); a frame's shared pin exists while any entry of it does.
-//         P2 releasing prefers the entry of CurrentResourceOwner, else takes any of the frame: a pin may be
-//            dropped while another owner is current.
-//         P3 the table never fails while it holds something: room is made before the shared pin is taken.
+// Invariants: pool.P1 one entry per (frame, owner); a frame's shared pin exists while any entry of it does.
+//         pool.P2 releasing prefers the entry of CurrentResourceOwner, else takes any of the frame: a pin may
+//            be dropped while another owner is current.
+//         pool.P3 the table never fails while it holds something: room is made before the shared pin is
+//         taken.
 // Errors: reserve() may longjmp (out of memory); nothing else does.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -3,7 +3,7 @@
 // Why:    where the library is not preloaded nothing can write our tables, but ANALYZE of a whole
 //         database must go through them, and a table AM cannot decline it: a scan without rows would set
 //         reltuples to 0.
-// Invariants: F1 pages are private copies: nothing is cached, no hint bit is set, nothing is written.
+// Invariants: scan.F1 pages are private copies: nothing is cached, no hint bit is set, nothing is written.
 // Errors: DATA_CORRUPTED for a page that does not verify; may longjmp (everything is abandonable).
 // See:    scan/analyze.cpp; am/table_am.cpp chooses between the two.
 // SPDX-License-Identifier: PostgreSQL

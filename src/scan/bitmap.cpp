@@ -2,8 +2,8 @@
 //
 // Why:    an exact bitmap names roots of HOT chains, of which the visible member is wanted; a lossy one names
 //         the block only, and every visible row of it is handed out (the executor rechecks the condition).
-// Invariants: M1 on a page that the snapshot sees as a whole, a root is visible itself or redirects to the
-//            row that is: no tuple header is looked at (no version on such a page has a successor).
+// Invariants: scan.M1 on a page that the snapshot sees as a whole, a root is visible itself or redirects to
+//            the row that is: no tuple header is looked at (no version on such a page has a successor).
 // Locking: none on return; the page stays pinned until the next block, rescan or end.
 // Errors: may longjmp.
 // See:    PG: access/heap/heapam_handler.c (facts)
@@ -19,7 +19,7 @@ namespace glassheap::scan {
 
 namespace {
 
-// M1: the row that line pointer `root` stands for, or kInvalidSlot.
+// scan.M1: the row that line pointer `root` stands for, or kInvalidSlot.
 SlotNo row_of_root(page::PageView view, SlotNo root) noexcept {
     const SlotNo last = view.max_slot();
     if (root < 1 || root > last) return kInvalidSlot;

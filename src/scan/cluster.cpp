@@ -2,8 +2,9 @@
 //
 // Why:    either along an index, or sequentially, or sequentially into a sort; versions that somebody may
 //         still see are copied as well (heap/rewrite.hpp keeps their chains).
-// Invariants: C1 all versions are looked at (SnapshotAny); dead ones are told to the rewrite, not copied.
-//         C2 columns dropped from the table are NULL in the copies.
+// Invariants: scan.C1 all versions are looked at (SnapshotAny); dead ones are told to the rewrite, not
+//         copied.
+//         scan.C2 columns dropped from the table are NULL in the copies.
 // Locking: AccessExclusiveLock on both tables; share latch on a page while a row is judged.
 // Errors: may longjmp; WARNING for rows in progress of others, which the lock should rule out.
 // Progress: PROGRESS_CLUSTER_*, phases as heap's.
@@ -138,7 +139,7 @@ void copy_row(Clustering *work, HeapTuple tuple) {
     const TupleDesc columns = RelationGetDescr(work->new_table);
     ::heap_deform_tuple(tuple, RelationGetDescr(work->old_table), work->values, work->nulls);
     for (int i = 0; i < columns->natts; ++i) {
-        if (TupleDescAttr(columns, i)->attisdropped) work->nulls[i] = true;  // C2
+        if (TupleDescAttr(columns, i)->attisdropped) work->nulls[i] = true;  // scan.C2
     }
     HeapTuple copy = ::heap_form_tuple(columns, work->values, work->nulls);
     heap::rewrite_version(work->rewrite, tuple, copy);

@@ -3,10 +3,10 @@
 // Why:    an index must hold every row that any snapshot may still look for through it, so an ordinary build
 //         sees all versions (SnapshotAny) and decides by itself; a concurrent build takes what an MVCC
 //         snapshot sees.
-// Invariants: N1 rows are entered under the root of their HOT chain.
-//         N2 a HOT-updated version that only old snapshots see is left out and marks the index as broken
+// Invariants: scan.N1 rows are entered under the root of their HOT chain.
+//         scan.N2 a HOT-updated version that only old snapshots see is left out and marks the index as broken
 //            for them (ii_BrokenHotChain): its successor stands under the same root.
-//         N3 what counts as a live row is what ANALYZE counts (scan/analyze.cpp).
+//         scan.N3 what counts as a live row is what ANALYZE counts (scan/analyze.cpp).
 // Locking: the caller has ShareLock on the table (or less, for catalogs and BRIN ranges); latches are taken
 //         per row and never held while waiting for a transaction.
 // Errors: may longjmp.  Progress: PROGRESS_SCAN_BLOCKS_*.
@@ -113,7 +113,7 @@ Verdict decide(Build *build, HeapTuple tuple) {
     }
 }
 
-// The address that the index entry gets (N1).
+// The address that the index entry gets (scan.N1).
 ItemPointerData entry_tid(const Build &build, HeapTuple tuple, RootMap *roots) {
     if (!HeapTupleIsHeapOnly(tuple)) return tuple->t_self;
     const SlotNo row = ItemPointerGetOffsetNumber(&tuple->t_self);

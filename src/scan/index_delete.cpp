@@ -3,10 +3,10 @@
 // Why:    an index AM about to split a page asks first.  In a simple call every TID it names is looked up;
 //         in a bottom-up call only the few table blocks that promise most, and only as long as each one
 //         brings something (the index page is locked exclusively all the while).
-// Invariants: D1 TIDs are visited block by block, one pin and one share latch per block.
-//         D2 the number of TIDs left in `op` covers every deletable one, and is 0 when there is none.
-//         D3 bottom-up: at most kBlocksMax blocks; the order of blocks is most promising first, the size of
-//            groups in powers of two so that equal groups fall back to block order.
+// Invariants: scan.D1 TIDs are visited block by block, one pin and one share latch per block.
+//         scan.D2 the number of TIDs left in `op` covers every deletable one, and is 0 when there is none.
+//         scan.D3 bottom-up: at most kBlocksMax blocks; the order of blocks is most promising first, the size
+//            of groups in powers of two so that equal groups fall back to block order.
 // Locking: share latches on table pages, under the index page's lock.
 // Errors: ERRCODE_INDEX_CORRUPTED for TIDs that no index entry may have.
 // See:    PG: access/heap/heapam.c (facts), access/tableam.h (contract), access/nbtree/README

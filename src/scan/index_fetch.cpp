@@ -1,10 +1,11 @@
 // scan/index_fetch.cpp — from an index entry to the row it stands for.
 //
 // Why:    an index entry names the root of a HOT chain; the member that the snapshot sees is wanted.
-// Invariants: I1 the page of the row last fetched stays pinned until a fetch from another page, reset or end.
-//         I2 rows fetched with SnapshotSelf and SnapshotDirty are copied: the recheck of deferred unique
-//            constraints reads the slot after it has ended the fetch (SLOTS.md R3).  SnapshotAny is used by
-//            CLUSTER only, which obeys I1.
+// Invariants: scan.I1 the page of the row last fetched stays pinned until a fetch from another page, reset or
+//         end.
+//         scan.I2 rows fetched with SnapshotSelf and SnapshotDirty are copied: the recheck of deferred unique
+//            constraints reads the slot after it has ended the fetch (slot.R3).  SnapshotAny is used by
+//            CLUSTER only, which obeys scan.I1.
 // Locking: none on return.
 // Errors: may longjmp.
 // See:    PG: access/heap/heapam_handler.c (facts)

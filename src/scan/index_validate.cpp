@@ -2,9 +2,9 @@
 //
 // Why:    the index's TIDs come sorted, the table is read in the same order, and the two are merged; what is
 //         in the table but not in the index is inserted.
-// Invariants: V1 the table is read from block 0 forward.
-//         V2 rows of a block come in line pointer order but are compared by their roots, which may come in
-//            another order: TIDs of the present block already passed are remembered.
+// Invariants: scan.V1 the table is read from block 0 forward.
+//         scan.V2 rows of a block come in line pointer order but are compared by their roots, which may come
+//            in another order: TIDs of the present block already passed are remembered.
 // Locking: ShareUpdateExclusiveLock on the table; latches per page only.
 // Errors: may longjmp (among others unique violations from the index).
 // See:    PG: access/heap/heapam_handler.c, catalog/index.c (facts)
@@ -70,7 +70,8 @@ void index_validate(Relation table, Relation index, IndexInfo *info, Snapshot sn
                     ValidateIndexState *state) {
     IndexEvaluation evaluation;
     evaluation.begin(table, info);
-    TableScanDesc sscan = ::table_beginscan_strat(table, snapshot, 0, nullptr, true, false);  // V1: no sync
+    // scan.V1: no synchronised scan.
+    TableScanDesc sscan = ::table_beginscan_strat(table, snapshot, 0, nullptr, true, false);
     RowScan &scan = row_scan(sscan);
     ::pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, scan.block_count);
 

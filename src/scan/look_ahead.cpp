@@ -1,8 +1,8 @@
 // scan/look_ahead.cpp — see look_ahead.hpp.
 //
-// Why:    pg/pg_btree.hpp finds the scan behind a fetch (L2); here is what is done with its leaf.
-// Invariants: L3 an address comes from an index, which may be damaged: an offset number is not followed if
-//            its line pointer would not lie within the page.
+// Why:    pg/pg_btree.hpp finds the scan behind a fetch (scan.L2); here is what is done with its leaf.
+// Invariants: scan.L3 an address comes from an index, which may be damaged: an offset number is not followed
+//            if its line pointer would not lie within the page.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -38,7 +38,7 @@ BlockNo block_of(const ItemPointerData &tid) noexcept {
     return ItemPointerGetBlockNumberNoCheck(&tid);
 }
 
-// nullptr: L3.
+// nullptr: scan.L3.
 const char *line_address(const char *page, const ItemPointerData &tid) noexcept {
     if (!page::is_possible_slot(root_of(tid))) [[unlikely]]
         return nullptr;

@@ -3,7 +3,7 @@
 // Why:    in a random index scan two thirds of the time is waiting for memory: the page's header, its line
 //         pointer, then the tuple.  A btree scan has the addresses of the whole leaf in its private state, so
 //         the memory can be on its way before it is asked for.
-// Invariants: L1 only looks; nothing depends on what is seen: pages are not pinned meanwhile.
+// Invariants: scan.L1 only looks; nothing depends on what is seen: pages are not pinned meanwhile.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -28,7 +28,7 @@ struct LookAhead {
 
     struct Touched {
         const char *page;  // nullptr: not in the pool
-        const char *line;  // nullptr: impossible (L3)
+        const char *line;  // nullptr: impossible (scan.L3)
     };
     Touched touched[kWindow];
 };

@@ -2,20 +2,21 @@
 //
 // Why:    see page_rows.hpp.  Three ways, cheapest first:
 //         1. the page is known to be visible to everybody (PD_ALL_VISIBLE), or all its inserters are known
-//            to be committed and older than the snapshot (D9): only line pointers are looked at;
+//            to be committed and older than the snapshot (design.D9): only line pointers are looked at;
 //         2. tuples that nobody deleted or updated are judged by their inserter alone, whose fate is looked
 //            up once per page; a row lock (of a foreign key check, say) counts for nothing; afterwards the
 //            result is kept with the frame for way 1;
 //         3. everything else is asked of mvcc::satisfies, row by row.
-// Invariants: P1 way 1 and 2 only for ordinary MVCC snapshots outside conflict tracking and recovery.
-//         P2 what is remembered for way 1 holds for every later snapshot: all inserters committed, nothing
-//            deleted or updated.  Who does that later takes the exclusive latch, and thereby forgets it (A1).
-//         P3 way 2 writes hint bits where pg_xact was asked about more inserters than kFreeLookUps, as this
-//            would come again when the page comes again, or never ends when P2 does not hold; a page of one
-//            inserter, as bulk loads leave them, is not dirtied by reading.
+// Invariants: scan.P1 way 1 and 2 only for ordinary MVCC snapshots outside conflict tracking and recovery.
+//         scan.P2 what is remembered for way 1 holds for every later snapshot: all inserters committed,
+//            nothing deleted or updated.  Who does that later takes the exclusive latch, and thereby forgets
+//            it (pool.A1).
+//         scan.P3 way 2 writes hint bits where pg_xact was asked about more inserters than kFreeLookUps, as
+//            this would come again when the page comes again, or never ends when scan.P2 does not hold; a
+//            page of one inserter, as bulk loads leave them, is not dirtied by reading.
 // Locking: share latch held by the caller; load_block takes and releases it.
 // Errors: may longjmp with the latch held (LWLockReleaseAll).
-// See:    PG: access/heap/heapam.c (facts), SLOTS.md "Traps".
+// See:    PG: access/heap/heapam.c (facts), doc/design/rows.md#reading-a-page "Traps".
 // SPDX-License-Identifier: PostgreSQL
 #include "scan/page_rows.hpp"
 
@@ -42,7 +43,7 @@ constexpr RowNumbers kRowNumbers;
 // What the inserter of a tuple means for the snapshot at hand.
 enum class Inserter : std::uint8_t {
     visible,
-    visible_unhinted,  // pg_xact said so, and the hint may be written (H1)
+    visible_unhinted,  // pg_xact said so, and the hint may be written (mvcc.H1)
     invisible,
     ask
 };
@@ -173,10 +174,10 @@ struct RowJudge {
     Relation rel;
     const buffer::PinnedPage &page;
     Snapshot snapshot;
-    bool shortcuts;  // way 2 is allowed (P1)
+    bool shortcuts;  // way 2 is allowed (scan.P1)
     bool tracked;    // reads are reported to conflict detection
     bool lock_rows;
-    bool rememberable;  // so far every tuple is as P2 wants it
+    bool rememberable;  // so far every tuple is as scan.P2 wants it
     Xid newest_inserter;
     InserterVerdicts verdicts;
 
@@ -229,7 +230,7 @@ bool RowJudge::sees(SlotNo row) {
     return sees_slowly(row, head);
 }
 
-// P3.
+// scan.P3.
 void RowJudge::write_hints() const {
     const page::PageView view = page.view();
     const int last = view.max_slot();

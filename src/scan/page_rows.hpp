@@ -1,7 +1,7 @@
 // scan/page_rows.hpp — which rows of one page does a snapshot see?
 //
 // Why:    asked once per page, not once per row: pages that everybody sees need no look at tuple headers at
-//         all, and on the others each inserting transaction is judged once (D9).
+//         all, and on the others each inserting transaction is judged once (design.D9).
 // Locking: the page is pinned and latched share.
 // Errors: may longjmp (commit log look-ups, serialization failures).
 // SPDX-License-Identifier: PostgreSQL

@@ -1,21 +1,21 @@
 // scan/scan_desc.hpp — the state of one scan of a table, shared by the kinds of scan.
 //
-// Why:    D8: slots point into the page, so the scan holds the pin; sequential, bitmap, sample, TID range
-//         and ANALYZE scans differ in how they choose blocks and rows, not in what they hold.
-// Invariants: S1 `page` is pinned while the row last handed out may be read: until the next fetch, rescan
-//            or end (SLOTS.md R2, R7); no latch outlives a call, but ANALYZE's share latch on its block.
-//         S2 in page mode rows[0 .. row_count) are the visible line pointers of `page`, ascending; `rows`
-//            is either row_buffer or the shared list 1, 2, 3 ... of a page without gaps.
-//         S3 lean_count is row_count while next() may serve rows without further checks (page mode, no scan
-//            keys, no old-snapshot check), else 0.
+// Why:    design.D8: slots point into the page, so the scan holds the pin; sequential, bitmap, sample, TID
+//         range and ANALYZE scans differ in how they choose blocks and rows, not in what they hold.
+// Invariants: scan.S1 `page` is pinned while the row last handed out may be read: until the next fetch,
+//            rescan or end (slot.R2, slot.R7); no latch outlives a call, but ANALYZE's share latch on its
+//            block.
+//         scan.S2 in page mode rows[0 .. row_count) are the visible line pointers of `page`, ascending;
+//            `rows` is either row_buffer or the shared list 1, 2, 3 ... of a page without gaps.
+//         scan.S3 lean_count is row_count while next() may serve rows without further checks (page mode, no
+//            scan keys, no old-snapshot check), else 0.
 //            Its fields are next to each other, as next() touches nothing else of the scan per row.
-//         S4 `cursor` indexes rows in page mode; `row` is the line pointer last handed out in row mode.
-//         S5 C code that takes the scan for one of heap's (guard/) finds a pinned buffer where heap has that
-//         of
-//            its page, and the block's number where heap has it.  The buffer is not ours: the rows it gets
-//            (next_tuple) are copies.  Invalid in all other scans.
-//         S6 `mark` lies where heap's descriptor has the upper half of a pointer, which it always sets: no
-//            address looks like it.
+//         scan.S4 `cursor` indexes rows in page mode; `row` is the line pointer last handed out in row mode.
+//         scan.S5 C code that takes the scan for one of heap's (guard/) finds a pinned buffer where heap has
+//            that of its page, and the block's number where heap has it.  The buffer is not ours: the rows it
+//            gets (next_tuple) are copies.  Invalid in all other scans.
+//         scan.S6 `mark` lies where heap's descriptor has the upper half of a pointer, which it always sets:
+//            no address looks like it.
 // Locking: none held on return.
 // Errors: the scan descriptor is abandonable: scan_end is not called after an error; the pin belongs to the
 //         resource owner of the fetch, everything else to the memory context.
@@ -37,9 +37,9 @@ struct RowScan {
     int lean_count;
     const SlotNo *rows;
     BlockNo block;            // the one `page` holds; kInvalidBlock before the first and after the last
-    Buffer stand_in;          // S5
+    Buffer stand_in;          // scan.S5
     std::uint32_t tid_block;  // the block as the first four bytes of an ItemPointerData
-    std::uint32_t mark;       // S6
+    std::uint32_t mark;       // scan.S6
     buffer::PinnedPage page;
     SlotNo row;
     bool started;
@@ -73,7 +73,7 @@ inline RowScan &row_scan(TableScanDesc scan) noexcept {
 void load_block(RowScan &scan, BlockNo block);
 // The block of a scan changes here only.
 void set_block(RowScan &scan, BlockNo block) noexcept;
-// S5: as heap unpins its page.
+// scan.S5: as heap unpins its page.
 inline void release_stand_in(RowScan &scan) {
     if (BufferIsValid(scan.stand_in)) ::ReleaseBuffer(scan.stand_in);
     scan.stand_in = InvalidBuffer;
@@ -95,7 +95,7 @@ inline void row_at(const RowScan &scan, SlotNo row, HeapTupleData *tuple) noexce
     tuple->t_data = reinterpret_cast<HeapTupleHeader>(scan.page.data() + line.offset());
 }
 
-// One fetch state of an index scan: the page of the row last fetched stays pinned (R2).
+// One fetch state of an index scan: the page of the row last fetched stays pinned (slot.R2).
 struct IndexFetch {
     IndexFetchTableData base;  // must be first
     buffer::PinnedPage page;

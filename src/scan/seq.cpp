@@ -2,9 +2,9 @@
 //
 // Why:    the order of rows must be heap's, so the rules of where a scan starts, turns round and ends are
 //         heap's too, including what is strange about them: a scan that fell off its end starts anew.
-// Invariants: Q1 row mode (any snapshot that is not MVCC) judges row by row under the share latch, because
-//            what such a snapshot sees may change while the page is pinned; page mode judges once.
-//         Q2 `started` is false before the first block and after the last one.
+// Invariants: scan.Q1 row mode (any snapshot that is not MVCC) judges row by row under the share latch,
+//            because what such a snapshot sees may change while the page is pinned; page mode judges once.
+//         scan.Q2 `started` is false before the first block and after the last one.
 // Locking: none on return; see scan_desc.hpp.
 // Errors: may longjmp.
 // See:    PG: access/heap/heapam.c (facts), access/table/tableam.c, access/common/syncscan.c

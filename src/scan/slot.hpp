@@ -1,4 +1,4 @@
-// scan/slot.hpp — handing a row to the executor (D8, SLOTS.md R1 to R11).
+// scan/slot.hpp — handing a row to the executor (design.D8, slot.R1 to slot.R11).
 //
 // Why:    slots are TTSOpsHeapTuple whose tuple points into the page; the scan holds the pin.
 // Errors: store_in_place never longjmps unless the slot owned memory; store_copy allocates.
@@ -9,7 +9,7 @@
 
 namespace glassheap::scan {
 
-// The tuple's bytes stay in the page: the caller keeps the pin as long as the slot may be read (R2).
+// The tuple's bytes stay in the page: the caller keeps the pin as long as the slot may be read (slot.R2).
 inline void store_in_place(TupleTableSlot *slot, const HeapTupleData &tuple) {
     auto *heap_slot = reinterpret_cast<HeapTupleTableSlot *>(slot);
     if (TTS_SHOULDFREE(slot)) [[unlikely]]
@@ -47,7 +47,7 @@ inline void store_lean(TupleTableSlot *slot, const RowInPage &row) noexcept {
     slot->tts_flags = static_cast<uint16>(slot->tts_flags & ~TTS_FLAG_EMPTY);
     set_tid(&slot->tts_tid);
 }
-// A copy in the slot's own memory (no scan holds a pin: R3, R4).
+// A copy in the slot's own memory (no scan holds a pin: slot.R3, slot.R4).
 void store_copy(TupleTableSlot *slot, HeapTuple tuple);
 
 }  // namespace glassheap::scan

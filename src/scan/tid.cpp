@@ -1,8 +1,8 @@
-// scan/tid.cpp — one row by its address, without a scan to hold the page: the slot gets a copy (R4).
+// scan/tid.cpp — one row by its address, without a scan to hold the page: the slot gets a copy (slot.R4).
 //
 // Locking: none on return.
 // Errors: may longjmp.
-// See:    SLOTS.md R4, R5, R8, R11; PG: access/heap/heapam_handler.c (facts)
+// See:    slot.R4, slot.R5, slot.R8, slot.R11; PG: access/heap/heapam_handler.c (facts)
 // SPDX-License-Identifier: PostgreSQL
 #include "buffer/setup.hpp"
 #include "heap/fetch.hpp"
@@ -60,7 +60,7 @@ bool tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snaps
     HeapTupleData tuple;
     tuple.t_self = slot->tts_tid;
     tuple.t_tableOid = RelationGetRelid(rel);
-    // The slot's copy has the header of when it was made: the row itself must be asked (R5).
+    // The slot's copy has the header of when it was made: the row itself must be asked (slot.R5).
     const buffer::PinnedPage page =
         buffer::read_page(rel, MAIN_FORKNUM, ItemPointerGetBlockNumber(&tuple.t_self));
     const buffer::ShareLatch latch(page);

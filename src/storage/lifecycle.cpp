@@ -1,6 +1,6 @@
 // storage/lifecycle.cpp — transaction callbacks, and the creation of files.
 //
-// See:    lifecycle.hpp; POOL.md 3 (order of core's steps at commit and abort).
+// See:    lifecycle.hpp; doc/design/files.md#events (order of core's steps at commit and abort).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
@@ -93,7 +93,7 @@ void forget_temp(Fate fate) {
         if (event->fate == fate) buffer::forget_relation(event->node);
 }
 
-// L3.  Core syncs or deletes these files right after the PRE_COMMIT callbacks.
+// files.L3.  Core syncs or deletes these files right after the PRE_COMMIT callbacks.
 void flush_unlogged_changes() {
     for (FileEvent *event = events; event != nullptr; event = event->next)
         if (event->fate == Fate::synced && pg::skips_wal(event->node.file))
@@ -169,7 +169,7 @@ extern "C" void gh_subxact_callback(SubXactEvent event, SubTransactionId, SubTra
 }
 
 // Makes core choose "sync the file" at commit, never "log its pages": logging reads our forks into
-// shared_buffers and leaves them dirty there (POOL.md 3.1).
+// shared_buffers and leaves them dirty there (doc/design/files.md#events).
 void make_core_sync(const pg::RelFile &node) {
     Relation fake = ::CreateFakeRelcacheEntry(node);
     ::RelationPreTruncate(fake);

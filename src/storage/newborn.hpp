@@ -6,8 +6,8 @@
 // Known:  ours, by the table AM's callbacks; others' by OAT_POST_CREATE.  What core makes without either
 //         (TRUNCATE, SET TABLESPACE of a heap table) the caller looks up in core's list, and notes.
 // Cost:   constant per file; a subtransaction's end costs its own files.
-// Invariants: N1 a file that is noted is one that an abort of the present (sub)transaction unlinks, or it is
-//         gone: it leaves with the subtransaction that made it.
+// Invariants: files.N1 a file that is noted is one that an abort of the present (sub)transaction unlinks, or
+//         it is gone: it leaves with the subtransaction that made it.
 // Errors: noting may longjmp (memory); the rest does not.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -6,7 +6,7 @@
 // Locking: the caller holds AccessExclusiveLock on the relation: nobody has a pin on a page that goes.
 // Errors: may longjmp before the critical section; in it, any failure is a PANIC, and replay tries again.
 // WAL:    fsm_truncate, then core's XLOG_SMGR_TRUNCATE for HEAP and VM, both flushed before files shrink.
-// See:    POOL.md 3; PG: catalog/storage.c (why both DELAY_CHKPT flags).
+// See:    doc/design/files.md#truncation; PG: catalog/storage.c (why both DELAY_CHKPT flags).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //

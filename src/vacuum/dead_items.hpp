@@ -11,9 +11,9 @@
 //   page's bitmap (bit s stands for slot s), the rest says where it begins.  With 0 words, the rest holds up
 //   to three slots of nine bits each: many pages have no more, and need no bitmap.
 //
-// Invariants: D1 one piece of memory, given by the owner, holds everything; it never grows.  Tables and
-//            bitmaps are taken from it one after the other, in words of 8 bytes.
-//         D2 a block is added at most once between two resets.
+// Invariants: vacuum.D1 one piece of memory, given by the owner, holds everything; it never grows.  Tables
+//            and bitmaps are taken from it one after the other, in words of 8 bytes.
+//         vacuum.D2 a block is added at most once between two resets.
 // Errors: never longjmps, never allocates.  add() needs room_for_page() to have said yes.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

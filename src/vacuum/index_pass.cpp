@@ -1,7 +1,7 @@
 // vacuum/index_pass.cpp — every index forgets the dead items, and tidies up at the end.
 //
 // Why:    index access methods ask back for each entry whether its row is dead; dead_items answers.
-// Invariants: U1: only when every index has been through may the line pointers become unused.
+// Invariants: vacuum.U1: only when every index has been through may the line pointers become unused.
 // Errors: may longjmp.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg_vacuum.hpp"

@@ -6,10 +6,10 @@
 //
 //     segment:  | round | an IndexSlot per index | dead items (a copy) | usage per worker | query text |
 //
-// Invariants: R1 an index is done by exactly one process: next_index hands them out; those that workers may
-//            not do are the leader's.
-//         R2 a process writes only the slot of the index it does, and the leader reads the slots after all
-//            workers have ended.
+// Invariants: vacuum.R1 an index is done by exactly one process: next_index hands them out; those that
+//            workers may not do are the leader's.
+//         vacuum.R2 a process writes only the slot of the index it does, and the leader reads the slots after
+//            all workers have ended.
 // Locking: workers take the leader's locks (a lock group).
 // Errors: may longjmp; an error in a worker is raised again in the leader, whose abort ends the others.
 // SPDX-License-Identifier: PostgreSQL

@@ -2,7 +2,7 @@
 //
 // Why:    the usual case is one call of prune_page under the cleanup latch.  The rest are pages that are
 //         new, empty, or pinned by somebody who may take his time.
-// Invariants: V1, V2 of vm/: the map's bits follow the page's flag.
+// Invariants: vm.V1, vm.V2 of vm/: the map's bits follow the page's flag.
 // Locking: the VM page is pinned before the page is latched, locked after it; the FSM after both are let go.
 // Errors: may longjmp outside critical sections.
 // WAL:    by prune_page; RecordType::visible and new_pages for empty pages; images where the map or the flag

@@ -1,7 +1,7 @@
 // vacuum/second_pass.cpp — dead line pointers that no index knows any more become unused.
 //
-// Why:    U1.  Only pages with dead items are visited; each gets one record for its line pointers and its
-//         visibility map bits.
+// Why:    vacuum.U1.  Only pages with dead items are visited; each gets one record for its line pointers and
+//         its visibility map bits.
 // Locking: exclusive latch of the page (tuples do not move, so pins of others do no harm), then the VM page.
 // Errors: may longjmp before the critical section.
 // WAL:    RecordType::vacuum.

@@ -2,9 +2,9 @@
 //
 // Why:    phases are files (cutoffs, scan pass, index pass, second pass, truncation, report); this is what
 //         one leaves behind for the next.
-// Invariants: U1 heap before index before heap: a line pointer becomes unused only after every index has
-//            forgotten it (tables without indexes: at once).
-//         U2 new_relfrozenxid and new_relminmxid are never newer than any id left in a page that was
+// Invariants: vacuum.U1 heap before index before heap: a line pointer becomes unused only after every index
+//            has forgotten it (tables without indexes: at once).
+//         vacuum.U2 new_relfrozenxid and new_relminmxid are never newer than any id left in a page that was
 //            scanned; they count only if no page was skipped that may hold older ones.
 // Locking: ShareUpdateExclusive on the table keeps other vacuums away, so that dead line pointers stay dead
 //         between the passes.

@@ -1,7 +1,7 @@
 // vm/visibility_map.cpp — our hand on the visibility map, which lives in PostgreSQL's shared_buffers.
 //
 // Why:    pinning and reading are core's own functions; setting is not, because core's would log a record
-//         that replays the heap page through shared_buffers (POOL.md 4.2).
+//         that replays the heap page through shared_buffers (doc/design/maps.md#visibility-map).
 // Locking: VM buffers after the heap pages' latches, in block order.
 // Errors: pin, status, redo and what corrects wrong bits may longjmp; the rest is fit for critical sections.
 // SPDX-License-Identifier: PostgreSQL

@@ -1,9 +1,9 @@
 // vm/visibility_map.hpp — the all-visible and all-frozen bits of each heap page.
 //
-// Why:    D2: stock format, in shared_buffers, because the stock executor reads it there; setting and
+// Why:    design.D2: stock format, in shared_buffers, because the stock executor reads it there; setting and
 //         clearing are ours, in the same WAL record as the heap page's change.
-// Invariants: V1 a bit is set only while the heap page's PD_ALL_VISIBLE is set under its exclusive latch.
-//         V2 whoever clears PD_ALL_VISIBLE clears the bits in the same critical section and record.
+// Invariants: vm.V1 a bit is set only while the heap page's PD_ALL_VISIBLE is set under its exclusive latch.
+//         vm.V2 whoever clears PD_ALL_VISIBLE clears the bits in the same critical section and record.
 // Locking: pin before latching heap pages (it may read); lock after the heap page's latch.
 //         VmLock locks at most two VM buffers, in block order.
 // Errors: pin may longjmp; everything noexcept may stand in a critical section.
@@ -50,9 +50,9 @@ private:
     Buffer b_ = InvalidBuffer;
 };
 
-// Clears bits that were found wrong under the heap page's latch (share suffices: V1), and logs the whole map
-// page: that of every standby becomes the same, whatever it was.  One step, or the next record of this map
-// page could carry an image without bits that no record has cleared.
+// Clears bits that were found wrong under the heap page's latch (share suffices: vm.V1), and logs the whole
+// map page: that of every standby becomes the same, whatever it was.  One step, or the next record of this
+// map page could carry an image without bits that no record has cleared.
 void correct(Relation rel, Buffer vmbuf, BlockNo heap_block, std::uint8_t bits);
 // The same for a whole map page: all the bits that `wrong` has.  Who found them wrong has kept out those who
 // set bits since then.  Logs also when there are none.  Returns for how many blocks something was cleared.

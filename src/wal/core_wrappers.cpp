@@ -1,9 +1,9 @@
-// wal/core_wrappers.cpp — what core's own records mean for our pool, on the replay side (D4).
+// wal/core_wrappers.cpp — what core's own records mean for our pool, on the replay side (design.D4).
 //
 // Why:    replay of a checkpoint may become a restartpoint, so the pool must be on disk first; replay of a
 //         drop, truncation or file copy touches files behind the pool's back, and so does a heap record for a
 //         file of ours.  rm_redo of six managers is replaced by a function that does our part and then calls
-//         the original (POOL.md 2.1).
+//         the original (doc/design/recovery.md#restartpoints).
 // Invariants: our part comes first: pages are forgotten before their file goes, flushed before it is copied.
 // Errors: fatal to the startup process; what a checkpoint record finds unwritable is not (restartpoint).
 // SPDX-License-Identifier: PostgreSQL

@@ -1,10 +1,10 @@
 // wal/emit.hpp — writing our records.
 //
 // Why:    operations decide, edit the page, and call one of these inside their PageChange.
-// Invariants: W1 called with every registered page exclusively latched (VM buffers locked), marked dirty.
-//         W2 sets the LSN of every page it registers.  But emit_visible leaves the row page's alone unless
-//            hints are logged, and emit_hint_image leaves it to its caller.
-//         W3 never called for relations that do not need WAL: the caller asks RelationNeedsWAL.
+// Invariants: wal.W1 called with every registered page exclusively latched (VM buffers locked), marked dirty.
+//         wal.W2 sets the LSN of every page it registers.  But emit_visible leaves the row page's alone
+//            unless hints are logged, and emit_hint_image leaves it to its caller.
+//         wal.W3 never called for relations that do not need WAL: the caller asks RelationNeedsWAL.
 // Errors: noexcept in spirit: stands in a critical section.  What may fail (space for many block
 //         references) is asked for before it, by reserve_*.
 // SPDX-License-Identifier: PostgreSQL

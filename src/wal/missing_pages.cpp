@@ -1,6 +1,6 @@
 // wal/missing_pages.cpp — see missing_pages.hpp.  In the startup process only.
 //
-// Invariants: B1 core enters a page into its book when asked to read one behind the end of the file.  A
+// Invariants: wal.B1 core enters a page into its book when asked to read one behind the end of the file.  A
 //            page of zeroes is not behind it: core is made to believe so for this one call, or it would
 //            read the page into shared_buffers, where ours have no business.
 // SPDX-License-Identifier: PostgreSQL
@@ -20,7 +20,7 @@ constexpr BlockNo kImaginary = MaxBlockNumber;
 void enter(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
     SMgrRelation files = ::smgropen(node, pg::kNoBackend);
     BlockNumber &cached = pg::cached_blocks(files, fork);
-    const BlockNumber known = std::exchange(cached, block);  // B1; believed in recovery only
+    const BlockNumber known = std::exchange(cached, block);  // wal.B1; believed in recovery only
     ::XLogReadBufferExtended(node, fork, block, RBM_NORMAL, InvalidBuffer);
     cached = known;
 }

@@ -30,9 +30,9 @@
 // one would expect (write_head).  The body starts at byte 23 of the tuple, or, when there is no null bitmap,
 // at hoff: what lies between is zero.
 //
-// Invariants: R1 every page change carries a block reference (pg_rewind, incremental backup).
-//         R2 no record uses XLR_SPECIAL_REL_UPDATE.
-//         R3 parse returns false for what write cannot have written, as far as lengths, counts and slots
+// Invariants: wal.R1 every page change carries a block reference (pg_rewind, incremental backup).
+//         wal.R2 no record uses XLR_SPECIAL_REL_UPDATE.
+//         wal.R3 parse returns false for what write cannot have written, as far as lengths, counts and slots
 //            tell.  Unknown flags, vm_bits of vacuum and visible, two bits of prune's parts pass.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
@@ -46,7 +46,8 @@
 
 namespace glassheap::wal {
 
-inline constexpr std::uint8_t kRmgrId = 128;  // experimental range, until a reserved id is assigned (D15)
+// In the experimental range, until a reserved id is assigned (design.D15).
+inline constexpr std::uint8_t kRmgrId = 128;
 
 enum class RecordType : std::uint8_t {  // the high four bits of xl_info
     insert = 0x00,
@@ -212,7 +213,7 @@ struct FsmTruncateRecord {
     std::uint32_t rel;
     BlockNo heap_blocks;
 };
-// What became of a relation's file (ARCHITECTURE D17).
+// What became of a relation's file (design.D17).
 enum class FileEvent : std::uint8_t {
     handed_over = 1,  // a table that is not ours has it now: core reads and writes it
     resolved = 2,     // it was in two pools, and one version was chosen

@@ -1,7 +1,7 @@
 // wal/redo.cpp — replay: the entry point of our resource manager, and how pages are opened.
 //
 // Errors: redo runs in the startup process (or a single-user backend): errors are fatal to it.
-// See:    POOL.md 2.
+// See:    doc/design/recovery.md.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
@@ -174,7 +174,8 @@ extern "C" void gh_rm_redo(XLogReaderState *record) {
 }
 
 extern "C" void gh_rm_cleanup() {
-    // The end-of-recovery checkpoint runs in the checkpointer, before any guardian exists (POOL.md 1.8).
+    // The end-of-recovery checkpoint runs in the checkpointer, before any guardian exists
+    // (doc/design/recovery.md#restartpoints).
     buffer::flush_all();
 }
 

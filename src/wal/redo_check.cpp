@@ -1,10 +1,10 @@
 // wal/redo_check.cpp — wal_consistency_checking for pages of our pool.
 //
 // Why:    core would read the block through shared_buffers, find what is on disk, and call it inconsistent.
-//         So we compare here, right after replaying the record, and take the flag off it (POOL.md 2.3).
-//         The setting must name the resource manager: wal_consistency_checking = 'glassheap' ('all' is parsed
-//         before we exist).
-// Invariants: K1 before the database is consistent, map pages are not compared.
+//         So we compare here, right after replaying the record, and take the flag off it
+//         (doc/design/recovery.md#one-function-per-change). The setting must name the resource manager:
+//         wal_consistency_checking = 'glassheap' ('all' is parsed before we exist).
+// Invariants: wal.K1 before the database is consistent, map pages are not compared.
 //            Files are newer then than the record: those dropped later begin empty, and a map page is filled
 //            from zeroes with the bits of later records only; a truncation clears bits without moving the
 //            LSN.  Images of full pages would mend that, but no record tells whether all of them were
@@ -34,7 +34,7 @@ bool copy_ours(XLogReaderState *record, const pg::RelFile &node, ForkNumber fork
     page.unlatch();
     const page::PageView view(replayed);
     return !view.is_new() &&
-           view.lsn() <= record->EndRecPtr;  // zeroes are a missing page (K1), and noted as such
+           view.lsn() <= record->EndRecPtr;  // zeroes are a missing page (wal.K1), and noted as such
 }
 
 // VM pages live in shared_buffers.
@@ -66,7 +66,7 @@ void check_ref(XLogReaderState *record, std::uint8_t ref) {
     ForkNumber fork;
     BlockNumber block;
     ::XLogRecGetBlockTag(record, ref, &node, &fork, &block);
-    if (fork == VISIBILITYMAP_FORKNUM && !reachedConsistency) return;  // K1
+    if (fork == VISIBILITYMAP_FORKNUM && !reachedConsistency) return;  // wal.K1
     const bool comparable =
         fork == VISIBILITYMAP_FORKNUM ? copy_vm(record, node, block) : copy_ours(record, node, fork, block);
     if (!comparable) return;

@@ -3,7 +3,7 @@
 // Why:    the same five lines begin every redo function: image or not, missing or not, newer or not.
 // Locking: a page that is returned non-empty is latched exclusively (asked for: cleanup latch).
 // Errors: longjmps are FATAL in the startup process; a record that cannot be right is a PANIC.
-// See:    POOL.md 2.2.
+// See:    doc/design/recovery.md#one-function-per-change.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -67,7 +67,7 @@ void redo_images(XLogReaderState *record);
 void redo_other(XLogReaderState *record);
 
 // wal_consistency_checking: compares the pages of a replayed record with the images it carries, then tells
-// core that there is nothing left to check (POOL.md 2.3).
+// core that there is nothing left to check (doc/design/recovery.md#one-function-per-change).
 void check_consistency(XLogReaderState *record);
 
 }  // namespace glassheap::wal

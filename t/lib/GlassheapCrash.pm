@@ -1,6 +1,6 @@
 # t/lib/GlassheapCrash.pm: kill -9 in a loop, and the comparison of what came back with what was acknowledged.
 #
-# Why:    POOL.md 0.1: full-page images heal whatever is touched after the last checkpoint.  So every cycle ends
+# Why:    doc/design/checkpoints.md: full-page images heal whatever is touched after the last checkpoint.  So every cycle ends
 #         with a CHECKPOINT whose return is the signal to kill, the table's other pages having been changed before.
 # SPDX-License-Identifier: PostgreSQL
 package GlassheapCrash;
