@@ -6,8 +6,8 @@
 //
 #include "guard/routed.hpp"
 #include "heap/fetch.hpp"
+#include "heap/row_access.hpp"
 #include "heap/rows.hpp"
-#include "scan/scans.hpp"
 
 namespace glassheap::guard::routed {
 
@@ -27,8 +27,8 @@ Buffer pin_stand_in() {
 
 namespace {
 
-void copy_row(Relation rel, HeapTuple tuple) {
-    scan::require_possible_length(rel, *tuple);
+void copy_row(Relation rel, HeapTuple tuple, const buffer::PinnedPage &page) {
+    heap::require_within_page(rel, *tuple, page);
     const auto *source = reinterpret_cast<const char *>(tuple->t_data);
     tuple->t_data = static_cast<HeapTupleHeader>(::palloc(tuple->t_len));
     std::memcpy(tuple->t_data, source, tuple->t_len);
@@ -98,7 +98,7 @@ bool heap_fetch(Relation rel, Snapshot snapshot, HeapTuple tuple, Buffer *buffer
     buffer::PinnedPage page;
     const bool visible = heap::fetch(rel, snapshot, tuple, &page, keep);
     if (tuple->t_data != nullptr) {
-        copy_row(rel, tuple);
+        copy_row(rel, tuple, page);
         *buffer = pin_stand_in();
     }
     return visible;

@@ -3,6 +3,7 @@
 #include "pg/pg.hpp"
 //
 #include "guard/routed.hpp"
+#include "heap/row_access.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
 #include "vacuum/vacuum.hpp"
@@ -41,7 +42,7 @@ bool own_row(bool found, TableScanDesc desc, TupleTableSlot *slot) {
     hold_stand_in(desc, found);
     if (!found) return false;
     const HeapTuple in_page = &reinterpret_cast<HeapTupleTableSlot *>(slot)->tupdata;
-    scan::require_possible_length(desc->rs_rd, *in_page);
+    heap::require_within_page(desc->rs_rd, *in_page, scan::row_scan(desc).page);
     MemoryContext caller_context = MemoryContextSwitchTo(slot->tts_mcxt);
     HeapTuple copy = ::heap_copytuple(in_page);
     MemoryContextSwitchTo(caller_context);

@@ -37,6 +37,17 @@ void report_page_not_empty(Relation rel, BlockNumber block) {
     pg_unreachable();
 }
 
+void report_row_outside_page(Relation rel, const ItemPointerData &tid, Size offset, Size length) {
+    ereport(ERROR,
+            (errcode(ERRCODE_DATA_CORRUPTED),
+             errmsg("row %u in block %u of relation \"%s\" cannot be %zu bytes from offset %zu",
+                    ItemPointerGetOffsetNumberNoCheck(&tid), ItemPointerGetBlockNumberNoCheck(&tid),
+                    RelationGetRelationName(rel), length, offset),
+             errdetail("A row lies within its page, behind the page's header, and has a header of its own."),
+             errhint("The page is damaged.  See glassheap_verify()."), errtable(rel)));
+    pg_unreachable();
+}
+
 void report_no_such_row(Relation rel, const ItemPointerData &tid) {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("row version (%u,%u) of relation \"%s\" does not exist",

@@ -25,6 +25,7 @@ void open_row(RowLock *lock, const ItemPointerData &tid) {
     if (!is_normal_slot(lock->page.view(), slot)) [[unlikely]]
         report_no_such_row(lock->rel, tid);
     point_at(&lock->tuple, lock->rel, lock->page, slot);
+    require_within_page(lock->rel, lock->tuple, lock->page);  // copy_out: before anything is marked
 }
 
 void mark(RowLock *lock) {

@@ -7,6 +7,8 @@
 #pragma once
 
 #include "buffer/pool.hpp"
+#include "heap/heap_errors.hpp"
+#include "page/page_check.hpp"
 #include "vm/visibility_map.hpp"
 
 namespace glassheap::heap {
@@ -26,6 +28,15 @@ inline void point_at(HeapTuple tuple, Relation rel, const buffer::PinnedPage &pa
     tuple->t_len = line.length();
     tuple->t_tableOid = RelationGetRelid(rel);
     ItemPointerSet(&tuple->t_self, page.block(), slot);
+}
+
+// Before a row is copied out of its page: all of it must lie there.  DATA_CORRUPTED.
+inline void require_within_page(Relation rel, const HeapTupleData &tuple, const buffer::PinnedPage &page) {
+    const auto *row = reinterpret_cast<const char *>(tuple.t_data);
+    // Before the page it is an offset beyond all pages.
+    const auto offset = static_cast<std::size_t>(row - page.data());
+    if (!page::is_row_extent(offset, tuple.t_len)) [[unlikely]]
+        report_row_outside_page(rel, tuple.t_self, offset, tuple.t_len);
 }
 
 // Rows of these relations may have out-of-line values.

@@ -13,6 +13,7 @@
 #include "buffer/setup.hpp"
 #include "heap/fetch.hpp"
 #include "heap/prune.hpp"
+#include "heap/row_access.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
 #include "scan/slot.hpp"
@@ -70,10 +71,12 @@ bool index_fetch_tuple(IndexFetchTableData *base, ItemPointer tid, Snapshot snap
 
     tuple.t_self = *tid;
     tuple.t_tableOid = RelationGetRelid(fetch.base.rel);
-    if (needs_copy(snapshot))
+    if (needs_copy(snapshot)) {
+        heap::require_within_page(fetch.base.rel, tuple, fetch.page);
         store_copy(slot, &tuple);
-    else
+    } else {
         store_in_place(slot, tuple);
+    }
     return true;
 }
 

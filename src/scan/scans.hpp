@@ -18,8 +18,6 @@ TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key
 void end(TableScanDesc scan);
 void rescan(TableScanDesc scan, ScanKeyData *key, bool set_params, bool allow_strat, bool allow_sync,
             bool allow_pagemode);
-// Before a row is copied: a damaged line pointer may claim more than a page.  DATA_CORRUPTED.
-void require_possible_length(Relation rel, const HeapTupleData &tuple);
 // A copy of the next row, valid until the next call (heap_getnext's way); nullptr at the end.
 HeapTuple next_tuple(TableScanDesc scan, ScanDirection direction);
 void set_tid_range(TableScanDesc scan, ItemPointer mintid, ItemPointer maxtid);

@@ -13,6 +13,7 @@
 #include "buffer/stats.hpp"
 #include "debug/stop_points.hpp"
 #include "heap/prune.hpp"
+#include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "pg/pg_old_snapshot.hpp"
 #include "pg/pg_scan.hpp"
@@ -296,20 +297,6 @@ void end(TableScanDesc sscan) {
     ::pfree(&scan);
 }
 
-namespace {}  // namespace
-
-void require_possible_length(Relation rel, const HeapTupleData &tuple) {
-    if (tuple.t_len <= page::kMaxTupleSize) [[likely]]
-        return;
-    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                    errmsg("row %u in block %u of relation \"%s\" cannot be %u bytes long",
-                           ItemPointerGetOffsetNumberNoCheck(&tuple.t_self),
-                           ItemPointerGetBlockNumberNoCheck(&tuple.t_self), RelationGetRelationName(rel),
-                           tuple.t_len),
-                    errdetail("No row of a page is longer than %zu bytes.", page::kMaxTupleSize),
-                    errhint("The page is damaged.  See glassheap_verify()."), errtable(rel)));
-}
-
 HeapTuple next_tuple(TableScanDesc sscan, ScanDirection direction) {
     RowScan &scan = row_scan(sscan);
     if (!step(scan, direction)) return nullptr;
@@ -319,7 +306,7 @@ HeapTuple next_tuple(TableScanDesc sscan, ScanDirection direction) {
             static_cast<char *>(::MemoryContextAlloc(::GetMemoryChunkContext(&scan), page::kMaxTupleSize));
     HeapTupleData in_page;
     row_at(scan, scan.row, &in_page);
-    require_possible_length(scan.rel(), in_page);
+    heap::require_within_page(scan.rel(), in_page, scan.page);
     scan.tuple = in_page;
     scan.tuple.t_data = reinterpret_cast<HeapTupleHeader>(scan.tuple_memory);
     std::memcpy(scan.tuple_memory, in_page.t_data, in_page.t_len);

@@ -7,6 +7,7 @@
 #include "buffer/setup.hpp"
 #include "heap/fetch.hpp"
 #include "heap/handed_pages.hpp"
+#include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
@@ -21,6 +22,7 @@ bool fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTa
     buffer::PinnedPage page;
     if (!heap::fetch(rel, snapshot, &tuple, &page, false)) return false;
     tuple.t_tableOid = RelationGetRelid(rel);
+    heap::require_within_page(rel, tuple, page);
     heap::note_handed_out(rel, page.block());
     store_copy(slot, &tuple);
     return true;

@@ -161,5 +161,27 @@ TEST(PageCheckFuzz, RandomBytesNeverPassUnsafely) {
     for (const std::uint64_t word : guarded->after) ASSERT_EQ(word, 0x5A5A5A5A5A5A5A5AULL);
 }
 
+// Copies of rows end where their page ends; a length that is possible at one offset is not at another.
+TEST(RowExtent, EndsWithItsPage) {
+    EXPECT_TRUE(is_row_extent(kPageSize - 100, 100));
+    EXPECT_FALSE(is_row_extent(kPageSize - 96, 100));
+    EXPECT_FALSE(is_row_extent(8000, 8000));
+    EXPECT_TRUE(is_row_extent(kPageSize - kMaxTupleSize, kMaxTupleSize));
+    EXPECT_FALSE(is_row_extent(kPageSize, kTupleHeadFixed));
+}
+
+TEST(RowExtent, BeginsBehindThePageHeader) {
+    EXPECT_FALSE(is_row_extent(0, 100));
+    EXPECT_FALSE(is_row_extent(kHeaderSize - 1, 100));
+    EXPECT_FALSE(is_row_extent(static_cast<std::size_t>(-8), 100));
+}
+
+TEST(RowExtent, HasAHeaderOfItsOwn) {
+    EXPECT_FALSE(is_row_extent(4000, 0));
+    EXPECT_FALSE(is_row_extent(4000, kTupleHeadFixed - 1));
+    EXPECT_TRUE(is_row_extent(4000, kTupleHeadFixed));
+    EXPECT_FALSE(is_row_extent(4000, static_cast<std::size_t>(-1)));
+}
+
 }  // namespace
 }  // namespace glassheap::page::test
