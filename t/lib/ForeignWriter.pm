@@ -9,7 +9,7 @@ use warnings;
 
 use Exporter 'import';
 
-our @EXPORT = qw(foreign_writer_functions row_statements indexed_statements run_on);
+our @EXPORT = qw(foreign_writer_functions row_statements indexed_statements refused_functions run_on);
 
 # SQL that creates the functions of one build of the library (plt, noplt, pointers, dlsym) in a schema of that name.
 sub foreign_writer_functions
@@ -24,6 +24,10 @@ sub foreign_writer_functions
 		fw_fetch => 'regclass, tid, bool) RETURNS text',
 		fw_scan => 'regclass, text) RETURNS text PARALLEL SAFE',
 		fw_slot => 'regclass, text, text, text) RETURNS text',
+		fw_latest => 'regclass, tid) RETURNS tid',
+		fw_limits => 'regclass, int, int) RETURNS text',
+		fw_index_delete => 'regclass, int, int) RETURNS text',
+		fw_vacuum => 'regclass) RETURNS void',
 		fw_flush => 'regclass) RETURNS void',
 		fw_in_worker => ') RETURNS bool PARALLEL SAFE',
 		fw_dlopen => 'text) RETURNS bool',
@@ -78,7 +82,14 @@ sub row_statements
 		# a row in a slot outlives its scan, and other slots are an error
 		(map { "SELECT fw_slot('TBL', '$_', 'buffer', 'SELECT 1')" } 'heap_getnextslot', 'heap_getnextslot_tidrange'),
 		q{SELECT fw_slot('TBL', 'heap_getnextslot', 'virtual', 'SELECT 1')},
+		"SELECT ctid AS old FROM TBL WHERE id = 34 \\gset\nUPDATE TBL SET v = 'new' WHERE id = 34; UPDATE TBL SET v = 'newer' WHERE id = 34; SELECT fw_latest('TBL', :'old')",
+		q{SELECT fw_limits('TBL', 1, 3), fw_limits('TBL', 0, 1), fw_limits('TBL', 2, 0)},
+		# rows that are dead for everybody, and rows that are not
+		q{DELETE FROM TBL WHERE id BETWEEN 41 AND 45}, q{SELECT fw_index_delete('TBL', 35, 50)},
 		q{SELECT fw_flush('TBL')},
+		q{SELECT fw_vacuum('TBL')},
+		q{SELECT relpages, reltuples, relallvisible FROM pg_class WHERE oid = 'TBL'::regclass},
+		q{SELECT fw_insert('TBL', 5001, 'after it', 'heap_insert')},
 		q{SELECT count(*), sum(id), sum(hashtextextended(v, 0)) FROM TBL});
 	return join('', map { "$_;\n" } @sql);
 }
@@ -104,6 +115,17 @@ sub indexed_statements
 		q{RESET enable_seqscan},
 		q{SELECT count(*), sum(id), sum(hashtextextended(v, 0)) FROM TBL});
 	return join('', map { "$_;\n" } @sql);
+}
+
+# Functions that are refused: with a heap table they succeed, or (the second list) make no sense alone, see the library.
+sub refused_functions
+{
+	my ($with_heap) = @_;
+	return qw(FreeSpaceMapPrepareTruncateRel FreeSpaceMapVacuum FreeSpaceMapVacuumRange GetPageWithFreeSpace
+	  RecordAndGetPageWithFreeSpace RecordPageWithFreeSpace RelationGetBufferForTuple RelationTruncate begin_heap_rewrite
+	  heap_hot_search_buffer heap_inplace_update heap_page_prune heap_page_prune_opt heapgetpage log_newpage_range)
+	  if $with_heap;
+	return qw(RelationPutHeapTuple visibilitymap_set heap_inplace_lock systable_inplace_update_begin);
 }
 
 # Runs statements on one table with one build of the library; answers and errors as one text without its name.
