@@ -1,5 +1,5 @@
 -- Which libraries of this session call heap's own functions, and where those calls lead; the setting.
-SELECT name, setting, enumvals, context FROM pg_settings WHERE name = 'glassheap.import_guard';
+SELECT name, setting, enumvals, context FROM pg_settings WHERE name IN ('glassheap.import_guard', 'glassheap.unguarded_libraries') ORDER BY 1;
 LOAD 'pgrowlocks';
 SELECT substring(library FROM '[^/]*$') AS library, function, answer, entries > 0 AS imported, guarded = entries AS guarded
   FROM glassheap_foreign_writers() WHERE library ~ 'pgrowlocks' ORDER BY 2;

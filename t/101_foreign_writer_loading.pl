@@ -43,7 +43,7 @@ append_to_file($node->data_dir . '/unchanged', '');
 $node->safe_psql('postgres', "LOAD 'foreign_writer_changed'");
 unlike(slurp_file($node->logfile), qr/WARNING:  glassheap cannot guard/, 'not changed yet: no warning');
 unlink $node->data_dir . '/unchanged';
-is($node->safe_psql('postgres', "LOAD 'foreign_writer_changed'; SELECT function FROM glassheap_foreign_writers()
+is($node->safe_psql('postgres', "SET glassheap.unguarded_libraries = warn; LOAD 'foreign_writer_changed'; SELECT function FROM glassheap_foreign_writers()
 	WHERE library ~ 'changed' AND guarded < entries"), 'heap_fetch', 'a changed pointer is not ours to change');
 like(slurp_file($node->logfile), qr/WARNING:  glassheap cannot guard 1 call\(s\) of heap's functions in library "foreign_writer_changed\.so"/,
 	'... and the log warns');
@@ -74,13 +74,13 @@ my $copied = sprintf($guarded, 'copied');
 my $warning = qr/WARNING:  library "foreign_writer_copied\.so" keeps 48 pointer\(s\) to heap's functions that glassheap cannot guard/;
 is($node->safe_psql('postgres', "LOAD 'foreign_writer_copied'; $copied"), 't', 'copied after glassheap: guarded');
 unlike(slurp_file($node->logfile), $warning, '... no warning');
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'foreign_writer_copied, glassheap'");
+$node->append_conf('postgresql.conf', "glassheap.unguarded_libraries = warn\nshared_preload_libraries = 'foreign_writer_copied, glassheap'");
 $node->restart;
 like(slurp_file($node->logfile), $warning, 'copied before glassheap: the log warns');
 is($node->safe_psql('postgres', $copied), 'f', '... and it shows');
 
 # ---- preloaded, through a crash restart: what the postmaster changed stays changed
-$node->append_conf('postgresql.conf', "shared_preload_libraries = 'foreign_writer_plt, glassheap'");
+$node->append_conf('postgresql.conf', "glassheap.unguarded_libraries = refuse\nshared_preload_libraries = 'foreign_writer_plt, glassheap'");
 $node->restart;
 is($node->safe_psql('postgres', sprintf($guarded, 'plt')), 't', 'preloaded before glassheap');
 my ($rc, $out, $err) = $node->psql('postgres', 'SELECT pg_backend_pid() \gset' . "\n" . '\setenv PID :pg_backend_pid' . "\n" . '\! kill -9 $PID' . "\n" . 'SELECT 1');

@@ -15,7 +15,55 @@ std::uintptr_t page_mask() noexcept {
     return ~(static_cast<std::uintptr_t>(::sysconf(_SC_PAGESIZE)) - 1);
 }
 
+// glibc's loader turns the addresses of the dynamic section into absolute ones in place, others do not.
+std::uintptr_t absolute(std::uintptr_t value, std::uintptr_t base) noexcept {
+    return value < base ? base + value : value;
+}
+
+const char *names_of(const link_map *library) noexcept {
+    for (const ElfW(Dyn) *entry = library->l_ld; entry->d_tag != DT_NULL; ++entry)
+        if (entry->d_tag == DT_STRTAB)
+            return reinterpret_cast<const char *>(absolute(entry->d_un.d_ptr, library->l_addr));
+    return nullptr;
+}
+
+// By the name of its file, or the one that it gives itself.
+bool is_named(const link_map *library, const char *name) noexcept {
+    const char *slash = std::strrchr(library->l_name, '/');
+    if (std::strcmp(library->l_name, name) == 0) return true;
+    if (slash != nullptr && std::strcmp(slash + 1, name) == 0) return true;
+    const char *names = library->l_ld != nullptr ? names_of(library) : nullptr;
+    if (names == nullptr) return false;
+    for (const ElfW(Dyn) *entry = library->l_ld; entry->d_tag != DT_NULL; ++entry)
+        if (entry->d_tag == DT_SONAME && std::strcmp(names + entry->d_un.d_val, name) == 0) return true;
+    return false;
+}
+
 }  // namespace
+
+Family::Family(link_map *library) noexcept {
+    if (library == nullptr) return;
+    link_map *all = library;
+    while (all->l_prev != nullptr) all = all->l_prev;
+    add(library);
+    for (int i = 0; i < count_; ++i) {
+        const char *names = members_[i]->l_ld != nullptr ? names_of(members_[i]) : nullptr;
+        if (names == nullptr) continue;
+        for (const ElfW(Dyn) *entry = members_[i]->l_ld; entry->d_tag != DT_NULL; ++entry)
+            if (entry->d_tag == DT_NEEDED) add_named(all, names + entry->d_un.d_val);
+    }
+}
+
+void Family::add_named(link_map *all, const char *name) noexcept {
+    for (link_map *library = all; library != nullptr; library = library->l_next)
+        if (is_named(library, name)) add(library);
+}
+
+void Family::add(link_map *library) noexcept {
+    for (int i = 0; i < count_; ++i)
+        if (members_[i] == library) return;
+    if (count_ < kMost) members_[count_++] = library;
+}
 
 LoadedObject::LoadedObject(const dl_phdr_info &info) noexcept
     : info_(&info), path_(info.dlpi_name != nullptr ? info.dlpi_name : ""), base_(info.dlpi_addr) {
@@ -66,18 +114,21 @@ void LoadedObject::read_dynamic(const ElfW(Dyn) * entry) noexcept {
     if (calls_.first != nullptr) calls_.count = call_bytes / sizeof(ElfW(Rela));
 }
 
-// glibc's loader turns the addresses of the dynamic section into absolute ones in place, others do not.
 std::uintptr_t LoadedObject::address_of(std::uintptr_t value) const noexcept {
-    return value < base_ ? base_ + value : value;
+    return absolute(value, base_);
+}
+
+const char *LoadedObject::imported_name(const ElfW(Rela) & relocation) const noexcept {
+    const ElfW(Sym) &symbol = symbols_[ELF64_R_SYM(relocation.r_info)];
+    return symbol.st_shndx == SHN_UNDEF && symbol.st_name != 0 ? names_ + symbol.st_name : nullptr;
 }
 
 bool LoadedObject::is_import(const ElfW(Rela) & relocation, Import *import) const noexcept {
     const auto type = ELF64_R_TYPE(relocation.r_info);
     if (!is_function_entry(type) || relocation.r_addend != 0) return false;
-    const ElfW(Sym) &symbol = symbols_[ELF64_R_SYM(relocation.r_info)];
-    if (symbol.st_shndx != SHN_UNDEF || symbol.st_name == 0) return false;
-    *import = {names_ + symbol.st_name, reinterpret_cast<void **>(base_ + relocation.r_offset),
-               may_bind_late(type)};
+    const char *name = imported_name(relocation);
+    if (name == nullptr) return false;
+    *import = {name, reinterpret_cast<void **>(base_ + relocation.r_offset), may_bind_late(type)};
     return true;
 }
 
@@ -91,19 +142,24 @@ bool LoadedObject::contains(const void *address) const noexcept {
     return false;
 }
 
-bool LoadedObject::redirect(const Import &import, void *target) const noexcept {
-    const auto at = reinterpret_cast<std::uintptr_t>(import.entry);
-    bool writable = false;
+bool LoadedObject::is_word(const void *address) const noexcept {
+    const auto at = reinterpret_cast<std::uintptr_t>(address);
+    if (at != first_word(at)) return false;
     for (int i = 0; i < info_->dlpi_phnum; ++i) {
         const ElfW(Phdr) &segment = info_->dlpi_phdr[i];
         const std::uintptr_t start = base_ + segment.p_vaddr;
         if (segment.p_type == PT_LOAD && (segment.p_flags & PF_W) != 0 && at >= start &&
             at + sizeof(void *) <= start + segment.p_memsz)
-            writable = true;
+            return true;
     }
-    if (!writable) return false;  // code: nothing that a linker of today makes
+    return false;
+}
+
+bool LoadedObject::redirect(const Import &import, void *target) const noexcept {
+    if (!is_word(import.entry)) return false;  // code (a library linked with -z notext), packed data
+    const auto at = reinterpret_cast<std::uintptr_t>(import.entry);
     const bool is_protected = at >= protected_from_ && at < protected_to_;
-    // Entries are aligned, so one never lies across two pages.
+    // A word never lies across two pages.
     void *page = reinterpret_cast<void *>(at & page_mask());
     const std::size_t length = ~page_mask() + 1;
     if (is_protected && ::mprotect(page, length, PROT_READ | PROT_WRITE) != 0) return false;

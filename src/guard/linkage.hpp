@@ -16,6 +16,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 
 namespace glassheap::guard {
 
@@ -49,6 +50,33 @@ struct Import {
     const char *name;
     void **entry;     // where the library looks when it calls the function
     bool binds_late;  // until its first call it may lead into the library itself, which asks the loader then
+
+    void *leads_to() const noexcept {  // code and packed data need not be aligned
+        void *address;
+        std::memcpy(&address, entry, sizeof address);
+        return address;
+    }
+};
+
+// A library and all that it needs, whoever loaded these first.  What has no place is left out.
+class Family {
+public:
+    static constexpr int kMost = 128;
+    explicit Family(link_map *library) noexcept;
+    bool contains(const dl_phdr_info &info) const noexcept {
+        for (int i = 0; i < count_; ++i)
+            if (members_[i]->l_addr == info.dlpi_addr &&
+                std::strcmp(members_[i]->l_name, info.dlpi_name) == 0)
+                return true;
+        return false;
+    }
+
+private:
+    void add_named(link_map *all, const char *name) noexcept;
+    void add(link_map *library) noexcept;
+
+    link_map *members_[kMost];
+    int count_ = 0;
 };
 
 // The program or one of its libraries, as dl_iterate_phdr shows it.
@@ -66,6 +94,14 @@ public:
         if (!covers(relocations_, calls_)) each_of(calls_, visit);
     }
 
+    // visit(const char *name) for every place that a relocation of an unknown kind fills with such a
+    // function.
+    template <typename Visit>
+    void each_unknown(Visit &&visit) const {
+        each_unknown_of(relocations_, visit);
+        if (!covers(relocations_, calls_)) each_unknown_of(calls_, visit);
+    }
+
     // visit(const void *) for every aligned word of its data, entries included; and what lies between
     // variables, which AddressSanitizer must let pass.
     template <typename Visit>
@@ -80,7 +116,9 @@ public:
         }
     }
 
-    // Makes an entry lead elsewhere; false: its page cannot be written.
+    // Is it one of those words?
+    bool is_word(const void *address) const noexcept;
+    // Makes an entry lead elsewhere; false: it is no such word, or its page cannot be written.
     bool redirect(const Import &import, void *target) const noexcept;
 
 private:
@@ -101,6 +139,15 @@ private:
         for (std::size_t i = 0; i < table.count; ++i)
             if (is_import(table.first[i], &import)) visit(import);
     }
+    template <typename Visit>
+    void each_unknown_of(const Table &table, Visit &&visit) const {
+        Import import;
+        for (std::size_t i = 0; i < table.count; ++i) {
+            const char *name = imported_name(table.first[i]);
+            if (name != nullptr && !is_import(table.first[i], &import)) visit(name);
+        }
+    }
+    const char *imported_name(const ElfW(Rela) & relocation) const noexcept;  // nullptr: none
     bool is_import(const ElfW(Rela) & relocation, Import *import) const noexcept;
     void read_dynamic(const ElfW(Dyn) * entry) noexcept;
     std::uintptr_t address_of(std::uintptr_t value) const noexcept;

@@ -10,8 +10,9 @@
 //         guard.P4 who took the server's dlopen before us is still called.
 //         guard.P5 a pointer that a library copied out of an entry before we came cannot be told from other
 //            data and stays; it is reported.
+//         guard.P6 what stays unguarded is not let in (unguarded.hpp); what is in already is reported.
 // Locking: the loader's lock while dl_iterate_phdr runs: nothing under it allocates, logs or raises errors.
-// Errors: none; at worst a WARNING.
+// Errors: refuse_library()'s, when a library is loaded and when the server starts; otherwise a WARNING.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
@@ -19,6 +20,7 @@
 
 #include "guard/linkage.hpp"
 #include "guard/patch.hpp"
+#include "guard/unguarded.hpp"
 #include "guard/wrap.hpp"
 #include "pg/pg_guarded.hpp"
 
@@ -57,22 +59,24 @@ struct Outcome {
     struct Library {
         const char *path;  // the loader's own copy: stays as long as the library
         int guarded;
-        int failed;
-        int copies;  // of pointers to the server's functions, which are nobody's entries
     };
     Library libraries[kMost];
     int count = 0;
+    Unguarded unguarded[kMost];
+    int unguarded_count = 0;
+    const Family *asked_for = nullptr;  // looked at even if it was here already
 
-    // What finds no place is counted together.
+    // Counted together, if there is no place.
     void add(const Library &library) noexcept {
-        if (library.guarded + library.failed == 0) return;
         if (count < kMost) {
             libraries[count++] = library;
             return;
         }
         Library &rest = libraries[kMost - 1];
-        rest = {"(several)", rest.guarded + library.guarded, rest.failed + library.failed,
-                rest.copies + library.copies};
+        rest = {"(several)", rest.guarded + library.guarded};
+    }
+    void add(const Unguarded &library) noexcept {
+        if (unguarded_count < kMost) unguarded[unguarded_count++] = library;
     }
 };
 
@@ -105,30 +109,52 @@ bool is_foreign(const LoadedObject &object) noexcept {
     return !is_server(object) && !object.contains(reinterpret_cast<const void *>(&is_foreign));
 }
 
+void note(Unguarded *unguarded, const Guarded *function, int *count) noexcept {
+    unguarded->functions[function - guarded_functions] = true;
+    ++*count;
+}
+
 // guard.P5.  Only libraries that import the functions are looked through.
-int count_copies(const LoadedObject &object) noexcept {
-    int copies = 0;
+void find_copies(const LoadedObject &object, Unguarded *unguarded) noexcept {
     object.each_word([&](const void *word) {
-        if (find_stock(word) != nullptr) ++copies;
+        if (const Guarded *function = find_stock(word)) note(unguarded, function, &unguarded->copies);
     });
-    return copies;
+}
+
+// false: it leads elsewhere, still.
+bool lead_to_us(const LoadedObject &object, const Import &import, const Guarded *function) noexcept {
+    void *leads_to = import.leads_to();
+    const bool unbound = import.binds_late && object.contains(leads_to);
+    return (leads_to == function->stock || unbound) &&
+           object.redirect(import, function->wrapper);  // guard.P1
 }
 
 int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
-    if (examined.nothing_new(*info)) return 1;
-    if (!examined.first_time(*info)) return 0;
+    auto *outcome = static_cast<Outcome *>(argument);
+    const bool asked_for = outcome->asked_for != nullptr && outcome->asked_for->contains(*info);
+    if (!examined.first_time(*info) && !asked_for) return 0;
     const LoadedObject object(*info);
     if (!is_foreign(object)) return 0;
-    Outcome::Library library{object.path(), 0, 0, 0};
+    int guarded = 0;
+    Unguarded unguarded = {};
     object.each_import([&](const Import &import) {
         const Guarded *function = find_guarded(import.name);
-        if (function == nullptr || *import.entry == function->wrapper) return;
-        const bool unbound = import.binds_late && object.contains(*import.entry);
-        const bool ours_to_change = *import.entry == function->stock || unbound;  // guard.P1
-        (ours_to_change && object.redirect(import, function->wrapper) ? library.guarded : library.failed)++;
+        if (function == nullptr) return;
+        if (import.leads_to() == function->wrapper || lead_to_us(object, import, function))
+            ++guarded;
+        else
+            note(&unguarded, function, &unguarded.entries);
     });
-    if (library.guarded > 0) library.copies = count_copies(object);
-    static_cast<Outcome *>(argument)->add(library);
+    object.each_unknown([&](const char *name) {
+        if (const Guarded *function = find_guarded(name)) note(&unguarded, function, &unguarded.entries);
+    });
+    if (guarded + unguarded.entries == 0) return 0;
+    find_copies(object, &unguarded);
+    if (guarded > 0) outcome->add({object.path(), guarded});
+    if (unguarded.entries + unguarded.copies > 0) {
+        ::strlcpy(unguarded.library, object.path(), sizeof unguarded.library);
+        outcome->add(unguarded);
+    }
     return 0;
 }
 
@@ -137,49 +163,54 @@ int forget_after_unload(dl_phdr_info *info, std::size_t, void *) noexcept {
     return 1;
 }
 
+int has_nothing_new(dl_phdr_info *info, std::size_t, void *) noexcept {
+    return examined.nothing_new(*info) ? 1 : 0;
+}
+
 int note_counts(dl_phdr_info *info, std::size_t, void *) noexcept {
     examined.loads = info->dlpi_adds;
     examined.unloads = info->dlpi_subs;
     return 1;
 }
 
-const char *base_name(const char *path) {
-    const char *slash = std::strrchr(path, '/');
-    return slash != nullptr ? slash + 1 : path;
-}
-
-// A failure is said by every process it happens in: the same library may be sound in the next one.
-void report_failures(const Outcome::Library &library) {
-    if (library.failed > 0)
-        ereport(WARNING,
-                (errmsg("glassheap cannot guard %d call(s) of heap's functions in library \"%s\"",
-                        library.failed, base_name(library.path)),
-                 errdetail("Its linkage table cannot be written, or something else has changed it."),
-                 errhint("Do not let this library work on glassheap tables: it would damage them.")));
-    if (library.copies > 0)
-        ereport(WARNING,
-                (errmsg("library \"%s\" keeps %d pointer(s) to heap's functions that glassheap cannot guard",
-                        base_name(library.path), library.copies),
-                 errdetail("It has copied them before glassheap could redirect its calls."),
-                 errhint("Put glassheap first in shared_preload_libraries, or do not let this library work "
-                         "on glassheap tables: it would damage them.")));
-}
-
-void report(const Outcome::Library &library) {
-    report_failures(library);
-    if (library.guarded > 0 && first_report(library.path))
+void report_guarded(const Outcome &outcome) {
+    for (int i = 0; i < outcome.count; ++i) {
+        const Outcome::Library &library = outcome.libraries[i];
+        if (!first_report(library.path)) continue;
         ereport(LOG, (errmsg("glassheap guards %d call(s) of heap's functions in library \"%s\"",
                              library.guarded, base_name(library.path)),
                       errdetail("With glassheap tables they work in glassheap's pool.  See "
                                 "glassheap_foreign_writers().")));
+    }
 }
 
+// Neither allocates nor raises an error.
+void examine(Outcome *outcome) noexcept {
+    ::dl_iterate_phdr(forget_after_unload, nullptr);
+    if (outcome->asked_for == nullptr && ::dl_iterate_phdr(has_nothing_new, nullptr) != 0) return;
+    ::dl_iterate_phdr(guard_object, outcome);
+    ::dl_iterate_phdr(note_counts, nullptr);
+}
+
+// A failure is said by every process it happens in: the same library may be sound in the next one.
+void report(const Outcome &outcome) {
+    for (int i = 0; i < outcome.unguarded_count; ++i) warn_of_library(outcome.unguarded[i]);
+    report_guarded(outcome);
+}
+
+// Libraries that are here, whoever loaded them.
 void guard_libraries() {
     Outcome outcome;
-    ::dl_iterate_phdr(forget_after_unload, nullptr);
-    if (::dl_iterate_phdr(guard_object, &outcome) != 0) return;
-    ::dl_iterate_phdr(note_counts, nullptr);
-    for (int i = 0; i < outcome.count; ++i) report(outcome.libraries[i]);
+    examine(&outcome);
+    report(outcome);
+}
+
+// The same when the server starts: it need not.
+void guard_preloaded_libraries() {
+    Outcome outcome;
+    examine(&outcome);
+    if (outcome.unguarded_count > 0 && refuses_unguarded()) refuse_library(nullptr, outcome.unguarded[0]);
+    report(outcome);
 }
 
 // ---- the server's dlopen
@@ -187,9 +218,24 @@ void guard_libraries() {
 using Dlopen = void *(*)(const char *, int);
 constinit Dlopen next_dlopen = ::dlopen;
 
+link_map *library_of(void *handle) noexcept {
+    link_map *library = nullptr;
+    return ::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void *>(&library)) == 0 ? library : nullptr;
+}
+
 extern "C" void *gh_dlopen(const char *file, int flags) {
+    guard_libraries();  // what libraries loaded by themselves is not this one's fault
     void *handle = next_dlopen(file, flags);
-    if (handle != nullptr) guard_libraries();
+    if (handle == nullptr) return handle;
+    const Family family(library_of(handle));
+    Outcome outcome;
+    outcome.asked_for = &family;
+    examine(&outcome);
+    if (outcome.unguarded_count > 0 && refuses_unguarded()) {
+        ::dlclose(handle);
+        refuse_library(file, outcome.unguarded[0]);  // guard.U1
+    }
+    report(outcome);
     return handle;
 }
 
@@ -198,7 +244,7 @@ int redirect_dlopen(dl_phdr_info *info, std::size_t, void *argument) {
     if (!is_server(object)) return 0;
     object.each_import([&](const Import &import) {
         if (std::strcmp(import.name, "dlopen") != 0) return;
-        void *was = *import.entry;
+        void *was = import.leads_to();
         if (was == reinterpret_cast<void *>(gh_dlopen)) return;  // it would call itself for ever
         if (!object.redirect(import, reinterpret_cast<void *>(gh_dlopen))) return;
         *static_cast<bool *>(argument) = true;
@@ -224,8 +270,16 @@ int show_object(dl_phdr_info *info, std::size_t, void *argument) {
         const Guarded *function = find_guarded(import.name);
         if (function == nullptr) return;
         imports = true;
-        if (*import.entry != function->stock) ++entries[function - guarded_functions];
-        if (*import.entry == function->wrapper) ++guarded[function - guarded_functions];
+        // The others are words that lead to the server's function: counted below, with the copies.
+        if (import.leads_to() != function->stock || !object.is_word(import.entry))
+            ++entries[function - guarded_functions];
+        if (import.leads_to() == function->wrapper) ++guarded[function - guarded_functions];
+    });
+    object.each_unknown([&](const char *name) {
+        const Guarded *function = find_guarded(name);
+        if (function == nullptr) return;
+        imports = true;
+        ++entries[function - guarded_functions];
     });
     if (!imports) return 0;
     // Entries that could not be redirected, and copies (guard.P5).
@@ -270,19 +324,13 @@ void each_foreign_use(void (*visit)(const ForeignUse &use, void *argument), void
 void install() {
     for (std::size_t i = 1; i < guarded_count; ++i)  // guard.F1
         GH_ASSERT(std::strcmp(guarded_functions[i - 1].name, guarded_functions[i].name) < 0);
-    if (!kArchitectureKnown) {
-        ereport(WARNING,
-                (errmsg("glassheap cannot guard calls of heap's functions on this kind of processor"),
-                 errhint("Keep extensions whose C code makes them away from glassheap tables.")));
-        return;
-    }
     bool hooked = false;
     ::dl_iterate_phdr(redirect_dlopen, &hooked);
-    if (!hooked)
-        ereport(WARNING,
-                (errmsg("glassheap cannot guard libraries that are loaded after the server has started"),
-                 errhint("Put libraries that use heap's functions into shared_preload_libraries.")));
-    guard_libraries();
+    if (!kArchitectureKnown)
+        refuse_or_warn_of_server("It does not know this kind of processor.");
+    else if (!hooked)
+        refuse_or_warn_of_server("The server's dlopen cannot be redirected.");
+    guard_preloaded_libraries();
 }
 
 void request_shared_memory() {
@@ -293,7 +341,7 @@ void init_shared_memory() {
     bool found;
     void *memory = ::ShmemInitStruct("glassheap import guard", sizeof(Reported), &found);
     reported = found ? static_cast<Reported *>(memory) : ::new (memory) Reported{};
-    guard_libraries();
+    guard_preloaded_libraries();
 }
 
 }  // namespace glassheap::guard

@@ -1,4 +1,4 @@
-// guard/setting.hpp — glassheap.import_guard.
+// guard/setting.hpp — glassheap.import_guard, glassheap.unguarded_libraries.
 // Errors: define_settings may ereport(FATAL) at postmaster start.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -9,6 +9,10 @@ enum Mode : int { kRoute, kRefuse, kOff };
 
 // Read at every call of a guarded function, so that a session's own setting counts.
 extern int mode;
+
+// Read when a library is loaded.
+enum UnguardedMode : int { kRefuseUnguarded, kWarnUnguarded };
+extern int unguarded_mode;
 
 void define_settings();
 

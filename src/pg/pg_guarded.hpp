@@ -10,6 +10,7 @@
 extern "C" {
 #include "access/genam.h"
 #include "access/nbtree.h"
+#include "access/parallel.h"
 #include "access/rewriteheap.h"
 #include "access/visibilitymap.h"
 #include "access/xloginsert.h"

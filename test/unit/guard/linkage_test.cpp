@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "guard/linkage.hpp"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -160,6 +161,45 @@ TEST(Linkage, KnowsTheRelocationsOfThisArchitecture) {
 #else
     EXPECT_FALSE(kArchitectureKnown);
 #endif
+}
+
+struct Members {
+    Family family;
+    std::vector<std::string> names;
+    int with_this_function = 0;
+};
+
+int list_members(dl_phdr_info *info, std::size_t, void *argument) {
+    auto *members = static_cast<Members *>(argument);
+    if (!members->family.contains(*info)) return 0;
+    const std::string path = info->dlpi_name;
+    members->names.push_back(path.substr(path.rfind('/') + 1));
+    members->with_this_function +=
+        LoadedObject(*info).contains(reinterpret_cast<const void *>(&list_members)) ? 1 : 0;
+    return 0;
+}
+
+bool has(const Members &members, const char *start) {
+    for (const std::string &name : members.names)
+        if (name.compare(0, std::strlen(start), start) == 0) return true;
+    return false;
+}
+
+TEST(Linkage, FamilyIsALibraryAndAllItNeeds) {
+    void *handle = ::dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
+    ASSERT_NE(handle, nullptr);
+    link_map *library = nullptr;
+    ASSERT_EQ(::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void *>(&library)), 0);
+    Members members{Family(library), {}};
+    ::dl_iterate_phdr(list_members, &members);
+    EXPECT_TRUE(has(members, "libstdc++.so"));
+    EXPECT_TRUE(has(members, "libc.so"));
+    EXPECT_TRUE(has(members, "ld-linux"));  // libc needs it
+    EXPECT_EQ(members.with_this_function, 0);
+    ::dlclose(handle);
+    Members nobody{Family(nullptr), {}};
+    ::dl_iterate_phdr(list_members, &nobody);
+    EXPECT_TRUE(nobody.names.empty());
 }
 
 }  // namespace

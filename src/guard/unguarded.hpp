@@ -1,0 +1,34 @@
+// guard/unguarded.hpp — a library whose calls cannot be led to us is not let into a process.
+//
+// Why:    nothing of ours is asked when such a library calls heap_insert, so it must not come to call it.
+// Invariants: guard.U1 while the setting is `refuse`, PostgreSQL gets no handle of a library that is
+//            unguarded or brought one along: none of its functions is called, _PG_init included.
+//         guard.U2 a parallel worker loads what its leader has loaded: the leader was asked.
+// Locking: none; not to be called while the loader's lock is held.
+// Errors: as said; ERROR ends a postmaster.
+// SPDX-License-Identifier: PostgreSQL
+#pragma once
+
+#include "guard/functions.hpp"
+
+namespace glassheap::guard {
+
+// A library with calls that are not led to us.
+struct Unguarded {
+    char library[1024];  // its path: outlives the library
+    int entries;         // that could not be changed
+    int copies;          // of pointers to the server's functions, which are nobody's entries
+    bool functions[kMostGuarded];
+};
+
+const char *base_name(const char *path);
+// By setting; in a parallel worker that starts, never.
+bool refuses_unguarded();
+// file: what was asked for; nullptr: the library was there before us.
+[[noreturn]] void refuse_library(const char *file, const Unguarded &unguarded);
+void warn_of_library(const Unguarded &unguarded);
+
+// This server's libraries cannot be guarded at all, for this reason: an error, or a warning.
+void refuse_or_warn_of_server(const char *reason);
+
+}  // namespace glassheap::guard
