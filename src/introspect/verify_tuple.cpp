@@ -4,6 +4,7 @@
 
 #include "debug/stop_points.hpp"
 #include "introspect/verify.hpp"
+#include "pg/pg_transam.hpp"
 
 namespace glassheap::introspect {
 
@@ -16,10 +17,9 @@ TransactionId next_xid(const XidLimits &limits) {
 }
 
 void read_cluster_limits(XidLimits *limits) {
-    ::LWLockAcquire(XidGenLock, LW_SHARED);
-    limits->next = ShmemVariableCache->nextXid;
-    limits->oldest = ShmemVariableCache->oldestXid;
-    ::LWLockRelease(XidGenLock);
+    const pg::XidRange xids = pg::xids_in_use();
+    limits->next = xids.next;
+    limits->oldest = xids.oldest;
     ::ReadMultiXactIdRange(&limits->oldest_multi, &limits->next_multi);
 }
 
@@ -282,7 +282,7 @@ bool XidLimits::fate(TransactionId xid, XidFate *result) const {
     }
     // The commit log must not be truncated between the comparison and the look-up.
     ::LWLockAcquire(XactTruncationLock, LW_SHARED);
-    const bool kept = !::TransactionIdPrecedes(xid, ShmemVariableCache->oldestClogXid);
+    const bool kept = !::TransactionIdPrecedes(xid, pg::oldest_clog_xid());
     if (kept && !::TransactionIdDidCommit(xid)) *result = XidFate::aborted;
     ::LWLockRelease(XactTruncationLock);
     return kept;

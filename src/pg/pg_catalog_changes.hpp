@@ -11,16 +11,3 @@ extern "C" {
 #include "utils/fmgroids.h"
 #include "utils/syscache.h"
 }
-
-namespace glassheap::pg {
-
-// The next number that is given out to a new object or file.
-// Versions: 17 names the variables TransamVariables.
-inline Oid next_number() noexcept {
-    ::LWLockAcquire(OidGenLock, LW_SHARED);
-    const Oid next = ShmemVariableCache->nextOid;
-    ::LWLockRelease(OidGenLock);
-    return next;
-}
-
-}  // namespace glassheap::pg

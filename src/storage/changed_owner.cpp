@@ -5,6 +5,7 @@
 #include "buffer/hand_over.hpp"
 #include "buffer/settings.hpp"
 #include "pg/pg_catalog_changes.hpp"
+#include "pg/pg_transam.hpp"
 #include "storage/changed_owner.hpp"
 #include "storage/lifecycle.hpp"
 #include "storage/newborn.hpp"

@@ -179,15 +179,6 @@ long writer_round() {
 constexpr const char *kGuardian = "glassheap checkpoint guardian";
 constexpr const char *kWriter = "glassheap pool writer";
 
-bool is_registered(const char *name) noexcept {
-    for (const slist_node *node = BackgroundWorkerList.head.next; node != nullptr; node = node->next) {
-        const auto *entry = reinterpret_cast<const RegisteredBgWorker *>(
-            reinterpret_cast<const char *>(node) - offsetof(RegisteredBgWorker, rw_lnode));
-        if (std::strcmp(entry->rw_worker.bgw_name, name) == 0) return true;
-    }
-    return false;
-}
-
 void register_one(const char *what, const char *function) {
     BackgroundWorker worker = {};
     worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
@@ -237,7 +228,7 @@ void register_workers() {
 // PostgreSQL logs what does not fit into max_worker_processes and leaves it out.
 void warn_without_workers() {
     if (!IsPostmasterEnvironment || IsUnderPostmaster) return;
-    if (worker::is_registered(worker::kGuardian) && worker::is_registered(worker::kWriter)) return;
+    if (pg::is_worker_registered(worker::kGuardian) && pg::is_worker_registered(worker::kWriter)) return;
     ereport(WARNING,
             (errmsg("glassheap will write every changed page at once, because its worker processes do "
                     "not fit into max_worker_processes"),
