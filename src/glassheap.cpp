@@ -16,12 +16,12 @@
 #include "debug/stop_points.hpp"
 #include "guard/patch.hpp"
 #include "guard/setting.hpp"
-#include "introspect/setup.hpp"
-#include "storage/changed_owner.hpp"
-#include "storage/lifecycle.hpp"
+#include "lifecycle/changed_owner.hpp"
+#include "lifecycle/lifecycle.hpp"
+#include "prewarm/setup.hpp"
+#include "redo/replay_watch.hpp"
+#include "redo/rmgr.hpp"
 #include "wal/emit.hpp"
-#include "wal/replay_watch.hpp"
-#include "wal/rmgr.hpp"
 
 namespace glassheap {
 
@@ -75,13 +75,13 @@ PGDLLEXPORT void _PG_init() {
     if (IsBinaryUpgrade && !process_shared_preload_libraries_in_progress) buffer::require_ready();
     if (!process_shared_preload_libraries_in_progress) return;
     buffer::define_settings();
-    introspect::define_settings();
+    prewarm::define_settings();
     guard::define_settings();
-    wal::register_rmgr();
-    wal::wrap_core_redo();
-    wal::watch_replay();
-    storage::install_callbacks();
-    storage::install_owner_watch(am::routine());
+    redo::register_rmgr();
+    redo::wrap_core_redo();
+    redo::watch_replay();
+    lifecycle::install_callbacks();
+    lifecycle::install_owner_watch(am::routine());
     am::install_ddl_hooks();
     am::install_stock_reader_hooks();
     am::define_new_table_settings();
@@ -90,7 +90,7 @@ PGDLLEXPORT void _PG_init() {
     buffer::set_hint_image_logger(wal::emit_hint_image);
     make_room_for_workers();
     buffer::register_workers();
-    introspect::register_workers();
+    prewarm::register_workers();
     hook_shared_memory();
     guard::install();
     MarkGUCPrefixReserved("glassheap");

@@ -8,9 +8,9 @@
 //   DROP DATABASE            forgotten when it is gone (before, core's checkpoint must still write); or at
 //                            once if an earlier one has marked it invalid, and failed for a page of it
 //   DROP of a temporary      core says nothing at commit about files of temporary tables: noted here, for
-//     table                  storage/lifecycle
+//     table                  lifecycle/lifecycle
 //   every new relation,      whose file is new need not be searched for when its method is looked at
-//     TRUNCATE               (storage/changed_owner)
+//     TRUNCATE               (lifecycle/changed_owner)
 //   CREATE TABLE, EXTENSION  which access method a table gets that does not say: am/new_tables
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -20,9 +20,9 @@
 #include "buffer/pool.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
+#include "lifecycle/changed_owner.hpp"
+#include "lifecycle/lifecycle.hpp"
 #include "pg/pg_ddl.hpp"
-#include "storage/changed_owner.hpp"
-#include "storage/lifecycle.hpp"
 
 namespace glassheap::am {
 
@@ -129,9 +129,9 @@ void drop_database(const UtilityCall &call) {
 }
 
 void truncate(const UtilityCall &call) {
-    const storage::TruncateMark mark = storage::before_truncate();
+    const lifecycle::TruncateMark mark = lifecycle::before_truncate();
     call.run();
-    storage::owners_truncated(mark);
+    lifecycle::owners_truncated(mark);
 }
 
 // A rollback is no command of the transaction, and must not fail.
@@ -145,7 +145,7 @@ extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool r
                                    ProcessUtilityContext context, ParamListInfo params,
                                    QueryEnvironment *environment, DestReceiver *dest,
                                    QueryCompletion *completion) {
-    if (!is_rollback(pstmt->utilityStmt)) storage::check_owners_now();
+    if (!is_rollback(pstmt->utilityStmt)) lifecycle::check_owners_now();
     const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
     const UtilityCall call{pstmt,       query, read_only_tree, context, params,
                            environment, dest,  completion,     next};
@@ -181,7 +181,7 @@ void note_relation_drop(Oid relid) {
     Relation rel = ::RelationIdGetRelation(relid);
     if (rel == nullptr) return;
     // Of another session's table (it died, or a superuser cleans up) nothing can be in our local pool.
-    if (!RELATION_IS_OTHER_TEMP(rel)) storage::note_temp_drop(pg::owned_file_of(rel));
+    if (!RELATION_IS_OTHER_TEMP(rel)) lifecycle::note_temp_drop(pg::owned_file_of(rel));
     ::RelationClose(rel);
 }
 
@@ -189,10 +189,10 @@ extern "C" void gh_object_access(ObjectAccessType access, Oid classid, Oid objec
     if (next_object_access != nullptr) next_object_access(access, classid, object, sub_id, arg);
     if (access == OAT_DROP && classid == RelationRelationId && sub_id == 0) {
         note_relation_drop(object);
-        storage::owner_is_dropped(object);
+        lifecycle::owner_is_dropped(object);
     }
     if (access == OAT_POST_CREATE && classid == RelationRelationId && sub_id == 0)
-        storage::owner_is_created(object);
+        lifecycle::owner_is_created(object);
     // Under the lock that keeps connections out; what was dirty is written by the checkpoint before it.
     if (access == OAT_POST_ALTER && classid == DatabaseRelationId && OidIsValid(moving_database) &&
         object == moving_database && buffer::is_ready()) {

@@ -15,9 +15,9 @@
 #include "am/tuple_ops.hpp"
 #include "buffer/setup.hpp"
 #include "heap/rows.hpp"
+#include "lifecycle/lifecycle.hpp"
 #include "pg/pg_am.hpp"
 #include "scan/scans.hpp"
-#include "storage/lifecycle.hpp"
 #include "vacuum/vacuum.hpp"
 
 namespace glassheap::am {
@@ -97,17 +97,17 @@ static TM_Result gh_tuple_lock(Relation rel, ItemPointer tid, Snapshot, TupleTab
 static void gh_set_new_filenode(Relation rel, const pg::RelFile *new_file, char persistence,
                                 TransactionId *freeze_xid, MultiXactId *minmulti) {
     buffer::require_ready();
-    storage::create_files(rel, new_file, persistence, freeze_xid, minmulti);
+    lifecycle::create_files(rel, new_file, persistence, freeze_xid, minmulti);
 }
 
 static void gh_nontransactional_truncate(Relation rel) {
     buffer::require_ready();
-    storage::truncate_in_place(rel);
+    lifecycle::truncate_in_place(rel);
 }
 
 static void gh_copy_data(Relation rel, const pg::RelFile *new_file) {
     buffer::require_ready();
-    storage::copy_files(rel, new_file);
+    lifecycle::copy_files(rel, new_file);
 }
 
 static void gh_copy_for_cluster(Relation old_heap, Relation new_heap, Relation old_index, bool use_sort,

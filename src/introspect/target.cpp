@@ -5,7 +5,6 @@
 #include "buffer/setup.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
-#include "introspect/verify.hpp"
 
 extern "C" Datum glassheap_tableam_handler(PG_FUNCTION_ARGS);
 

@@ -17,6 +17,8 @@ Relation open_table(Oid relid, LOCKMODE lock = AccessShareLock);
 inline void close_table(Relation rel, LOCKMODE lock = AccessShareLock) {
     ::relation_close(rel, lock);
 }
+// As open_table, but an unlogged table on a standby is let through.
+Relation open_for_verification(Oid relid, LOCKMODE lock);
 bool is_glassheap(Relation rel);
 
 // A block number as given by the user: any number a fork could have.

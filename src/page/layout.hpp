@@ -1,7 +1,7 @@
 // page/layout.hpp — the bytes of a heap page and of a tuple header, as PostgreSQL lays them out.
 //
 // Why:    design.D1: the format is heap's, byte for byte.  Written down here without PostgreSQL's headers so
-//         that page edits are testable alone; pg/layout_check.cpp proves that both agree.
+//         that page edits are testable alone; layout_check.cpp proves that both agree.
 //
 //   page:   | header 24 | line pointers 4 each -> | free | <- tuples | special (empty) |
 //           0           24                        lower  upper       8192

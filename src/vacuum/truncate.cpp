@@ -4,13 +4,13 @@
 //         somebody waits for it.
 // Locking: AccessExclusiveLock on the table, conditionally; page latches one at a time under it.
 // Errors: may longjmp.
-// WAL:    by storage::truncate_tail.
+// WAL:    by lifecycle::truncate_tail.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg_vacuum.hpp"
 
 #include "debug/stop_points.hpp"
+#include "lifecycle/lifecycle.hpp"
 #include "pg/pg_old_snapshot.hpp"
-#include "storage/lifecycle.hpp"
 #include "vacuum/vacuum_state.hpp"
 
 namespace glassheap::vacuum {
@@ -108,7 +108,7 @@ bool truncate_once(VacuumState &state, bool *interrupted) {
     if (after >= before) return false;
 
     GH_STOP_POINT("vacuum.before_truncate");
-    storage::truncate_tail(state.rel, after);
+    lifecycle::truncate_tail(state.rel, after);
     state.counts.removed_pages += before - after;
     state.pages = after;
     return true;

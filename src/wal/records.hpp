@@ -6,7 +6,7 @@
 //
 // Block references: 0 the (new) heap page; 1 the old heap page of an update when it differs; 2 the VM page
 //         of block 0's page; 3 the VM page of block 1's page when that is another VM page.  VM pages live
-//         in shared_buffers and are replayed there (clear_vm_bits, set_vm_bits of wal/redo_support.hpp).
+//         in shared_buffers and are replayed there (clear_vm_bits, set_vm_bits of redo/redo_support.hpp).
 //         hint_image: 0 the page; new_pages: 0.. the pages.
 //
 //   record        main data                                         data of block 0

@@ -1,0 +1,152 @@
+// redo/core_wrappers.cpp — what core's own records mean for our pool, on the replay side (design.D4).
+//
+// Why:    replay of a checkpoint may become a restartpoint, so the pool must be on disk first; replay of a
+//         drop, truncation or file copy touches files behind the pool's back, and so does a heap record for a
+//         file of ours.  rm_redo of six managers is replaced by a function that does our part and then calls
+//         the original (doc/design/recovery.md#restartpoints).
+// Invariants: our part comes first: pages are forgotten before their file goes, flushed before it is copied.
+// Errors: fatal to the startup process; what a checkpoint record finds unwritable is not (restartpoint).
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "buffer/hand_over.hpp"
+#include "buffer/settings.hpp"
+#include "buffer/setup.hpp"
+#include "buffer/two_pools.hpp"
+#include "pg/pg_core_records.hpp"
+#include "pg/pg_recovery.hpp"
+#include "redo/redo_support.hpp"
+#include "redo/replay_watch.hpp"
+#include "redo/restartpoint.hpp"
+#include "redo/rmgr.hpp"
+
+namespace glassheap::redo {
+
+namespace {
+
+using pg::Redo;
+
+void forget(const pg::RelFile &node) {
+    buffer::forget_relation(pg::shared_file(node));
+}
+
+// Core is about to change these pages in shared_buffers: what our pool has of them goes to the file before.
+// And again afterwards, for a query may have read the old page meanwhile.
+void part_with_pages(XLogReaderState *record) {
+    if (!buffer::debug_tripwire) return;
+    for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {
+        if (!XLogRecHasBlockRef(record, ref)) continue;
+        pg::RelFile node;
+        ForkNumber fork;
+        BlockNumber block;
+        ::XLogRecGetBlockTag(record, static_cast<std::uint8_t>(ref), &node, &fork, &block);
+        if (fork == MAIN_FORKNUM || fork == FSM_FORKNUM) buffer::part_with_page(node, fork, block);
+    }
+}
+
+// ---- RM_XLOG: a restartpoint may begin here
+Redo core_xlog_redo = nullptr;
+
+// Core changes pages of these records in shared_buffers.
+void redo_by_core(Redo redo, XLogReaderState *record) {
+    const bool watched = buffer::was_ever_used();  // not on servers without tables of ours
+    if (watched) {
+        part_with_pages(record);
+        begin_record(record);
+    }
+    redo(record);
+    if (watched) end_record();
+    if (buffer::was_ever_used()) part_with_pages(record);  // a query may have read the page meanwhile
+}
+
+extern "C" void gh_xlog_redo(XLogReaderState *record) {
+    const std::uint8_t info = pg::info_of(record);
+    if (info == XLOG_CHECKPOINT_ONLINE || info == XLOG_CHECKPOINT_SHUTDOWN)
+        redo_checkpoint(record, core_xlog_redo);
+    else if (info == XLOG_FPI || info == XLOG_FPI_FOR_HINT)
+        redo_by_core(core_xlog_redo, record);
+    else
+        core_xlog_redo(record);
+}
+
+// ---- RM_HEAP, RM_HEAP2: a page of a heap table; or of ours, by code that bypasses the table access method
+Redo core_heap_redo = nullptr;
+Redo core_heap2_redo = nullptr;
+
+extern "C" void gh_heap_redo(XLogReaderState *record) {
+    redo_by_core(core_heap_redo, record);
+}
+
+extern "C" void gh_heap2_redo(XLogReaderState *record) {
+    redo_by_core(core_heap2_redo, record);
+}
+
+// ---- RM_XACT: files of dropped relations go
+Redo core_xact_redo = nullptr;
+
+extern "C" void gh_xact_redo(XLogReaderState *record) {
+    // COMMIT PREPARED and ROLLBACK PREPARED have no callback on a primary: as there (lifecycle/lifecycle),
+    // let nothing stay in the pool that they might unlink.  The transaction's exclusive locks keep it that
+    // way.
+    const bool prepares = pg::transaction_end_of(record) == pg::TransactionEnd::prepare;
+    pg::for_each_file_that_goes(record, [prepares](const pg::RelFile &node) {
+        if (prepares)
+            buffer::part_with_relation(pg::shared_file(node));
+        else
+            forget(node);
+    });
+    core_xact_redo(record);
+}
+
+// ---- RM_SMGR: files are born and cut
+Redo core_smgr_redo = nullptr;
+
+void before_smgr(XLogReaderState *record) {
+    const pg::FileChange change = pg::file_change_of(record);
+    // A reused relfilenode: whatever the pool holds under this number is of a dead relation.  But when replay
+    // passes here a second time, the file may be the living one, whose pages are simply read again (they are
+    // on disk, or will be restored by the records that follow).
+    if (change.kind == pg::FileChange::created && change.fork == MAIN_FORKNUM)
+        buffer::forget_from(pg::shared_file(change.file), InvalidForkNumber, 0);
+    if (change.kind == pg::FileChange::truncated)
+        buffer::forget_from(pg::shared_file(change.file), MAIN_FORKNUM, change.blocks);
+}
+
+extern "C" void gh_smgr_redo(XLogReaderState *record) {
+    before_smgr(record);
+    core_smgr_redo(record);
+}
+
+// ---- RM_DBASE: whole directories are copied and removed
+Redo core_dbase_redo = nullptr;
+
+void before_dbase(XLogReaderState *record) {
+    pg::DatabaseCopy copy;
+    if (pg::is_database_copy(record, &copy)) {
+        buffer::flush_database(copy.source);
+        // The copy replaces the directory: nothing cached of it may survive (ALTER DATABASE SET TABLESPACE).
+        buffer::forget_database(copy.target, copy.tablespace);
+    }
+    pg::for_each_directory_that_goes(record, [](Oid database, Oid tablespace) {
+        buffer::forget_database(database, tablespace);
+        buffer::unmark_database(database, tablespace);
+    });
+}
+
+extern "C" void gh_dbase_redo(XLogReaderState *record) {
+    before_dbase(record);
+    core_dbase_redo(record);
+}
+
+}  // namespace
+
+void wrap_core_redo() {
+    core_xlog_redo = pg::exchange_redo(RM_XLOG_ID, gh_xlog_redo);
+    core_heap_redo = pg::exchange_redo(RM_HEAP_ID, gh_heap_redo);
+    core_heap2_redo = pg::exchange_redo(RM_HEAP2_ID, gh_heap2_redo);
+    core_xact_redo = pg::exchange_redo(RM_XACT_ID, gh_xact_redo);
+    core_smgr_redo = pg::exchange_redo(RM_SMGR_ID, gh_smgr_redo);
+    core_dbase_redo = pg::exchange_redo(RM_DBASE_ID, gh_dbase_redo);
+}
+
+}  // namespace glassheap::redo

@@ -1,0 +1,182 @@
+// redo/redo.cpp — replay: the entry point of our resource manager, and how pages are opened.
+//
+// Errors: redo runs in the startup process (or a single-user backend): errors are fatal to it.
+// See:    doc/design/recovery.md.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "pg/pg_recovery.hpp"
+#include "redo/missing_pages.hpp"
+#include "redo/redo_support.hpp"
+#include "redo/replay_watch.hpp"
+#include "redo/rmgr_callbacks.hpp"
+#include "vm/visibility_map.hpp"
+
+namespace glassheap::redo {
+
+void RedoPage::finish(XLogReaderState *record) const noexcept {
+    page.edit().set_lsn(record->EndRecPtr);
+    buffer::mark_dirty_in_redo(page);
+}
+
+void RedoPage::close() noexcept {
+    if (!page) return;
+    page.unlatch();
+    page.release();
+}
+
+namespace {
+
+void restore_image(XLogReaderState *record, std::uint8_t ref, RedoPage *out) {
+    if (!::RestoreBlockImage(record, ref, out->page.data()))
+        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg_internal("%s", record->errormsg_buf)));
+    // An all-zero page has no header to hold an LSN.
+    if (!out->page.view().is_new()) out->page.edit().set_lsn(record->EndRecPtr);
+    buffer::mark_dirty_in_redo(out->page);
+    out->action = RedoAction::restored;
+}
+
+}  // namespace
+
+RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch) {
+    RedoPage out;
+    ::XLogRecGetBlockTag(record, ref, &out.node, &out.fork, &out.block);
+    const bool cleanup = latch == RedoLatch::cleanup;
+    if (XLogRecHasBlockImage(record, ref) && XLogRecBlockImageApply(record, ref)) {
+        out.page = buffer::redo_page(out.node, out.fork, out.block, true, cleanup);
+        restore_image(record, ref, &out);
+        return out;
+    }
+    if ((XLogRecGetBlock(record, ref)->flags & BKPBLOCK_WILL_INIT) != 0) {
+        out.page = buffer::redo_page(out.node, out.fork, out.block, true, cleanup);
+        out.edit().init();
+        out.action = RedoAction::apply;
+        return out;
+    }
+    out.page = buffer::redo_page(out.node, out.fork, out.block, false, cleanup);
+    // Zeroes are no page either: the file was dropped or cut, and grew again by a record for a later block.
+    if (!out.page || out.page.view().is_new()) {
+        out.close();
+        note_missing_page(out.node, out.fork, out.block);
+        return out;
+    }
+    out.action = record->EndRecPtr <= out.page.view().lsn() ? RedoAction::done : RedoAction::apply;
+    return out;
+}
+
+BlockNo block_of_ref(XLogReaderState *record, std::uint8_t ref) {
+    BlockNumber block;
+    ::XLogRecGetBlockTag(record, ref, nullptr, nullptr, &block);
+    return block;
+}
+
+pg::RelFile node_of_ref(XLogReaderState *record, std::uint8_t ref) {
+    pg::RelFile node;
+    ::XLogRecGetBlockTag(record, ref, &node, nullptr, nullptr);
+    return node;
+}
+
+ByteReader main_data(XLogReaderState *record) noexcept {
+    return {XLogRecGetData(record), XLogRecGetDataLen(record)};
+}
+
+ByteReader block_data(XLogReaderState *record, std::uint8_t ref) noexcept {
+    if (!XLogRecHasBlockRef(record, ref)) return {nullptr, 0};
+    const DecodedBkpBlock *block = XLogRecGetBlock(record, ref);
+    return block->has_data ? ByteReader(block->data, block->data_len) : ByteReader(nullptr, 0);
+}
+
+void bad_record(XLogReaderState *record, const char *what) {
+    ereport(PANIC,
+            (errcode(ERRCODE_DATA_CORRUPTED), errmsg("glassheap WAL record at %X/%X cannot be replayed: %s",
+                                                     LSN_FORMAT_ARGS(record->ReadRecPtr), what)));
+    pg_unreachable();
+}
+
+void require_normal(XLogReaderState *record, const RedoPage &page, SlotNo slot) {
+    const page::PageView view = page.page.view();
+    if (slot == kInvalidSlot || slot > view.max_slot() || !view.line(slot).is_normal())
+        bad_record(record, "its line pointer holds no row");
+}
+
+namespace {
+
+// Every VM page of a record is changed once (see vm::redo_clear): a second call for the same record would
+// find it done and do nothing.
+void expect_first_change_of_map(XLogReaderState *record) noexcept {
+    static XLogRecPtr last = InvalidXLogRecPtr;
+    GH_ASSERT(record->ReadRecPtr != last);
+    last = record->ReadRecPtr;
+}
+
+constexpr std::uint8_t kVmRefs[] = {kVmRef, kOldVmRef};
+
+}  // namespace
+
+void clear_vm_bits(XLogReaderState *record, std::span<const BlockNo> heap_blocks, std::uint8_t bits) {
+    expect_first_change_of_map(record);
+    if (!vm::redo_clear(record, kVmRefs, heap_blocks, bits))
+        bad_record(record, "it does not name the visibility map page of its block");
+}
+
+void clear_vm_bits(XLogReaderState *record, BlockNo heap_block, std::uint8_t bits) {
+    clear_vm_bits(record, std::span(&heap_block, 1), bits);
+}
+
+void set_vm_bits(XLogReaderState *record, std::uint8_t bits) {
+    expect_first_change_of_map(record);
+    if (!vm::redo_set(record, kVmRef, block_of_ref(record, kPageRef), bits))
+        bad_record(record, "it does not name the visibility map page of its block");
+}
+
+namespace {
+
+void dispatch(XLogReaderState *record) {
+    switch (static_cast<RecordType>(XLogRecGetInfo(record) & ~XLR_INFO_MASK)) {
+        case RecordType::insert:
+            return redo_insert(record, false);
+        case RecordType::insert_init:
+            return redo_insert(record, true);
+        case RecordType::multi_insert:
+            return redo_multi_insert(record);
+        case RecordType::remove:
+            return redo_remove(record);
+        case RecordType::update:
+            return redo_update(record, false);
+        case RecordType::hot_update:
+            return redo_update(record, true);
+        case RecordType::lock:
+            return redo_lock(record);
+        case RecordType::confirm:
+            return redo_confirm(record);
+        case RecordType::prune:
+            return redo_prune(record);
+        case RecordType::vacuum:
+            return redo_vacuum(record);
+        case RecordType::visible:
+            return redo_visible(record);
+        case RecordType::hint_image:
+        case RecordType::new_pages:
+            return redo_images(record);
+        case RecordType::other:
+            return redo_other(record);
+    }
+    bad_record(record, "unknown record type");
+}
+
+}  // namespace
+
+extern "C" void gh_rm_redo(XLogReaderState *record) {
+    begin_record(record);
+    dispatch(record);
+    end_record();
+    if ((XLogRecGetInfo(record) & XLR_CHECK_CONSISTENCY) != 0) check_consistency(record);
+}
+
+extern "C" void gh_rm_cleanup() {
+    // The end-of-recovery checkpoint runs in the checkpointer, before any guardian exists
+    // (doc/design/recovery.md#restartpoints).
+    buffer::flush_all();
+}
+
+}  // namespace glassheap::redo

@@ -1,0 +1,83 @@
+// redo/restartpoint.cpp — see restartpoint.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "buffer/flush.hpp"
+#include "buffer/pool.hpp"
+#include "pg/pg_recovery.hpp"
+#include "pg/resource.hpp"
+#include "redo/missing_pages.hpp"
+#include "redo/restartpoint.hpp"
+#include "storage/files.hpp"
+
+namespace glassheap::redo {
+
+namespace {
+
+// What the end of a transaction would do; between two records replay holds no latch and no pin.
+void clean_up_after_error(MemoryContext caller) {
+    ::MemoryContextSwitchTo(caller);
+    ::EmitErrorReport();
+    ::LWLockReleaseAll();
+    ::ConditionVariableCancelSleep();
+    pgstat_report_wait_end();
+    pg::release_all_pins();
+    ::FlushErrorState();
+}
+
+// False: some page could not be written, and the log says which.  In a context of its own: an error leaves
+// behind what was allocated, and the startup process lives as long as the standby.
+bool flush_pool() {
+    static MemoryContext context = nullptr;
+    if (context == nullptr)
+        context =
+            AllocSetContextCreate(TopMemoryContext, "glassheap flush in replay", ALLOCSET_DEFAULT_SIZES);
+    MemoryContext caller = ::MemoryContextSwitchTo(context);
+    volatile bool done = false;
+    buffer::forget_last_tried();
+    PG_TRY();
+    {
+        buffer::flush_all();
+        done = true;
+    }
+    PG_CATCH();
+    { clean_up_after_error(caller); }
+    PG_END_TRY();
+    ::MemoryContextSwitchTo(caller);
+    ::MemoryContextReset(context);
+    return done;
+}
+
+// Writing to a file that is gone would make a new one, with holes, and so does the imaginary page: rather
+// end, and meet the missing pages on the way back.  Of free space holes are good enough.
+void require_rows(const pg::RelFile &node) {
+    if (storage::file_exists(node, pg::kNoBackend, MAIN_FORKNUM)) return;
+    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
+                    errmsg("file \"%s\" is gone, and pages of it are to be written",
+                           storage::path_of(node, pg::kNoBackend, MAIN_FORKNUM)),
+                    errhint("Restore it, or make the standby anew from a base backup.")));
+}
+
+// The page that could not be written, or, if none was tried, one that was not.  False: there is none.
+bool find_unwritten(pg::RelFile *node) noexcept {
+    buffer::PageTag tag = buffer::last_tried_page();
+    if (tag == buffer::PageTag{} && !buffer::find_dirty_page(&tag)) return false;
+    *node = buffer::node_of(tag);
+    return true;
+}
+
+}  // namespace
+
+void redo_checkpoint(XLogReaderState *record, void (*core)(XLogReaderState *)) {
+    pg::RelFile node;
+    if (flush_pool() || !find_unwritten(&node)) return core(record);
+    require_rows(node);
+    ereport(LOG, (errmsg("no restartpoint at %X/%X, because glassheap pages could not be written",
+                         LSN_FORMAT_ARGS(record->ReadRecPtr)),
+                  errdetail("Replay goes on; the pages are tried again at the next checkpoint record.")));
+    enter_imaginary_page(node);
+    core(record);
+    remove_imaginary_page(node);
+}
+
+}  // namespace glassheap::redo
