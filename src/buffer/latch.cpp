@@ -136,7 +136,8 @@ void PinnedPage::latch_cleanup() const {
     bool logged = false;
     for (;;) {
         ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
-        if (f.state.load().pins() == 1) break;
+        const StateBits now = f.state.load();
+        if (now.pins() == 1 || now.outdated()) break;  // an outdated one stays so, however long one waits
         ::ConditionVariablePrepareToSleep(&f.waiters);
         if (!enter_cleanup_wait(frame_, block_)) {
             ::ConditionVariableCancelSleep();
@@ -171,6 +172,10 @@ bool PinnedPage::try_latch_cleanup() const {
     }
     f.known.store(0, std::memory_order_relaxed);
     return true;
+}
+
+bool PinnedPage::is_usable() const noexcept {
+    return is_local() || frame_at(frame_).state.load().usable();
 }
 
 bool PinnedPage::survives_crash() const noexcept {

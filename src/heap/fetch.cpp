@@ -25,6 +25,12 @@ bool visible_for(Relation rel, HeapTuple tuple, const buffer::PinnedPage &page, 
     return visible;
 }
 
+// Does the page say anything of the row?  An index entry is never older than its line pointer, and goes before
+// it is unused: if there is none, the page is older than the entry (outdated, and nobody has noticed yet).
+bool tells_of(page::PageView view, SlotNo slot) noexcept {
+    return slot >= FirstOffsetNumber && slot <= view.max_slot() && view.line(slot).is_used();
+}
+
 }  // namespace
 
 bool fetch(Relation rel, Snapshot snapshot, HeapTuple tuple, buffer::PinnedPage *page, bool keep_invisible) {
@@ -73,7 +79,10 @@ bool hot_search(Relation rel, ItemPointer tid, const buffer::PinnedPage &page, S
         if (!line.is_normal()) break;
         // Conflict detection and historic snapshots look at t_self.
         point_at(tuple, rel, page, slot);
-        if (at_start && HeapTupleIsHeapOnly(tuple)) break;
+        if (at_start && HeapTupleIsHeapOnly(tuple)) {
+            dead = false;  // no entry leads to one: this page is older than the entry, too
+            break;
+        }
         if (!links_to(expected_xmin, tuple->t_data)) break;
         if (!skip && visible_for(rel, tuple, page, snapshot)) {
             found = true;
@@ -89,7 +98,8 @@ bool hot_search(Relation rel, ItemPointer tid, const buffer::PinnedPage &page, S
         at_start = false;
         expected_xmin = HeapTupleHeaderGetUpdateXid(tuple->t_data);
     }
-    if (all_dead != nullptr) *all_dead = dead && !found;
+    // A page that is not outdated now stays in the pool while it is latched: nothing was added to another frame.
+    if (all_dead != nullptr) *all_dead = dead && !found && tells_of(view, slot) && page.is_usable();
     if (!found) return false;
     ItemPointerSetOffsetNumber(tid, slot);
     ::PredicateLockTID(rel, &tuple->t_self, snapshot, HeapTupleHeaderGetXmin(tuple->t_data));

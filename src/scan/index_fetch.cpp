@@ -22,8 +22,11 @@ namespace glassheap::scan {
 
 namespace {
 
+// A page that others changed meanwhile is read again: rows may have been added in another frame since, and an
+// entry must not be called dead for that.
 void go_to_block(IndexFetch &fetch, BlockNo block) {
-    if (fetch.page.valid() && fetch.page.block() == block) return;
+    if (fetch.page.valid() && fetch.page.block() == block && fetch.page.is_usable()) [[likely]]
+        return;
     fetch.page.release();
     fetch.page = buffer::read_page(fetch.base.rel, MAIN_FORKNUM, block);
     heap::prune_on_access(fetch.base.rel, fetch.page);

@@ -11,16 +11,19 @@
 
 #include <dlfcn.h>
 
+#include "access/genam.h"
 #include "access/heapam.h"
 #include "access/relation.h"
 #include "access/table.h"
 #include "access/xact.h"
+#include "catalog/index.h"
 #include "executor/executor.h"
 #include "fmgr.h"
 #include "storage/buf_internals.h"
 #include "storage/bufmgr.h"
 #include "utils/builtins.h"
 #include "utils/rel.h"
+#include "utils/relcache.h"
 #include "utils/resowner.h"
 
 PG_MODULE_MAGIC;
@@ -137,5 +140,27 @@ two_pools_read_slowly(PG_FUNCTION_ARGS)
 	else
 		state = (state | BM_VALID) & ~BM_IO_IN_PROGRESS;
 	UnlockBufHdr(desc, state);
+	PG_RETURN_VOID();
+}
+
+/* two_pools_index(table, key, tid): enters a row that was put in behind the back into all indexes (each of one int column). */
+PG_FUNCTION_INFO_V1(two_pools_index);
+Datum
+two_pools_index(PG_FUNCTION_ARGS)
+{
+	Relation	rel = relation_open(PG_GETARG_OID(0), RowExclusiveLock);
+	ListCell   *cell;
+
+	foreach(cell, RelationGetIndexList(rel))
+	{
+		Relation	index = index_open(lfirst_oid(cell), RowExclusiveLock);
+		Datum		values[INDEX_MAX_KEYS] = {PG_GETARG_DATUM(1)};
+		bool		nulls[INDEX_MAX_KEYS] = {false};
+		ItemPointer tid = (ItemPointer) PG_GETARG_POINTER(2);
+
+		index_insert(index, values, nulls, tid, rel, UNIQUE_CHECK_NO, false, BuildIndexInfo(index));
+		index_close(index, NoLock);
+	}
+	relation_close(rel, NoLock);
 	PG_RETURN_VOID();
 }
