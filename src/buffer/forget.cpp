@@ -97,6 +97,12 @@ void drop_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept
     if (frame != kNoFrame) forget_page({tag, frame});
 }
 
+void drop_met_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
+    const PageTag tag = make_tag(node, fork, block);
+    if (is_cached(tag, hash_tag(tag))) note_meeting(node);
+    drop_page(node, fork, block);
+}
+
 bool drop_frame(FrameNo frame) noexcept {
     return forget_page({frame_at(frame).tag, frame});
 }

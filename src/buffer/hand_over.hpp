@@ -11,8 +11,9 @@ namespace glassheap::buffer {
 
 // Replay: writes the page if it is dirty, and drops it.
 void part_with_page(const pg::RelFile &node, ForkNumber fork, BlockNo block);
-// Drops the page without writing it.
+// Drops the page without writing it; the second one where replay has met it in shared_buffers.
 void drop_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept;
+void drop_met_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept;
 // The same for what this frame, pinned by the caller, holds; false: nothing that anybody could find.
 bool drop_frame(FrameNo frame) noexcept;
 // Is any page of the file in the pool?

@@ -30,9 +30,10 @@ void forget(const pg::RelFile &node) {
     buffer::forget_relation(pg::shared_file(node));
 }
 
-// Core is about to change these pages in shared_buffers: what our pool has of them goes to the file before.
-// And again afterwards, for a query may have read the old page meanwhile.
-void part_with_pages(XLogReaderState *record) {
+// Core changes these pages in shared_buffers: what our pool has of them goes to the file before.  What a query
+// has read meanwhile goes without a write: it has hint bits at most, and core's page may be in the file by now.
+using Part = void (*)(const pg::RelFile &, ForkNumber, BlockNo);
+void part_with_pages(XLogReaderState *record, Part part) {
     if (!buffer::debug_tripwire) return;
     for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {
         if (!XLogRecHasBlockRef(record, ref)) continue;
@@ -40,7 +41,7 @@ void part_with_pages(XLogReaderState *record) {
         ForkNumber fork;
         BlockNumber block;
         ::XLogRecGetBlockTag(record, static_cast<std::uint8_t>(ref), &node, &fork, &block);
-        if (fork == MAIN_FORKNUM || fork == FSM_FORKNUM) buffer::part_with_page(node, fork, block);
+        if (fork == MAIN_FORKNUM || fork == FSM_FORKNUM) part(node, fork, block);
     }
 }
 
@@ -51,12 +52,12 @@ Redo core_xlog_redo = nullptr;
 void redo_by_core(Redo redo, XLogReaderState *record) {
     const bool watched = buffer::was_ever_used();  // not on servers without tables of ours
     if (watched) {
-        part_with_pages(record);
+        part_with_pages(record, buffer::part_with_page);
         begin_record(record);
     }
     redo(record);
     if (watched) end_record();
-    if (buffer::was_ever_used()) part_with_pages(record);  // a query may have read the page meanwhile
+    if (buffer::was_ever_used()) part_with_pages(record, buffer::drop_met_page);
 }
 
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
