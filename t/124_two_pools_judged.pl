@@ -67,7 +67,7 @@ sql("INSERT INTO slow VALUES (11, 'ours'); SELECT count(*) FROM slow");
 my $reader = GlassheapSession->new($node);
 $reader->ask("BEGIN; SELECT two_pools_read_slowly('slow', 0, true)");
 like(stderr_of('CHECKPOINT'), qr/ERROR/, 'stopped while reading: a checkpoint fails');
-like(slurp_file($node->logfile), qr/cannot be written, because another process has been reading it into shared_buffers/, 'stopped while reading: the log says why');
+like(slurp_file($node->logfile), qr/cannot be written, because another process is reading it into shared_buffers/, 'stopped while reading: the log says why');
 is(marks(), 0, 'stopped while reading: nothing is marked');
 $reader->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT");
 wait_until(sub { stderr_of('CHECKPOINT') eq '' }, 'a checkpoint');

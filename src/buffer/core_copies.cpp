@@ -4,6 +4,7 @@
 
 #include "buffer/core_copies.hpp"
 
+#include "buffer/checkpoint_turn.hpp"
 #include "buffer/flush.hpp"
 #include "buffer/hand_over.hpp"
 #include "buffer/io.hpp"
@@ -24,8 +25,9 @@ namespace {
 constexpr int kTries = 10;       // how often a copy may change while it is taken over
 constexpr int kPatience = 1000;  // milliseconds for somebody's pin to go
 constexpr int kIoPatience =
-    kChecks >= 1 ? 3'000 : 30'000;  // and for I/O to end: somebody may be stopped in it
-constexpr Lsn kAnyLsn = ~Lsn{0};    // of a copy that counts for nothing
+    kChecks >= 1 ? 3'000 : 30'000;    // and for I/O to end: somebody may be stopped in it
+constexpr int kHolderPatience = 100;  // the same in a worker: while it waits, it looks at nothing else
+constexpr Lsn kAnyLsn = ~Lsn{0};      // of a copy that counts for nothing
 
 pg::CorePlace place_of(const PageTag &tag) noexcept {
     return {node_of(tag), fork_number(tag), tag.block};
@@ -121,7 +123,7 @@ enum class Copies : std::uint8_t {
 };
 
 // Somebody's pin usually goes in a moment, and I/O ends.  `copy`: the last one seen, if any.
-Copies look_patiently(FrameNo frame, Lsn ours, pg::CoreCopy *copy) noexcept {
+Copies look_patiently(FrameNo frame, Lsn ours, int io_patience, pg::CoreCopy *copy) noexcept {
     const Frame &f = frame_at(frame);
     const pg::CorePlace place = place_of(f.tag);
     for (int wait = 0, total = 0;; ++wait, ++total) {
@@ -131,8 +133,9 @@ Copies look_patiently(FrameNo frame, Lsn ours, pg::CoreCopy *copy) noexcept {
         if (is_changed(frame, now)) return Copies::changed;
         if (pg::evict_core_copy(place, discardable(f))) return Copies::ours_alone;
         if (is_same_version(frame, now, ours)) return Copies::ours_alone;
-        if (now.in_io && total < kIoPatience) wait = 0;  // its reader needs a moment afterwards, too
-        if (wait >= kPatience) return now.in_io ? Copies::unknown : Copies::stale;
+        if (now.in_io && total >= io_patience) return Copies::unknown;
+        if (now.in_io) wait = 0;  // its reader needs a moment afterwards, too
+        if (wait >= kPatience) return Copies::stale;
         ::pg_usleep(1000L);
     }
 }
@@ -142,30 +145,45 @@ void mark_page(FrameNo frame, const pg::CoreCopy &copy) {
     mark_two_pools({node_of(tag), fork_number(tag), tag.block, load_page_lsn(page_at(frame)), copy.lsn});
 }
 
+// The first LSN stays: what we logged between two changes of theirs is not older than the first.
 void note_outdated(FrameNo frame, const pg::CoreCopy &copy) noexcept {
+    if (frame_at(frame).state.load().outdated()) return;
     frame_at(frame).theirs.store(copy.lsn, std::memory_order_relaxed);
     frame_at(frame).state.note_outdated();
+}
+
+// The page that this process has refused to write last.
+constinit PageTag refused = {};
+
+// A worker that has waited once for this reader does not wait again: it looks at the pages of all tables.
+int io_patience(const PageTag &tag, Reader reader) noexcept {
+    if (reader == Reader::leave) return 0;
+    if (my_holder() == Holder::none) return kIoPatience;
+    return refused == tag ? 0 : kHolderPatience;
 }
 
 // Nothing was written yet, and nobody has changed anything: the page stays dirty, and is tried again.
 [[noreturn]] void refuse_to_write(FrameNo frame) {
     const PageTag tag = frame_at(frame).tag;
+    refused = tag;
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_IN_USE),
-             errmsg("block %u of relation %s cannot be written, because another process has been reading it "
-                    "into shared_buffers for %d s",
-                    tag.block, storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag)),
-                    kIoPatience / 1000),
+             errmsg("block %u of relation %s cannot be written, because another process is reading it into "
+                    "shared_buffers",
+                    tag.block, storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag))),
              errhint("It is stopped, or waits for the disk; it runs code that bypasses the table access "
                      "method.")));
     pg_unreachable();
 }
 
-WriteTo judge(FrameNo frame, Lsn ours) {
+WriteTo judge(FrameNo frame, Lsn ours, Reader reader) {
+    const PageTag tag = frame_at(frame).tag;
     pg::CoreCopy copy = {};
-    const Copies found = look_patiently(frame, ours, &copy);
-    if (found == Copies::ours_alone) return WriteTo::file;
+    const Copies found = look_patiently(frame, ours, io_patience(tag, reader), &copy);
+    if (found == Copies::unknown && reader == Reader::leave) return WriteTo::later;
     if (found == Copies::unknown && CritSectionCount == 0) refuse_to_write(frame);
+    if (refused == tag) refused = {};
+    if (found == Copies::ours_alone) return WriteTo::file;
     if (found == Copies::changed && !ours_is_changed(frame, copy.lsn)) {
         note_outdated(frame, copy);
         return WriteTo::nowhere;
@@ -200,8 +218,8 @@ WriteTo judge_outdated(FrameNo frame) {
 // Noted first: whatever becomes of their copy, and of our attempt, ours is not written over theirs.
 // False: ours is still there.
 bool settle_changed(FrameNo frame, const pg::CoreCopy &copy) {
-    tell_once(frame_at(frame).tag, "was changed in shared_buffers");
     note_outdated(frame, copy);
+    tell_once(frame_at(frame).tag, "was changed in shared_buffers");
     GH_STOP_POINT("page_outdated");
     const PutAway done = put_away(frame);
     unpin_frame(frame);
@@ -322,11 +340,12 @@ PutAway put_away(FrameNo frame) {
     }
     const bool goes = !is_in_two_pools(node_of(tag));
     if (goes && drop_frame(frame)) two_pools->let_go.fetch_add(1, std::memory_order_relaxed);
+    ::ConditionVariableBroadcast(&f.waiters);  // who waits for a cleanup latch of it waits in vain
     ::LWLockRelease(&f.latch);
     return goes ? PutAway::gone : PutAway::marked;
 }
 
-WriteTo where_to_write(FrameNo frame, Lsn ours) {
+WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader) {
     const Frame &f = frame_at(frame);
     if (!debug_tripwire) return WriteTo::file;
     if (is_in_two_pools(node_of(f.tag))) return WriteTo::aside;
@@ -334,7 +353,7 @@ WriteTo where_to_write(FrameNo frame, Lsn ours) {
     const pg::CorePlace place = place_of(f.tag);
     if (!pg::has_core_copy(place)) return WriteTo::file;
     if (::RecoveryInProgress()) return judge_in_replay(place, ours);
-    return judge(frame, ours);
+    return judge(frame, ours, reader);
 }
 
 Written look_after_write(FrameNo frame, Lsn ours) {
@@ -346,10 +365,24 @@ Written look_after_write(FrameNo frame, Lsn ours) {
         return Written::alone;
     }
     pg::CoreCopy copy = {};
-    if (look_patiently(frame, ours, &copy) == Copies::ours_alone)
+    if (look_patiently(frame, ours, kIoPatience, &copy) == Copies::ours_alone)
         return copy.present && !is_same_version(frame, copy, ours) ? Written::again : Written::alone;
     mark_page(frame, copy);
     return Written::aside;
+}
+
+bool is_changed_elsewhere(FrameNo frame) noexcept {
+    if (!debug_tripwire) return false;
+    const pg::CoreCopy copy = pg::look_at_core_copy(place_of(frame_at(frame).tag));
+    return copy.present && is_changed(frame, copy);
+}
+
+// While our page is being written, a reader's copy of it only seems changed; that write looks by itself.
+void look_after_image(FrameNo frame) noexcept {
+    if (!debug_tripwire) return;
+    const pg::CoreCopy copy = pg::look_at_core_copy(place_of(frame_at(frame).tag));
+    if (copy.present && !frame_at(frame).state.load().io() && is_changed(frame, copy))
+        note_outdated(frame, copy);
 }
 
 bool read_from_aside(const PageTag &tag, char *page) {
@@ -378,6 +411,18 @@ void search_core_pool() {
     for (int i = 0; i < pg::core_buffer_count(); ++i) {
         if (i % kStride == 0) note_progress();
         examine_buffer(i, InvalidXLogRecPtr, Trial::at_once);
+    }
+}
+
+void settle_core_copies(const pg::RelFile &node) {
+    if (!debug_tripwire) return;
+    for (int i = 0; i < pg::core_buffer_count(); ++i) {
+        pg::CorePlace place;
+        while (pg::is_suspect_core_page(i, InvalidXLogRecPtr, &place) && pg::is_same_file(place.node, node) &&
+               !examine_buffer(i, InvalidXLogRecPtr, Trial::at_once)) {
+            ::pg_usleep(1000L);  // somebody writes ours
+            CHECK_FOR_INTERRUPTS();
+        }
     }
 }
 

@@ -27,6 +27,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "buffer/io.hpp"
 #include "buffer/pool_internal.hpp"
 
 namespace glassheap::buffer {
@@ -37,10 +38,11 @@ bool has_core_copy(const PageTag &tag) noexcept;
 // `scratch`: the frame's page.  May longjmp (I/O).
 void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch);
 
-enum class WriteTo : std::uint8_t { file, aside, nowhere };
+enum class WriteTo : std::uint8_t { file, aside, nowhere, later };
 // Under the page's latch and its I/O claim, WAL flushed; `ours`: the LSN of what is written.  May longjmp
-// when it has to mark the relation.
-WriteTo where_to_write(FrameNo frame, Lsn ours);
+// when it has to mark the relation, and when a reader outlasts its patience.  `later`: only if readers are left
+// alone.
+WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader);
 enum class Written : std::uint8_t {
     alone,
     again,  // there was an older copy, and PostgreSQL may have written it after us
@@ -57,6 +59,11 @@ enum class PutAway : std::uint8_t {
 };
 PutAway put_away(FrameNo frame);
 
+// Around the logging of a hint image, under the page's latch.  Before: theirs was changed, so our image would undo
+// it in replay.  After: whatever was changed at the same time is remembered with its own LSN.
+bool is_changed_elsewhere(FrameNo frame) noexcept;
+void look_after_image(FrameNo frame) noexcept;
+
 // The page's bytes come from aside if its relation is in two pools and it is there.
 bool read_from_aside(const PageTag &tag, char *page);
 
@@ -65,5 +72,8 @@ bool read_from_aside(const PageTag &tag, char *page);
 void watch_core_pool(int limit);
 // Looks at all of them, however old.
 void search_core_pool();
+// Looks at those of one relation until ours are settled.  The caller has it locked, will read all of it, and
+// then drops the file.
+void settle_core_copies(const pg::RelFile &node);
 
 }  // namespace glassheap::buffer

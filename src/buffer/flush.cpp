@@ -50,12 +50,13 @@ void sort_by_place(FrameAndTag *entries, std::size_t count) noexcept {
 
 constinit PageTag last_tried = {};
 
-std::size_t flush_sorted(FrameAndTag *entries, std::size_t count, int flush_after) {
+std::size_t flush_sorted(FrameAndTag *entries, std::size_t count, int flush_after,
+                         Reader reader = Reader::wait) {
     WritebackRun run;
     std::size_t written = 0;
     sort_by_place(entries, count);
     for (std::size_t i = 0; i < count; ++i) {
-        if (!flush_page(entries[i])) continue;
+        if (!flush_page(entries[i], reader)) continue;
         ++written;
         note_progress();
         run.add(entries[i].tag, flush_after);
@@ -134,7 +135,7 @@ bool find_dirty_page(PageTag *tag) noexcept {
     return false;
 }
 
-bool flush_page(const FrameAndTag &entry) {
+bool flush_page(const FrameAndTag &entry, Reader reader) {
     reserve_pin();
     if (!pin_frame(entry.frame, Warmth::none)) return false;
     Frame &f = frame_at(entry.frame);
@@ -142,7 +143,7 @@ bool flush_page(const FrameAndTag &entry) {
     if (f.tag == entry.tag && f.state.load().dirty()) {
         last_tried = entry.tag;
         ::LWLockAcquire(&f.latch, LW_SHARED);
-        wrote = write_out(entry.frame);
+        wrote = write_out(entry.frame, RingKind::none, reader);
         ::LWLockRelease(&f.latch);
     }
     unpin_frame(entry.frame);
@@ -174,7 +175,7 @@ TrickleResult trickle(int ahead, int limit, int flush_after) {
         }
         at = at + 1 < pool.frame_count ? at + 1 : 0;
     }
-    result.written = flush_sorted(space.entries, filled, flush_after);
+    result.written = flush_sorted(space.entries, filled, flush_after, Reader::leave);
     free_space(space);
     return result;
 }

@@ -3,12 +3,13 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "buffer/io.hpp"
 #include "buffer/page_table.hpp"
 
 namespace glassheap::buffer {
 
 // Writes the frame if it still holds the page and is dirty.
-bool flush_page(const FrameAndTag &entry);
+bool flush_page(const FrameAndTag &entry, Reader reader = Reader::wait);
 // Room to sort all frames, kept by the process: makes flush_every_dirty allocate nothing.
 void prepare_flush_space();
 // Writes every page that is dirty when its frame is looked at; returns how many this call wrote.

@@ -101,7 +101,7 @@ void wait_for_io_quietly(FrameNo frame) noexcept {
     RESUME_INTERRUPTS();
 }
 
-bool write_out(FrameNo frame, RingKind context) {
+bool write_out(FrameNo frame, RingKind context, Reader reader) {
     Frame &f = frame_at(frame);
     for (;;) {
         const BeginIo begin = f.state.try_begin_write();
@@ -113,11 +113,11 @@ bool write_out(FrameNo frame, RingKind context) {
     const Lsn lsn = copy_page(page_at(frame));
     if (f.state.load().permanent()) ::XLogFlush(lsn);
     if (CritSectionCount == 0) GH_STOP_POINT("page_write");
-    const WriteTo where = where_to_write(frame, lsn);
+    const WriteTo where = where_to_write(frame, lsn, reader);
     if (CritSectionCount == 0) GH_STOP_POINT("write_looked");
     if (where == WriteTo::aside || (where == WriteTo::file && !write_alone(frame, context, lsn)))
         storage::write_aside(node_of(f.tag), fork_number(f.tag), f.tag.block, write_copy);
-    f.state.end_write(true);
+    f.state.end_write(where != WriteTo::later);
     forget_claim(frame);
     ::ConditionVariableBroadcast(&f.waiters);
     return where == WriteTo::file;

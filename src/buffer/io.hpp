@@ -18,9 +18,14 @@ void abort_io_claims() noexcept;
 void wait_for_io(FrameNo frame);                   // answers interrupts
 void wait_for_io_quietly(FrameNo frame) noexcept;  // holds them off
 
+// A page that somebody reads into shared_buffers just now is not written: nobody knows what he will have.
+enum class Reader : std::uint8_t {
+    wait,   // for his read to end; with an error if it lasts
+    leave,  // the page to him: it stays dirty
+};
 // Writes the page if it is dirty; waits if somebody else is writing it.  True: this call wrote it.
 // Precondition: pinned, latched (share is enough).
-bool write_out(FrameNo frame, RingKind context = RingKind::none);
+bool write_out(FrameNo frame, RingKind context = RingKind::none, Reader reader = Reader::wait);
 
 // Neighbouring blocks just written, to be pushed towards the disk together (smgrwriteback).
 class WritebackRun {

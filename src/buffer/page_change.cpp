@@ -16,6 +16,7 @@
 #include "pg/pg.hpp"
 
 #include "buffer/checkpoint_turn.hpp"
+#include "buffer/core_copies.hpp"
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
@@ -57,8 +58,10 @@ void log_image_if_needed(Frame &f, char *page, XLogRecPtr redo) {
 // change's, the dirty mark may come after a checkpoint began whose flush has passed the page, with the image
 // before its redo pointer.  The flag holds that checkpoint off until the page has another image (no error may
 // prevent that); then no further one can begin, so the loop ends.
+// A page that others have changed gets no hint: replay would put the image over their change.
 void dirty_with_image(Frame &f, FrameNo frame) {
     GH_ASSERT(hint_logger != nullptr);
+    if (is_changed_elsewhere(frame)) return;
     const bool held_before = pg::delays_checkpoints();
     pg::delay_checkpoints();
     pg_memory_barrier();
@@ -71,6 +74,7 @@ void dirty_with_image(Frame &f, FrameNo frame) {
         redo = now;
         log_image_if_needed(f, page_at(frame), redo);
     }
+    look_after_image(frame);
     // The guardians left while we were at it: see PageChange.
     if (!is_write_back()) [[unlikely]]
         write_out(frame);

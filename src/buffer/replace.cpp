@@ -117,7 +117,7 @@ bool clean_candidate(FrameNo frame, AccessRing *ring) {
         return false;
     }
     const PageTag tag = f.tag;
-    const bool wrote = write_out(frame, kind_of(ring));
+    const bool wrote = write_out(frame, kind_of(ring), Reader::leave);
     ::LWLockRelease(&f.latch);
     if (wrote) written.add(tag, backend_flush_after);
     return true;
