@@ -11,12 +11,16 @@
 //     table                  lifecycle/lifecycle
 //   every new relation,      whose file is new need not be searched for when its method is looked at
 //     TRUNCATE               (lifecycle/changed_owner)
+//   a new relation to be     what was changed in shared_buffers is settled before it is read (core_copies);
+//     swapped with a table     VACUUM FULL, CLUSTER, ALTER TABLE, REFRESH MATERIALIZED VIEW
 //   CREATE TABLE, EXTENSION  which access method a table gets that does not say: am/new_tables
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
 #include "am/ddl_hooks.hpp"
 #include "am/new_tables.hpp"
+#include "am/table_am.hpp"
+#include "buffer/core_copies.hpp"
 #include "buffer/pool.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
@@ -185,14 +189,37 @@ void note_relation_drop(Oid relid) {
     ::RelationClose(rel);
 }
 
+bool locked_exclusively(Oid table) {
+    LOCKTAG tag;
+    SET_LOCKTAG_RELATION(tag, MyDatabaseId, table);
+    return ::LockHeldByMe(&tag, AccessExclusiveLock);
+}
+
+// Whoever rewrites a table reads it into a new one whose name says which, and drops its file: with it would go
+// what code that bypasses us has changed in shared_buffers.
+void settle_before_rewrite(Oid new_table) {
+    Relation rel = ::RelationIdGetRelation(new_table);
+    if (rel == nullptr) return;
+    Oid old_table = InvalidOid;
+    const bool named = std::sscanf(RelationGetRelationName(rel), "pg_temp_%u", &old_table) == 1;
+    ::RelationClose(rel);
+    if (!named || !locked_exclusively(old_table)) return;
+    rel = ::RelationIdGetRelation(old_table);
+    if (rel == nullptr) return;
+    if (is_ours(rel) && !pg::is_temp(rel) && buffer::is_ready()) buffer::settle_core_copies(pg::file_of(rel));
+    ::RelationClose(rel);
+}
+
 extern "C" void gh_object_access(ObjectAccessType access, Oid classid, Oid object, int sub_id, void *arg) {
     if (next_object_access != nullptr) next_object_access(access, classid, object, sub_id, arg);
     if (access == OAT_DROP && classid == RelationRelationId && sub_id == 0) {
         note_relation_drop(object);
         lifecycle::owner_is_dropped(object);
     }
-    if (access == OAT_POST_CREATE && classid == RelationRelationId && sub_id == 0)
+    if (access == OAT_POST_CREATE && classid == RelationRelationId && sub_id == 0) {
         lifecycle::owner_is_created(object);
+        settle_before_rewrite(object);
+    }
     // Under the lock that keeps connections out; what was dirty is written by the checkpoint before it.
     if (access == OAT_POST_ALTER && classid == DatabaseRelationId && OidIsValid(moving_database) &&
         object == moving_database && buffer::is_ready()) {
