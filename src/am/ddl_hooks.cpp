@@ -195,8 +195,8 @@ bool locked_exclusively(Oid table) {
     return ::LockHeldByMe(&tag, AccessExclusiveLock);
 }
 
-// Whoever rewrites a table reads it into a new one whose name says which, and drops its file: with it would go
-// what code that bypasses us has changed in shared_buffers.
+// Whoever rewrites a table reads it into a new one whose name says which, and drops its file: with it would
+// go what code that bypasses us has changed in shared_buffers.
 void settle_before_rewrite(Oid new_table) {
     Relation rel = ::RelationIdGetRelation(new_table);
     if (rel == nullptr) return;

@@ -40,8 +40,7 @@ void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch);
 
 enum class WriteTo : std::uint8_t { file, aside, nowhere, later };
 // Under the page's latch and its I/O claim, WAL flushed; `ours`: the LSN of what is written.  May longjmp
-// when it has to mark the relation, and when a reader outlasts its patience.  `later`: only if readers are left
-// alone.
+// when it has to mark the relation, and when a reader outlasts its patience.  `later`: Reader::leave only.
 WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader);
 enum class Written : std::uint8_t {
     alone,
@@ -59,8 +58,8 @@ enum class PutAway : std::uint8_t {
 };
 PutAway put_away(FrameNo frame);
 
-// Around the logging of a hint image, under the page's latch.  Before: theirs was changed, so our image would undo
-// it in replay.  After: whatever was changed at the same time is remembered with its own LSN.
+// Around the logging of a hint image, under the page's latch.  Before: theirs was changed, so our image would
+// undo it in replay.  After: whatever was changed at the same time is remembered with its own LSN.
 bool is_changed_elsewhere(FrameNo frame) noexcept;
 void look_after_image(FrameNo frame) noexcept;
 

@@ -25,8 +25,8 @@ bool visible_for(Relation rel, HeapTuple tuple, const buffer::PinnedPage &page, 
     return visible;
 }
 
-// Does the page say anything of the row?  An index entry is never older than its line pointer, and goes before
-// it is unused: if there is none, the page is older than the entry (outdated, and nobody has noticed yet).
+// Does the page say anything of the row?  An index entry is never older than its line pointer, and goes
+// before it is unused: if there is none, the page is older than the entry (outdated, noticed or not).
 bool tells_of(page::PageView view, SlotNo slot) noexcept {
     return slot >= FirstOffsetNumber && slot <= view.max_slot() && view.line(slot).is_used();
 }
@@ -98,7 +98,7 @@ bool hot_search(Relation rel, ItemPointer tid, const buffer::PinnedPage &page, S
         at_start = false;
         expected_xmin = HeapTupleHeaderGetUpdateXid(tuple->t_data);
     }
-    // A page that is not outdated now stays in the pool while it is latched: nothing was added to another frame.
+    // A page that is not outdated now stays in the pool while it is latched: nothing is in another frame.
     if (all_dead != nullptr) *all_dead = dead && !found && tells_of(view, slot) && page.is_usable();
     if (!found) return false;
     ItemPointerSetOffsetNumber(tid, slot);

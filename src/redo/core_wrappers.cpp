@@ -30,8 +30,8 @@ void forget(const pg::RelFile &node) {
     buffer::forget_relation(pg::shared_file(node));
 }
 
-// Core changes these pages in shared_buffers: what our pool has of them goes to the file before.  What a query
-// has read meanwhile goes without a write: it has hint bits at most, and core's page may be in the file by now.
+// Core changes these pages in shared_buffers: what our pool has of them goes to the file before.  What a
+// query has read meanwhile goes unwritten: it has hint bits at most, and core's page may be in the file.
 using Part = void (*)(const pg::RelFile &, ForkNumber, BlockNo);
 void part_with_pages(XLogReaderState *record, Part part) {
     if (!buffer::debug_tripwire) return;
