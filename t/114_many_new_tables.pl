@@ -26,7 +26,8 @@ sub cost_of
 	my ($rc, $out, $err) = $node->psql('postgres', join(";\n", "SET default_table_access_method = $method", 'BEGIN', @commands, 'SET LOCAL client_min_messages = debug3', 'COMMIT'),
 		on_error_stop => 1);
 	is($rc, 0, "$method, " . substr($commands[0], 0, 50) . ' ..: done') or diag($err);
-	return $err =~ /looked for the owners of (\d+) relations, in lists of (\d+) files/ ? ($1, $2) : (0, 0);
+	$err =~ /looked for the owners of (\d+) relations, in lists of (\d+) files/ or die "$method, $commands[0] ..: no word of what the looks cost";
+	return ($1, $2);
 }
 
 sub handed_over

@@ -24,10 +24,12 @@ constinit Oid noted_at_first[kNotedAtFirst] = {};
 constinit Oid *noted = noted_at_first;
 constinit int noted_count = 0;
 constinit int noted_capacity = kNotedAtFirst;
-// Some were not looked at, for want of memory to note them or because the tripwire was off, or an error ended
-// a look that had begun.  The end of the transaction has the whole list.
+// The first ones, which a look has in hand.  They stay noted until it is over: after an error in a
+// subtransaction the next look begins anew.
+constinit int noted_in_look = 0;
+// Some were not looked at, for want of memory to note them or because the tripwire was off.  The end of the
+// transaction has the whole list.
 constinit bool some_missed = false;
-constinit int looks_open = 0;
 
 // What the looks of this transaction cost, for tests.
 struct Cost {
@@ -54,6 +56,8 @@ struct Owner {
     pg::RelFile file;
     Oid method;
     char persistence;
+    bool mine;          // the row was written by this transaction,
+    CommandId command;  // and by this command of it
 };
 
 bool grow_noted() noexcept {
@@ -73,13 +77,22 @@ void forget_noted() noexcept {
     noted = noted_at_first;
     noted_capacity = kNotedAtFirst;
     noted_count = 0;
+    noted_in_look = 0;
+}
+
+// More were noted while the look went on.
+void forget_looked_at() noexcept {
+    const int looked_at = std::exchange(noted_in_look, 0);
+    if (looked_at == noted_count) return forget_noted();
+    std::copy(noted + looked_at, noted + noted_count, noted);
+    noted_count -= looked_at;
 }
 
 // Called for every relation whose cached description became invalid, by whomever.  Own changes are made in
 // transactions with an id; others' do no harm here.
 extern "C" void gh_relcache_changed(Datum, Oid relid) {
     if (!OidIsValid(relid) || !TransactionIdIsValid(::GetTopTransactionIdIfAny())) return;
-    if (noted_count > 0 && noted[noted_count - 1] == relid) return;
+    if (noted_count > noted_in_look && noted[noted_count - 1] == relid) return;
     if (noted_count < noted_capacity || grow_noted())
         noted[noted_count++] = relid;
     else
@@ -93,7 +106,9 @@ bool owner_from(HeapTuple tuple, Owner *owner) {
                           form->relkind == RELKIND_TOASTVALUE;
     const Oid space = OidIsValid(form->reltablespace) ? form->reltablespace : MyDatabaseTableSpace;
     const Oid database = form->relisshared ? InvalidOid : MyDatabaseId;
-    *owner = {{space, database, form->relfilenode}, form->relam, form->relpersistence};
+    const bool mine = ::TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
+    const CommandId command = mine ? ::HeapTupleHeaderGetCmin(tuple->t_data) : InvalidCommandId;
+    *owner = {{space, database, form->relfilenode}, form->relam, form->relpersistence, mine, command};
     return is_table && OidIsValid(form->relfilenode) && form->relpersistence != RELPERSISTENCE_TEMP;
 }
 
@@ -199,14 +214,17 @@ private:
     int questions_ = 0;
 };
 
-// File numbers that were given out while a command ran which makes files and does no more: an older file has
-// another number.  Empty if the counter wrapped around.
+// File numbers that were given out, to whomever, while a command ran which makes files and does no more: an
+// older file has another number.  Other sessions made files meanwhile too; of theirs this command did not
+// write the row.  Empty if the counter wrapped around.
 struct Fresh {
     Oid first = InvalidOid;
     Oid end = InvalidOid;
+    CommandId since = InvalidCommandId;
 
-    bool has(const pg::RelFile &file) const noexcept {
-        return pg::number_of(file) >= first && pg::number_of(file) < end;
+    bool has(const Owner &now) const noexcept {
+        const Oid number = pg::number_of(now.file);
+        return now.mine && now.command >= since && number >= first && number < end;
     }
 };
 
@@ -231,12 +249,23 @@ void lose(Oid relid, const Owner &now) {
                   errdetail("Its pages were written and have left glassheap's pool.")));
 }
 
+void note_owner(const pg::RelFile &file, Birth owner) {
+    if (owner == Birth::ours) sync_arrived_at_commit(file);
+    note_newborn(file, owner);
+}
+
 // A file of this transaction under another access method than at its birth.  If it is ours now our misses
 // take over, and what an abort leaves of it nobody reads.
 void check_newborn(Oid relid, const Owner &now, Birth owner) {
     if (owner == Birth::others) lose(relid, now);
-    if (owner == Birth::ours) sync_at_commit(now.file);
-    note_newborn(now.file, owner);
+    note_owner(now.file, owner);
+}
+
+// What core had of it our misses take over.
+void take_over(Oid relid, const Owner &now) {
+    need_exclusive_use(relid);
+    sync_arrived_at_commit(now.file);  // an outer subtransaction may have made it
+    note_arrived(now.file);
 }
 
 bool is_dropped(Oid relid) noexcept {
@@ -253,27 +282,24 @@ void check(Oid relid, Unborn &unborn, const Fresh &fresh) {
     const Birth birth = birth_of(now.file);
     if (birth == owner) return;
     if (birth != Birth::unknown) return check_newborn(relid, now, owner);
-    if (fresh.has(now.file)) return note_newborn(now.file, owner);
+    if (fresh.has(now)) return note_owner(now.file, owner);
     Oid method = InvalidOid;
     const Past past = past_of(relid, now, &method);
     // One that arrived is core's again if the subtransaction that gave it to us was rolled back.
     if (past == Past::same && (owner == Birth::ours || !has_arrived(now.file))) return;
     if (past == Past::other_method && owner == Birth::others && !is_our_method(method)) return;
-    // Not by our table AM, or it would be known.
-    if ((past == Past::other_file || past == Past::none) && unborn.has(now.file))
-        return note_newborn(now.file, owner);
+    // Not by our table AM, or it would be known; but one that arrived has pages in our pool.
+    const bool is_other_file = past == Past::other_file || past == Past::none;
+    if (is_other_file && !has_arrived(now.file) && unborn.has(now.file)) return note_owner(now.file, owner);
     if (owner == Birth::others) return lose(relid, now);
-    need_exclusive_use(relid);
-    note_arrived(now.file);
+    take_over(relid, now);
 }
 
 void check_each(Oid *relids, int count, const Fresh &fresh) {
     std::sort(relids, relids + count);
     const Oid *end = std::unique(relids, relids + count);
     Unborn unborn;
-    ++looks_open;
     for (const Oid *relid = relids; relid != end; ++relid) check(*relid, unborn, fresh);
-    --looks_open;
     unborn.done();
 }
 
@@ -284,11 +310,12 @@ void check_noted(const Fresh &fresh) {
         some_missed = true;
         return forget_noted();
     }
-    const int count = noted_count;
-    auto *relids = static_cast<Oid *>(::palloc(static_cast<Size>(count) * sizeof(Oid)));
+    const int count = noted_in_look = noted_count;
+    auto *relids =
+        static_cast<Oid *>(::palloc_extended(static_cast<Size>(count) * sizeof(Oid), MCXT_ALLOC_HUGE));
     std::copy(noted, noted + count, relids);
-    forget_noted();
     check_each(relids, count, fresh);
+    forget_looked_at();
     ::pfree(relids);
 }
 
@@ -320,10 +347,10 @@ void tell_cost() {
 }
 
 void give_arrived_back(Unborn &unborn, void (*give)(const pg::RelFile &)) {
-    for (const Arrived *file = std::exchange(arrived, nullptr); file != nullptr; file = file->next) {
-        if (unborn.has(file->file)) continue;
-        give(file->file);
-        if (XLogIsNeeded()) tell_standbys(file->file);
+    for (; arrived != nullptr; arrived = arrived->next) {  // after an error the abort has those that are left
+        if (unborn.has(arrived->file)) continue;
+        give(arrived->file);
+        if (XLogIsNeeded()) tell_standbys(arrived->file);
     }
 }
 
@@ -358,13 +385,13 @@ void check_owners_now() {
 }
 
 TruncateMark before_truncate() noexcept {
-    return {pg::next_number(), commands_begun};
+    return {pg::next_number(), ::GetCurrentCommandId(false), commands_begun};
 }
 
 void owners_truncated(const TruncateMark &mark) {
     if (noted_count == 0) return;
     const bool alone = mark.commands == commands_begun;
-    check_noted(alone ? Fresh{mark.next_number, pg::next_number()} : Fresh{});
+    check_noted(alone ? Fresh{mark.next_number, pg::next_number(), mark.command} : Fresh{});
 }
 
 void check_owners_before_end() {
@@ -379,7 +406,7 @@ void check_owners_before_end() {
         // What the last command wrote into the catalog is noted, and seen, from the next one on.
         ::CommandCounterIncrement();
         check_owners_now();
-        if (some_missed || looks_open > 0) check_messages(messages, count);
+        if (some_missed) check_messages(messages, count);
     }
     ::pfree(messages);
     tell_cost();
@@ -396,7 +423,6 @@ void owners_at_commit() noexcept {
     dropped_count = 0;
     arrived = nullptr;
     some_missed = false;
-    looks_open = 0;
     cost = {};
     newborns_at_end();
 }

@@ -18,9 +18,11 @@
 namespace glassheap::lifecycle {
 
 // TRUNCATE gives new files to tables of other access methods without telling.  Looked at when it ends, in the
-// subtransaction that made them: a number that was given out meanwhile is a new file's.
+// subtransaction that made them: a number that was given out meanwhile is a new file's, and the command wrote
+// the row if it is this transaction's.
 struct TruncateMark {
     Oid next_number;
+    CommandId command;
     std::uint64_t commands;
 };
 TruncateMark before_truncate() noexcept;

@@ -28,6 +28,14 @@ struct FileEvent {
     FileEvent *next;
 };
 FileEvent *events = nullptr;
+// Files that came to us after their birth, to be flushed as `synced` ones.  The level that saw it first need
+// not be the one that made the file, or the change: they stay to the end, for a flush too many does no harm.
+FileEvent *arrived_new = nullptr;
+
+void forget_events() noexcept {
+    events = nullptr;
+    arrived_new = nullptr;
+}
 
 void note(const pg::OwnedFile &node, Fate fate) {
     auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
@@ -93,11 +101,16 @@ void forget_temp(Fate fate) {
         if (event->fate == fate) buffer::forget_relation(event->node);
 }
 
-// files.L3.  Core syncs or deletes these files right after the PRE_COMMIT callbacks.
-void flush_unlogged_changes() {
-    for (FileEvent *event = events; event != nullptr; event = event->next)
+void flush_synced(const FileEvent *list) {
+    for (const FileEvent *event = list; event != nullptr; event = event->next)
         if (event->fate == Fate::synced && pg::skips_wal(event->node.file))
             buffer::flush_relation(event->node);
+}
+
+// files.L3.  Core syncs or deletes these files right after the PRE_COMMIT callbacks.
+void flush_unlogged_changes() {
+    flush_synced(events);
+    flush_synced(arrived_new);
 }
 
 // COMMIT PREPARED and ROLLBACK PREPARED unlink without telling us: let nothing stay that they might unlink.
@@ -123,22 +136,22 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
             owners_at_commit();
             forget_at_commit();
             forget_temp(Fate::temp_dropped);
-            events = nullptr;
+            forget_events();
             break;
         case XACT_EVENT_ABORT:
             doomed_count = 0;
             owners_at_abort();
             forget_pending_deletes(false);
             forget_temp(Fate::temp_created);
-            events = nullptr;
+            forget_events();
             break;
         case XACT_EVENT_PREPARE:
             owners_at_commit();
-            events = nullptr;
+            forget_events();
             break;
         case XACT_EVENT_PARALLEL_COMMIT:
         case XACT_EVENT_PARALLEL_ABORT:
-            events = nullptr;
+            forget_events();
             break;
         default:
             break;
@@ -195,9 +208,11 @@ void note_temp_drop(const pg::OwnedFile &node) {
     note(node, Fate::temp_dropped);
 }
 
-void sync_at_commit(const pg::RelFile &node) {
-    if (XLogIsNeeded()) return;
-    note({node, pg::kNoBackend}, Fate::synced);
+void sync_arrived_at_commit(const pg::RelFile &node) {
+    if (XLogIsNeeded() || !pg::skips_wal(node)) return;
+    auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
+    *event = {pg::shared_file(node), 1, Fate::synced, arrived_new};
+    arrived_new = event;
     make_core_sync(node);
 }
 
@@ -211,7 +226,9 @@ void note_new_files(Relation rel, SMgrRelation files) {
         return;
     }
     note_newborn(node.file, Birth::ours);
-    sync_at_commit(node.file);
+    if (XLogIsNeeded()) return;
+    note(node, Fate::synced);
+    make_core_sync(node.file);
 }
 
 void create_files(Relation rel, const pg::RelFile *new_file, char persistence, TransactionId *freeze_xid,
