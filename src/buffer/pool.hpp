@@ -77,7 +77,8 @@ public:
     FrameNo frame() const noexcept { return frame_; }
     BlockNo block() const noexcept { return block_; }
     bool is_local() const noexcept { return frame_ < kNoFrame; }
-    // False: others have changed the page meanwhile (pool.F6 of frame_state.hpp).  It can be read, but what is not
+    // False: others have changed the page meanwhile (pool.F6 of frame_state.hpp).  It can be read, but what
+    //        is not
     // on it may be elsewhere.
     bool is_usable() const noexcept;
     bool survives_crash() const noexcept;  // page of a logged relation: not temporary, not unlogged
