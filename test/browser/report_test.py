@@ -231,7 +231,9 @@ def main():
     for statement in SETUP.strip().split(";\n"):
         test.sql(statement)
     test.sql("CHECKPOINT")
-    test.sql("SELECT pg_sleep(1.1)")  # the sessions' counters have arrived
+    # A session's counters have arrived when it is gone.
+    while test.sql("SELECT count(*) FROM pg_stat_activity WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()") != "0":
+        pass
     path = test.report("shown", "report.html")
     with open(path, encoding="utf-8") as file:
         self_contained(test, file.read())
