@@ -1,7 +1,7 @@
 // base/check.hpp — assertions that work on both sides of the postgres.h line.
 //
-// Why:    GH_CHECKS (0 release, 1 asserts, 2 paranoid) is a build setting; the condition is always
-//         compiled, so that a check cannot rot.
+// Why:    GH_CHECKS (0 release, 1 asserts, 2 also what walks pages and tables: buffer/verify.hpp) is a build
+//         setting; the condition is always compiled, so that a check cannot rot.
 // Errors: a failed check aborts the process (the postmaster then restarts the cluster).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

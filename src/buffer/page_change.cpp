@@ -20,6 +20,7 @@
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
+#include "buffer/verify.hpp"
 #include "debug/stop_points.hpp"
 #include "pg/pg_process.hpp"
 #include "pg/pg_usage.hpp"
@@ -128,6 +129,7 @@ void PageChange::add(const PinnedPage &page) noexcept {
 }
 
 void PageChange::finish() noexcept {
+    for (int i = 0; i < count_; ++i) check_changed(frames_[i]);
     if (writes_through_) [[unlikely]] {
         for (int i = 0; i < count_; ++i) write_out(frames_[i]);
         if (holds_checkpoint_) pg::stop_delaying_checkpoints();
@@ -144,6 +146,7 @@ PageChange::~PageChange() {
 void mark_dirty_in_redo(const PinnedPage &page) noexcept {
     GH_ASSERT(!page.is_local());
     if (frame_at(page.frame()).state.set_dirty()) pg::count_page_dirtied();
+    check_changed(page.frame());
 }
 
 void PinnedPage::mark_dirty_hint() const {

@@ -2,8 +2,9 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "buffer/page_table.hpp"
+#include "buffer/pool_internal.hpp"
 #include "buffer/verify.hpp"
-
 #include "page/page_check.hpp"
 #include "storage/files.hpp"
 
@@ -31,6 +32,15 @@ void report(int level, const pg::RelFile &node, pg::BackendNo backend, ForkNumbe
 }
 
 }  // namespace
+
+void check_changed(FrameNo frame) noexcept {
+    if constexpr (kChecks < 2) return;
+    const Frame &f = frame_at(frame);
+    GH_PARANOID(find_damage(page_at(frame), fork_number(f.tag)).fault == page::PageFault::none);
+    const std::uint32_t hash = hash_tag(f.tag);
+    const bool found = find_frame(f.tag, hash) == frame;
+    GH_PARANOID(found || !f.state.load().tagged());
+}
 
 bool is_sound(char *page, ForkNumber fork, BlockNo block) {
     return storage::page_is_intact(page, block) && find_damage(page, fork).fault == page::PageFault::none;

@@ -10,6 +10,10 @@ namespace glassheap::buffer {
 void verify_page(char *page, const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block,
                  ReadMode mode);
 
+// GH_CHECKS=2: what a change must leave behind under its latch, a page that can be walked in a frame that is
+// found by its tag (or by nobody any more); a failed check otherwise.  Nothing in other builds.
+void check_changed(FrameNo frame) noexcept;
+
 // Says nothing and counts nothing: for pages nobody has asked for yet.
 bool is_sound(char *page, ForkNumber fork, BlockNo block);
 
