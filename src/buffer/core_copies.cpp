@@ -25,9 +25,10 @@ namespace {
 constexpr int kTries = 10;       // how often a copy may change while it is taken over
 constexpr int kPatience = 1000;  // milliseconds for somebody's pin to go
 constexpr int kIoPatience =
-    kChecks >= 1 ? 3'000 : 30'000;    // and for I/O to end: somebody may be stopped in it
-constexpr int kHolderPatience = 100;  // the same in a worker: while it waits, it looks at nothing else
-constexpr Lsn kAnyLsn = ~Lsn{0};      // of a copy that counts for nothing
+    kChecks >= 1 ? 3'000 : 30'000;  // and for I/O to end: somebody may be stopped in it
+// The same in the pool writer: while it waits, nobody looks at shared_buffers.
+constexpr int kWriterPatience = kChecks >= 1 ? 500 : 2'000;
+constexpr Lsn kAnyLsn = ~Lsn{0};  // of a copy that counts for nothing
 
 pg::CorePlace place_of(const PageTag &tag) noexcept {
     return {node_of(tag), fork_number(tag), tag.block};
@@ -126,14 +127,15 @@ enum class Copies : std::uint8_t {
 Copies look_patiently(FrameNo frame, Lsn ours, int io_patience, pg::CoreCopy *copy) noexcept {
     const Frame &f = frame_at(frame);
     const pg::CorePlace place = place_of(f.tag);
-    for (int wait = 0, total = 0;; ++wait, ++total) {
+    for (int wait = 0, total = 0, reading = 0;; ++wait, ++total) {
         const pg::CoreCopy now = pg::look_at_core_copy(place);
         if (!now.present) return Copies::ours_alone;
         *copy = now;
         if (is_changed(frame, now)) return Copies::changed;
         if (pg::evict_core_copy(place, discardable(f))) return Copies::ours_alone;
         if (is_same_version(frame, now, ours)) return Copies::ours_alone;
-        if (now.in_io && total >= io_patience) return Copies::unknown;
+        reading = now.in_io ? reading + 1 : 0;
+        if (reading > io_patience || (now.in_io && total >= kIoPatience)) return Copies::unknown;
         if (now.in_io) wait = 0;  // its reader needs a moment afterwards, too
         if (wait >= kPatience) return Copies::stale;
         ::pg_usleep(1000L);
@@ -155,11 +157,12 @@ void note_outdated(FrameNo frame, const pg::CoreCopy &copy) noexcept {
 // The page that this process has refused to write last.
 constinit PageTag refused = {};
 
-// A worker that has waited once for this reader does not wait again: it looks at the pages of all tables.
+// The pool writer, which looks at the pages of all tables, waits once for this reader, and not long; not
+// where it leaves: then the last checkpoint waits for what it writes.
 int io_patience(const PageTag &tag, Reader reader) noexcept {
     if (reader == Reader::leave) return 0;
-    if (my_holder() == Holder::none) return kIoPatience;
-    return refused == tag ? 0 : kHolderPatience;
+    if (my_holder() != Holder::writer || proc_exit_inprogress) return kIoPatience;
+    return refused == tag ? 0 : kWriterPatience;
 }
 
 // Nothing was written yet, and nobody has changed anything: the page stays dirty, and is tried again.
@@ -215,15 +218,19 @@ WriteTo judge_outdated(FrameNo frame) {
     return WriteTo::aside;
 }
 
+bool finish_outdated(FrameNo frame) {
+    const PutAway done = put_away(frame);
+    unpin_frame(frame);
+    return done != PutAway::latched;
+}
+
 // Noted first: whatever becomes of their copy, and of our attempt, ours is not written over theirs.
 // False: ours is still there.
 bool settle_changed(FrameNo frame, const pg::CoreCopy &copy) {
     note_outdated(frame, copy);
     tell_once(frame_at(frame).tag, "was changed in shared_buffers");
     GH_STOP_POINT("page_outdated");
-    const PutAway done = put_away(frame);
-    unpin_frame(frame);
-    return done != PutAway::latched;
+    return finish_outdated(frame);
 }
 
 bool examine(const PageTag &tag, std::uint32_t hash) {
@@ -231,6 +238,8 @@ bool examine(const PageTag &tag, std::uint32_t hash) {
     const FrameNo frame = find_and_pin(tag, hash, Warmth::none);
     if (frame == kNoFrame) return true;
     const Frame &f = frame_at(frame);
+    const StateBits seen = f.state.load();
+    if (seen.valid() && seen.outdated() && !is_in_two_pools(node_of(tag))) return finish_outdated(frame);
     const pg::CoreCopy copy = pg::look_at_core_copy(place_of(tag));
     if (!copy.present || !f.state.load().valid() || is_in_two_pools(node_of(tag))) {
         unpin_frame(frame);
@@ -351,7 +360,10 @@ WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader) {
     if (is_in_two_pools(node_of(f.tag))) return WriteTo::aside;
     if (f.state.load().outdated()) return judge_outdated(frame);
     const pg::CorePlace place = place_of(f.tag);
-    if (!pg::has_core_copy(place)) return WriteTo::file;
+    if (!pg::has_core_copy(place)) {
+        if (refused == f.tag) refused = {};
+        return WriteTo::file;
+    }
     if (::RecoveryInProgress()) return judge_in_replay(place, ours);
     return judge(frame, ours, reader);
 }
@@ -414,16 +426,21 @@ void search_core_pool() {
     }
 }
 
+// Only a page that we have can be read from us.  The caller's lock keeps others from reading in many more.
 void settle_core_copies(const pg::RelFile &node) {
     if (!debug_tripwire) return;
-    for (int i = 0; i < pg::core_buffer_count(); ++i) {
-        pg::CorePlace place;
-        while (pg::is_suspect_core_page(i, InvalidXLogRecPtr, &place) && pg::is_same_file(place.node, node) &&
-               !examine_buffer(i, InvalidXLogRecPtr, Trial::at_once)) {
+    constexpr std::size_t kSlack = 64;
+    const TagRange range = {node, -1, 0};
+    const std::size_t room = collect_relation(range, nullptr, 0) + kSlack;
+    auto *found = static_cast<FrameAndTag *>(::palloc_extended(room * sizeof(FrameAndTag), MCXT_ALLOC_HUGE));
+    const std::size_t count = std::min(collect_relation(range, found, room), room);
+    for (std::size_t i = 0; i < count; ++i) {
+        while (!examine(found[i].tag, hash_tag(found[i].tag))) {
             ::pg_usleep(1000L);  // somebody writes ours
             CHECK_FOR_INTERRUPTS();
         }
     }
+    ::pfree(found);
 }
 
 }  // namespace glassheap::buffer
