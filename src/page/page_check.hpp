@@ -28,9 +28,10 @@ PageFinding check_header(PageView page) noexcept;
 // check_header plus every line pointer's bounds and each tuple's hoff.
 PageFinding check_structure(PageView page) noexcept;
 // May these bytes of a page be copied as a row?  Asked again before each copy: one that begins in its page
-// and ends in another would show a stranger's rows, or be the end of the process.
+// and ends in another would show a stranger's rows, or be the end of the process; copies have room for
+// kMaxTupleSize.
 constexpr bool is_row_extent(std::size_t offset, std::size_t length) noexcept {
-    return offset >= kHeaderSize && length >= kTupleHeadFixed && length <= kPageSize &&
+    return offset >= kHeaderSize && length >= kTupleHeadFixed && length <= kMaxTupleSize &&
            offset <= kPageSize - length;
 }
 const char *describe(PageFault fault) noexcept;

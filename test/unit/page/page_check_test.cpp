@@ -170,6 +170,13 @@ TEST(RowExtent, EndsWithItsPage) {
     EXPECT_FALSE(is_row_extent(kPageSize, kTupleHeadFixed));
 }
 
+// What a scan copies into has no more room (scan::next_tuple).
+TEST(RowExtent, IsNoLongerThanARow) {
+    EXPECT_TRUE(is_row_extent(kHeaderSize, kMaxTupleSize));
+    EXPECT_FALSE(is_row_extent(kHeaderSize, kMaxTupleSize + 1));
+    EXPECT_FALSE(is_row_extent(kHeaderSize, kPageSize - kHeaderSize));
+}
+
 TEST(RowExtent, BeginsBehindThePageHeader) {
     EXPECT_FALSE(is_row_extent(0, 100));
     EXPECT_FALSE(is_row_extent(kHeaderSize - 1, 100));
