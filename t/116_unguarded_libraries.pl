@@ -102,6 +102,21 @@ like($err, $warning, '... with a warning of the other');
 ($out, $err) = session("$behind; LOAD 'foreign_writer_beside'");
 like($err, refusal('beside', 'heap_insert'), '... which the server does not get');
 
+# ---- a copy of heap's routine that a library makes after glassheap has come is no reason, whatever else is loaded or unloaded
+for my $loads ([qw(routine passes)], [qw(passes routine)], [qw(routine brings_routine)], [qw(brings_routine routine)], [qw(routine plt brings_routine)])
+{
+	($out, $err) = session(join('', map { "LOAD 'foreign_writer_$_';" } @$loads));
+	is($err, '', "@$loads: loaded, no warning");
+}
+($out, $err) = session("LOAD 'foreign_writer_routine'; LOAD 'foreign_writer_fails'; LOAD 'foreign_writer_plt'");
+is(scalar(() = $err =~ /ERROR/g), 1, 'a load that fails') or diag $err;
+unlike($err, $warning, '... no warning of others');
+($out, $err) = session("$warn LOAD 'foreign_writer_code'; RESET glassheap.unguarded_libraries; LOAD 'foreign_writer_passes'; SELECT 'loaded'");
+is($out, 'loaded', 'one that was let in is not the fault of the next');
+unlike($err, qr/ERROR/, '... no error');
+($out, $err) = session("LOAD 'foreign_writer_beside'; LOAD 'foreign_writer_passes'; LOAD 'foreign_writer_beside'");
+is(scalar(() = $err =~ /ERROR:  55000/g), 2, 'unloaded and loaded again: judged anew') or diag $err;
+
 # ---- parallel workers load what their leader has loaded: under warn, silently, though theirs is refuse then
 ($out, $err) = session("$warn LOAD 'foreign_writer_code'; SET force_parallel_mode = on; SELECT code.fw_in_worker(); SELECT count(*) FROM ours");
 is($out, "t\n10", 'parallel workers');
@@ -155,6 +170,23 @@ like($log, $warning, '... with a warning');
 is($node->safe_psql('postgres', 'SET force_parallel_mode = on; SELECT count(*) FROM ours'), 11, '... and works');
 $node->stop;
 unlike(slurp_file($node->logfile), qr/PANIC|terminated by signal|TRAP|check failed/, 'nothing crashed');
+
+# ---- after a crash the postmaster starts again, whatever has come meanwhile
+my $again = new_node('again');
+$again->append_conf('postgresql.conf', "shared_preload_libraries = 'glassheap, foreign_writer_routine_passes'\nrestart_after_crash = on");
+$again->restart;
+unlike(slurp_file($again->logfile), $warning, 'copies of heap\'s routine, libraries opened and closed: it starts, no warning');
+my $from = -s $again->logfile;
+my $session = $again->background_psql('postgres');
+my $pid = $session->query_safe('SELECT pg_backend_pid()');
+kill 'KILL', $pid;
+ok($again->poll_query_until('postgres', "SELECT 1 FROM pg_stat_activity WHERE pid = $pid HAVING count(*) = 0", '1'), 'it starts again');
+eval { $session->quit };
+$log = substr(slurp_file($again->logfile), $from);
+like($log, qr/reinitializing/, '... after a crash');
+like($log, $warning, '... with a warning of what has come');
+unlike($log, qr/foreign_writer_routine_passes/, '... and of nothing else');
+$again->stop;
 
 # ---- control: what is refused would lose rows
 my $control = new_node('control');

@@ -18,6 +18,7 @@
 //
 #include <dlfcn.h>
 
+#include "guard/examined.hpp"
 #include "guard/linkage.hpp"
 #include "guard/patch.hpp"
 #include "guard/unguarded.hpp"
@@ -80,25 +81,6 @@ struct Outcome {
     }
 };
 
-// What this process, or the postmaster before it, has looked at.  Where a library's program headers lie
-// tells it apart from all others as long as none is unloaded.
-struct Examined {
-    static constexpr int kMost = 512;  // more are looked at again: guard.P2
-    const ElfW(Phdr) * where[kMost];
-    int count;
-    std::uint64_t loads;  // of objects, ever
-    std::uint64_t unloads;
-
-    bool nothing_new(const dl_phdr_info &info) const noexcept {
-        return info.dlpi_adds == loads && info.dlpi_subs == unloads;
-    }
-    bool first_time(const dl_phdr_info &info) noexcept {
-        for (int i = 0; i < count; ++i)
-            if (where[i] == info.dlpi_phdr) return false;
-        if (count < kMost) where[count++] = info.dlpi_phdr;
-        return true;
-    }
-};
 constinit Examined examined = {};
 
 bool is_server(const LoadedObject &object) noexcept {
@@ -121,6 +103,12 @@ void find_copies(const LoadedObject &object, Unguarded *unguarded) noexcept {
     });
 }
 
+// Its entries, of which some are led to us only now.
+struct Entries {
+    int guarded = 0;
+    int changed = 0;
+};
+
 // false: it leads elsewhere, still.
 bool lead_to_us(const LoadedObject &object, const Import &import, const Guarded *function) noexcept {
     void *leads_to = import.leads_to();
@@ -129,28 +117,42 @@ bool lead_to_us(const LoadedObject &object, const Import &import, const Guarded 
            object.redirect(import, function->wrapper);  // guard.P1
 }
 
-int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
-    auto *outcome = static_cast<Outcome *>(argument);
-    const bool asked_for = outcome->asked_for != nullptr && outcome->asked_for->contains(*info);
-    if (!examined.first_time(*info) && !asked_for) return 0;
-    const LoadedObject object(*info);
-    if (!is_foreign(object)) return 0;
-    int guarded = 0;
-    Unguarded unguarded = {};
+Entries guard_entries(const LoadedObject &object, Unguarded *unguarded) noexcept {
+    Entries entries;
     object.each_import([&](const Import &import) {
         const Guarded *function = find_guarded(import.name);
         if (function == nullptr) return;
-        if (import.leads_to() == function->wrapper || lead_to_us(object, import, function))
-            ++guarded;
-        else
-            note(&unguarded, function, &unguarded.entries);
+        if (import.leads_to() == function->wrapper) {
+            ++entries.guarded;
+        } else if (lead_to_us(object, import, function)) {
+            ++entries.guarded;
+            ++entries.changed;
+        } else {
+            note(unguarded, function, &unguarded->entries);
+        }
     });
     object.each_unknown([&](const char *name) {
-        if (const Guarded *function = find_guarded(name)) note(&unguarded, function, &unguarded.entries);
+        if (const Guarded *function = find_guarded(name)) note(unguarded, function, &unguarded->entries);
     });
-    if (guarded + unguarded.entries == 0) return 0;
-    find_copies(object, &unguarded);
-    if (guarded > 0) outcome->add({object.path(), guarded});
+    return entries;
+}
+
+int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
+    auto *outcome = static_cast<Outcome *>(argument);
+    const bool asked_for = outcome->asked_for != nullptr && outcome->asked_for->contains(*info);
+    Examined::Object *known = examined.find(*info);
+    if (known != nullptr && !asked_for && !examined.rechecks()) return 0;
+    const LoadedObject object(*info);
+    Unguarded unguarded = {};
+    const Entries entries = is_foreign(object) ? guard_entries(object, &unguarded) : Entries{};
+    // Not the one that we have led to us: it was unloaded and has come again.
+    const bool first_time = known == nullptr || entries.changed > 0;
+    if (known == nullptr) known = examined.add(*info);
+    if (entries.guarded + unguarded.entries == 0) return 0;
+    if (first_time || known->copied) find_copies(object, &unguarded);
+    if (known != nullptr) known->copied = unguarded.copies > 0;
+    if (!first_time && !asked_for) return 0;
+    if (entries.guarded > 0) outcome->add({object.path(), entries.guarded});
     if (unguarded.entries + unguarded.copies > 0) {
         ::strlcpy(unguarded.library, object.path(), sizeof unguarded.library);
         outcome->add(unguarded);
@@ -158,19 +160,18 @@ int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
     return 0;
 }
 
-int forget_after_unload(dl_phdr_info *info, std::size_t, void *) noexcept {
-    if (info->dlpi_subs != examined.unloads) examined.count = 0;
+int begin_examination(dl_phdr_info *info, std::size_t, void *) noexcept {
+    examined.begin(*info);
+    return 1;
+}
+
+int end_examination(dl_phdr_info *info, std::size_t, void *) noexcept {
+    examined.end(*info);
     return 1;
 }
 
 int has_nothing_new(dl_phdr_info *info, std::size_t, void *) noexcept {
     return examined.nothing_new(*info) ? 1 : 0;
-}
-
-int note_counts(dl_phdr_info *info, std::size_t, void *) noexcept {
-    examined.loads = info->dlpi_adds;
-    examined.unloads = info->dlpi_subs;
-    return 1;
 }
 
 void report_guarded(const Outcome &outcome) {
@@ -186,10 +187,10 @@ void report_guarded(const Outcome &outcome) {
 
 // Neither allocates nor raises an error.
 void examine(Outcome *outcome) noexcept {
-    ::dl_iterate_phdr(forget_after_unload, nullptr);
     if (outcome->asked_for == nullptr && ::dl_iterate_phdr(has_nothing_new, nullptr) != 0) return;
+    ::dl_iterate_phdr(begin_examination, nullptr);
     ::dl_iterate_phdr(guard_object, outcome);
-    ::dl_iterate_phdr(note_counts, nullptr);
+    ::dl_iterate_phdr(end_examination, nullptr);
 }
 
 // A failure is said by every process it happens in: the same library may be sound in the next one.
@@ -340,7 +341,9 @@ void request_shared_memory() {
 void init_shared_memory() {
     bool found;
     void *memory = ::ShmemInitStruct("glassheap import guard", sizeof(Reported), &found);
+    const bool again = reported != nullptr;
     reported = found ? static_cast<Reported *>(memory) : ::new (memory) Reported{};
+    if (again) note_restart();
     guard_preloaded_libraries();
 }
 

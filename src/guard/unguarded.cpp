@@ -30,6 +30,12 @@ bool in_starting_parallel_worker() {
     return InitializingParallelWorker;
 }
 
+bool restarted = false;
+
+bool in_restarting_postmaster() {
+    return restarted && !IsUnderPostmaster;
+}
+
 }  // namespace
 
 const char *base_name(const char *path) {
@@ -38,7 +44,12 @@ const char *base_name(const char *path) {
 }
 
 bool refuses_unguarded() {
-    return unguarded_mode == kRefuseUnguarded && !in_starting_parallel_worker();
+    return unguarded_mode == kRefuseUnguarded && !in_starting_parallel_worker() &&
+           !in_restarting_postmaster();
+}
+
+void note_restart() {
+    restarted = true;
 }
 
 void refuse_library(const char *file, const Unguarded &unguarded) {

@@ -4,6 +4,8 @@
 // Invariants: guard.U1 while the setting is `refuse`, PostgreSQL gets no handle of a library that is
 //            unguarded or brought one along: none of its functions is called, _PG_init included.
 //         guard.U2 a parallel worker loads what its leader has loaded: the leader was asked.
+//         guard.U3 the postmaster refuses when it starts, not when it starts again after a crash: whatever
+//            it has was there before, and nothing would be better without a server.
 // Locking: none; not to be called while the loader's lock is held.
 // Errors: as said; ERROR ends a postmaster.
 // SPDX-License-Identifier: PostgreSQL
@@ -22,8 +24,9 @@ struct Unguarded {
 };
 
 const char *base_name(const char *path);
-// By setting; in a parallel worker that starts, never.
+// By setting; in a parallel worker that starts, never, nor in a postmaster that starts again.
 bool refuses_unguarded();
+void note_restart();  // guard.U3
 // file: what was asked for; nullptr: the library was there before us.
 [[noreturn]] void refuse_library(const char *file, const Unguarded &unguarded);
 void warn_of_library(const Unguarded &unguarded);
