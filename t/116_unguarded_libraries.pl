@@ -102,6 +102,26 @@ like($err, $warning, '... with a warning of the other');
 ($out, $err) = session("$behind; LOAD 'foreign_writer_beside'");
 like($err, refusal('beside', 'heap_insert'), '... which the server does not get');
 
+# ---- what a refused library has brought along by itself, and keeps
+($out, $err) = session("LOAD 'foreign_writer_holds'; LOAD 'foreign_writer_holds'; LOAD 'foreign_writer_plt'; " . loaded('code'));
+is(scalar(() = $err =~ /ERROR:  55000/g), 2, 'held by itself: refused, and again; no other library') or diag $err;
+like($err, refusal('code', 'CatalogTupleDelete', 'holds'), '... both are named');
+is($out, 't', '... the culprit stays');
+($out, $err) = session("LOAD 'foreign_writer_holds'; $warn LOAD 'foreign_writer_holds'");
+is(scalar(() = $err =~ /ERROR/g), 1, '... warn lets it in') or diag $err;
+like($err, $warning, '... with a warning of the culprit');
+
+# ---- more libraries than there is room for
+for my $attempt (1, 2)
+{
+	($out, $err) = session("LOAD 'foreign_writer_brings_many'; LOAD 'foreign_writer_brings_many'");
+	is(scalar(() = $err =~ /ERROR:  55000: library "foreign_writer_brings_many[^"]*" cannot be loaded beside glassheap/g), 2,
+		'needs very many libraries: refused') or diag $err;
+	like($err, qr/DETAIL:[^\n]*It needs more than \d+ libraries/, '... and says why');
+}
+($out, $err) = session("$warn LOAD 'foreign_writer_brings_many'");
+unlike($err, qr/ERROR/, '... warn lets it in');
+
 # ---- a copy of heap's routine that a library makes after glassheap has come is no reason, whatever else is loaded or unloaded
 for my $loads ([qw(routine passes)], [qw(passes routine)], [qw(routine brings_routine)], [qw(brings_routine routine)], [qw(routine plt brings_routine)])
 {

@@ -62,7 +62,10 @@ void Family::add_named(link_map *all, const char *name) noexcept {
 void Family::add(link_map *library) noexcept {
     for (int i = 0; i < count_; ++i)
         if (members_[i] == library) return;
-    if (count_ < kMost) members_[count_++] = library;
+    if (count_ < kMost)
+        members_[count_++] = library;
+    else
+        complete_ = false;
 }
 
 LoadedObject::LoadedObject(const dl_phdr_info &info) noexcept

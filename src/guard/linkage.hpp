@@ -58,7 +58,7 @@ struct Import {
     }
 };
 
-// A library and all that it needs, whoever loaded these first.  What has no place is left out.
+// A library and all that it needs, whoever loaded these first.
 class Family {
 public:
     static constexpr int kMost = 128;
@@ -70,6 +70,8 @@ public:
                 return true;
         return false;
     }
+    // false: it needs more than there is room for.
+    bool is_complete() const noexcept { return complete_; }
 
 private:
     void add_named(link_map *all, const char *name) noexcept;
@@ -77,6 +79,7 @@ private:
 
     link_map *members_[kMost];
     int count_ = 0;
+    bool complete_ = true;
 };
 
 // The program or one of its libraries, as dl_iterate_phdr shows it.

@@ -21,6 +21,7 @@
 #include "guard/examined.hpp"
 #include "guard/linkage.hpp"
 #include "guard/patch.hpp"
+#include "guard/refused.hpp"
 #include "guard/unguarded.hpp"
 #include "guard/wrap.hpp"
 #include "pg/pg_guarded.hpp"
@@ -55,6 +56,15 @@ bool first_report(const char *path) {
 
 // ---- changing entries
 
+// Looked at even if they were here already: the library, what it needs, and what it was refused for before.
+struct AskedFor {
+    Family family;
+    File file;
+    bool contains(const dl_phdr_info &info) const noexcept {
+        return family.contains(info) || is_culprit(file, info);
+    }
+};
+
 struct Outcome {
     static constexpr int kMost = 32;
     struct Library {
@@ -65,7 +75,7 @@ struct Outcome {
     int count = 0;
     Unguarded unguarded[kMost];
     int unguarded_count = 0;
-    const Family *asked_for = nullptr;  // looked at even if it was here already
+    const AskedFor *asked_for = nullptr;
 
     // Counted together, if there is no place.
     void add(const Library &library) noexcept {
@@ -228,13 +238,17 @@ extern "C" void *gh_dlopen(const char *file, int flags) {
     guard_libraries();  // what libraries loaded by themselves is not this one's fault
     void *handle = next_dlopen(file, flags);
     if (handle == nullptr) return handle;
-    const Family family(library_of(handle));
+    const AskedFor asked_for{Family(library_of(handle)), File(file)};
     Outcome outcome;
-    outcome.asked_for = &family;
+    outcome.asked_for = &asked_for;
     examine(&outcome);
-    if (outcome.unguarded_count > 0 && refuses_unguarded()) {
+    const bool complete = asked_for.family.is_complete();
+    if ((outcome.unguarded_count > 0 || !complete) && refuses_unguarded()) {  // guard.U1
         ::dlclose(handle);
-        refuse_library(file, outcome.unguarded[0]);  // guard.U1
+        for (int i = 0; i < outcome.unguarded_count; ++i)
+            remember_culprit(asked_for.file, outcome.unguarded[i]);
+        if (!complete) refuse_large_library(file, Family::kMost);
+        refuse_library(file, outcome.unguarded[0]);
     }
     report(outcome);
     return handle;

@@ -73,6 +73,17 @@ void refuse_library(const char *file, const Unguarded &unguarded) {
                        "glassheap.unguarded_libraries = warn.")));
 }
 
+void refuse_large_library(const char *file, int most) {
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("library \"%s\" cannot be loaded beside glassheap", base_name(file)),
+             errdetail("It needs more than %d libraries: glassheap cannot guard calls of heap's functions "
+                       "in all of them.",
+                       most),
+             errhint("If none of them works on glassheap tables, a superuser can set "
+                     "glassheap.unguarded_libraries = warn.")));
+}
+
 void warn_of_library(const Unguarded &unguarded) {
     if (in_starting_parallel_worker()) return;  // its leader has
     const char *library = base_name(unguarded.library);

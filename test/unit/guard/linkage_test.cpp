@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
+#include <array>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -200,6 +201,39 @@ TEST(Linkage, FamilyIsALibraryAndAllItNeeds) {
     Members nobody{Family(nullptr), {}};
     ::dl_iterate_phdr(list_members, &nobody);
     EXPECT_TRUE(nobody.names.empty());
+}
+
+// A chain of libraries, each of which needs the next one.
+bool chain_is_complete(int length) {
+    std::vector<std::string> names;
+    std::string strings(1, '\0');
+    std::vector<std::array<ElfW(Dyn), 3>> dynamic(length);
+    std::vector<link_map> libraries(length);
+    for (int i = 0; i < length; ++i) names.push_back("lib" + std::to_string(i));
+    std::vector<std::size_t> at;
+    for (const std::string &name : names) {
+        at.push_back(strings.size());
+        strings += name + '\0';
+    }
+    for (int i = 0; i < length; ++i) {
+        dynamic[i] = {};
+        dynamic[i][0].d_tag = DT_STRTAB;
+        dynamic[i][0].d_un.d_ptr = reinterpret_cast<ElfW(Addr)>(strings.data());
+        dynamic[i][1].d_tag = i + 1 < length ? DT_NEEDED : DT_NULL;
+        if (i + 1 < length) dynamic[i][1].d_un.d_val = at[i + 1];
+        libraries[i] = {};
+        libraries[i].l_name = names[i].data();
+        libraries[i].l_ld = dynamic[i].data();
+        libraries[i].l_prev = i > 0 ? &libraries[i - 1] : nullptr;
+        libraries[i].l_next = i + 1 < length ? &libraries[i + 1] : nullptr;
+    }
+    return Family(libraries.data()).is_complete();
+}
+
+TEST(Linkage, FamilySaysWhenItHasNoRoom) {
+    EXPECT_TRUE(Family(nullptr).is_complete());
+    EXPECT_TRUE(chain_is_complete(Family::kMost));
+    EXPECT_FALSE(chain_is_complete(Family::kMost + 1));
 }
 
 }  // namespace
