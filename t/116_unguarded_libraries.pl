@@ -121,6 +121,7 @@ for my $attempt (1, 2)
 }
 ($out, $err) = session("$warn LOAD 'foreign_writer_brings_many'");
 unlike($err, qr/ERROR/, '... warn lets it in');
+like($err, qr/WARNING:[^\n]*cannot guard all libraries that library "foreign_writer_brings_many/, '... with a warning');
 
 # ---- a copy of heap's routine that a library makes after glassheap has come is no reason, whatever else is loaded or unloaded
 for my $loads ([qw(routine passes)], [qw(passes routine)], [qw(routine brings_routine)], [qw(brings_routine routine)], [qw(routine plt brings_routine)])

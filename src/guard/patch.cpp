@@ -247,10 +247,11 @@ extern "C" void *gh_dlopen(const char *file, int flags) {
         ::dlclose(handle);
         for (int i = 0; i < outcome.unguarded_count; ++i)
             remember_culprit(asked_for.file, outcome.unguarded[i]);
-        if (!complete) refuse_large_library(file, Family::kMost);
+        if (!complete) refuse_or_warn_of_large_library(file, Family::kMost);
         refuse_library(file, outcome.unguarded[0]);
     }
     report(outcome);
+    if (!complete) refuse_or_warn_of_large_library(file, Family::kMost);
     return handle;
 }
 

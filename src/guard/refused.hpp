@@ -2,7 +2,8 @@
 //
 // Why:    a constructor that loads a library keeps it when its own library is closed again.  At the next
 //         attempt that one is nothing new, and nothing says that the two belong together.
-// Invariants: guard.U4 what was refused for a library is judged together with it from then on, by this process.
+// Invariants: guard.U4 what was refused for a library is judged together with it from then on, by this
+//            process.
 // Locking: is_culprit() may be called while the loader's lock is held, remember_culprit() not.
 // Errors: remember_culprit() FATAL without memory: the next attempt must not succeed.
 // SPDX-License-Identifier: PostgreSQL

@@ -73,15 +73,20 @@ void refuse_library(const char *file, const Unguarded &unguarded) {
                        "glassheap.unguarded_libraries = warn.")));
 }
 
-void refuse_large_library(const char *file, int most) {
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-             errmsg("library \"%s\" cannot be loaded beside glassheap", base_name(file)),
-             errdetail("It needs more than %d libraries: glassheap cannot guard calls of heap's functions "
-                       "in all of them.",
-                       most),
-             errhint("If none of them works on glassheap tables, a superuser can set "
-                     "glassheap.unguarded_libraries = warn.")));
+void refuse_or_warn_of_large_library(const char *file, int most) {
+    if (in_starting_parallel_worker()) return;
+    const char *library = base_name(file);
+    const bool refused = refuses_unguarded();
+    ereport(
+        refused ? ERROR : WARNING,
+        (errcode(refused ? ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE : ERRCODE_WARNING),
+         refused ? errmsg("library \"%s\" cannot be loaded beside glassheap", library)
+                 : errmsg("glassheap cannot guard all libraries that library \"%s\" needs", library),
+         errdetail("It needs more than %d libraries.  With a glassheap table one that calls heap's functions "
+                   "would destroy rows.",
+                   most),
+         errhint("If none of them works on glassheap tables, a superuser can set "
+                 "glassheap.unguarded_libraries = warn.")));
 }
 
 void warn_of_library(const Unguarded &unguarded) {

@@ -29,9 +29,9 @@ bool refuses_unguarded();
 void note_restart();  // guard.U3
 // file: what was asked for; nullptr: the library was there before us.
 [[noreturn]] void refuse_library(const char *file, const Unguarded &unguarded);
-// It needs more libraries than that: not all of them were looked at.
-[[noreturn]] void refuse_large_library(const char *file, int most);
 void warn_of_library(const Unguarded &unguarded);
+// It needs more libraries than that: not all of them were looked at.  An error, or a warning.
+void refuse_or_warn_of_large_library(const char *file, int most);
 
 // This server's libraries cannot be guarded at all, for this reason: an error, or a warning.
 void refuse_or_warn_of_server(const char *reason);
