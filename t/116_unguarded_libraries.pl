@@ -138,6 +138,13 @@ unlike($err, qr/ERROR/, '... no error');
 ($out, $err) = session("LOAD 'foreign_writer_beside'; LOAD 'foreign_writer_passes'; LOAD 'foreign_writer_beside'");
 is(scalar(() = $err =~ /ERROR:  55000/g), 2, 'unloaded and loaded again: judged anew') or diag $err;
 
+# come again to the same place, between two looks
+my $pointers = "(SELECT setting || '/foreign_writer_pointers.so' FROM pg_config WHERE name = 'PKGLIBDIR')";
+my $guarded = "SELECT count(*) > 0 AND bool_and(guarded = entries) FROM glassheap_foreign_writers() WHERE library ~ 'foreign_writer_pointers'";
+$node->safe_psql('postgres', "CREATE FUNCTION plt.fw_reopen(text) RETURNS bool LANGUAGE C STRICT AS 'foreign_writer_plt'");
+($out, $err) = session("SELECT plt.fw_dlopen($pointers); $guarded; SELECT plt.fw_reopen($pointers); $guarded");
+is($out, "t\nt\nt\nt", 'unloaded and loaded again behind our back: guarded again') or diag $err;
+
 # ---- parallel workers load what their leader has loaded: under warn, silently, though theirs is refuse then
 ($out, $err) = session("$warn LOAD 'foreign_writer_code'; SET force_parallel_mode = on; SELECT code.fw_in_worker(); SELECT count(*) FROM ours");
 is($out, "t\n10", 'parallel workers');

@@ -740,6 +740,23 @@ fw_dlopen(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(dlopen(text_to_cstring(PG_GETARG_TEXT_PP(0)), RTLD_LAZY | RTLD_GLOBAL) != NULL);
 }
 
+/* fw_reopen(path): unloads what fw_dlopen has loaded, and loads it again: is it gone meanwhile? */
+PG_FUNCTION_INFO_V1(fw_reopen);
+Datum
+fw_reopen(PG_FUNCTION_ARGS)
+{
+	char	   *path = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	void	   *handle = dlopen(path, RTLD_LAZY | RTLD_NOLOAD);
+	bool		gone;
+
+	if (handle == NULL)
+		elog(ERROR, "%s is not loaded", path);
+	dlclose(handle);
+	dlclose(handle);
+	gone = dlopen(path, RTLD_LAZY | RTLD_NOLOAD) == NULL;
+	PG_RETURN_BOOL(dlopen(path, RTLD_LAZY) != NULL && gone);
+}
+
 /* A background worker that loads this library for the first time: one row into table "by_worker". */
 PGDLLEXPORT void fw_worker_main(Datum argument);
 
