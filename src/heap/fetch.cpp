@@ -116,8 +116,7 @@ bool follow_chain(Relation rel, Snapshot snapshot, ItemPointerData *ctid, Transa
     pg::check_snapshot_age(snapshot, rel, page.data());
     const SlotNo slot = ItemPointerGetOffsetNumber(ctid);
     if (!is_normal_slot(page.view(), slot)) return false;
-    HeapTupleData tuple;
-    point_at(&tuple, rel, page, slot);
+    HeapTupleData tuple = tuple_at(rel, page, slot);
     HeapTupleHeader row = tuple.t_data;
     if (!links_to(*expected_xmin, row)) return false;
     if (visible_for(rel, &tuple, page, snapshot)) *newest = *ctid;

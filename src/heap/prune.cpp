@@ -20,6 +20,7 @@
 #include "base/xid_order.hpp"
 #include "heap/handed_pages.hpp"
 #include "heap/prune_plan.hpp"
+#include "heap/row_access.hpp"
 #include "mvcc/freeze.hpp"
 #include "vm/visibility_map.hpp"
 #include "wal/emit.hpp"
@@ -68,7 +69,7 @@ public:
 
 private:
     void take_tuple(SlotNo slot) {
-        auto *tuple = reinterpret_cast<HeapTupleHeader>(page_.data() + page_.view().line(slot).offset());
+        HeapTupleHeader tuple = header_at(page_, slot);
         count(slot, tuple);
         out_->has_storage_items = true;
         if (request_.freeze == nullptr) return;

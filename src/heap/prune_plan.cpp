@@ -7,6 +7,7 @@
 #include "heap/prune_plan.hpp"
 
 #include "base/xid_order.hpp"
+#include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 
 namespace glassheap::heap {
@@ -27,7 +28,7 @@ void PrunePlan::at_slot(SlotNo slot) const noexcept {
 }
 
 HeapTupleHeader PrunePlan::header(SlotNo slot) const noexcept {
-    return reinterpret_cast<HeapTupleHeader>(page_.data() + view_.line(slot).offset());
+    return header_at(page_, slot);
 }
 
 // ---- judging
@@ -57,12 +58,7 @@ bool PrunePlan::is_plainly_live(HeapTupleHeader tuple) const noexcept {
 
 HTSV_Result PrunePlan::judge_tuple(SlotNo slot) {
     if (is_plainly_live(header(slot))) return HEAPTUPLE_LIVE;
-    HeapTupleData tuple;
-    tuple.t_len = view_.line(slot).length();
-    ItemPointerSet(&tuple.t_self, page_.block(), slot);
-    tuple.t_tableOid = RelationGetRelid(rel_);
-    tuple.t_data = header(slot);
-
+    HeapTupleData tuple = tuple_at(rel_, page_, slot);
     const bool had_hint = HeapTupleHeaderXminCommitted(tuple.t_data);
     TransactionId dead_after;
     const HTSV_Result result = mvcc::satisfies_vacuum_horizon(&tuple, &page_, &dead_after);

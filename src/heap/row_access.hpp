@@ -1,6 +1,7 @@
-// heap/row_access.hpp — from a slot of a pinned page to a HeapTuple, and the visibility bits that go with it.
+// heap/row_access.hpp — from a line pointer of a page to its tuple, and the visibility bits that go with it.
 //
-// Why:    the row operations share these few steps; kept inline because they stand on every hot path.
+// Why:    the one way to get a tuple out of a page, for all rooms; kept inline because it stands on every hot
+//         path.
 // Locking: point_at wants the page latched; a tuple found that way may be read later under the pin alone.
 // Errors: point_at_normal and require_* may longjmp; the rest never.
 // SPDX-License-Identifier: PostgreSQL
@@ -17,17 +18,25 @@ inline bool is_normal_slot(page::PageView view, SlotNo slot) noexcept {
     return slot >= 1 && slot <= view.max_slot() && view.line(slot).is_normal();
 }
 
+// Precondition of these: the line pointer is normal.
 inline HeapTupleHeader header_at(const buffer::PinnedPage &page, SlotNo slot) noexcept {
     return reinterpret_cast<HeapTupleHeader>(page.data() + page.view().line(slot).offset());
 }
-
-// Precondition: the line pointer is normal.  t_self is set from the page's block and `slot`.
-inline void point_at(HeapTuple tuple, Relation rel, const buffer::PinnedPage &page, SlotNo slot) noexcept {
-    const page::LinePointer line = page.view().line(slot);
-    tuple->t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
+// The page at `bytes` is block `block` of the table.
+inline void point_at(HeapTuple tuple, Oid table, char *bytes, BlockNo block, SlotNo slot) noexcept {
+    const page::LinePointer line = page::PageView(bytes).line(slot);
+    tuple->t_data = reinterpret_cast<HeapTupleHeader>(bytes + line.offset());
     tuple->t_len = line.length();
-    tuple->t_tableOid = RelationGetRelid(rel);
-    ItemPointerSet(&tuple->t_self, page.block(), slot);
+    tuple->t_tableOid = table;
+    ItemPointerSet(&tuple->t_self, block, slot);
+}
+inline void point_at(HeapTuple tuple, Relation rel, const buffer::PinnedPage &page, SlotNo slot) noexcept {
+    point_at(tuple, RelationGetRelid(rel), page.data(), page.block(), slot);
+}
+inline HeapTupleData tuple_at(Relation rel, const buffer::PinnedPage &page, SlotNo slot) noexcept {
+    HeapTupleData tuple;
+    point_at(&tuple, rel, page, slot);
+    return tuple;
 }
 
 // Before a row is copied out of its page: all of it must lie there.  DATA_CORRUPTED.

@@ -49,8 +49,7 @@ void abort_speculative(Relation rel, ItemPointer tid) {
     const buffer::PinnedPage page = latch_row(rel, tid);
     GH_ASSERT(!page.view().all_visible());  // we inserted into it and are still running
     const SlotNo slot = ItemPointerGetOffsetNumber(tid);
-    HeapTupleData tuple;
-    point_at(&tuple, rel, page, slot);
+    HeapTupleData tuple = tuple_at(rel, page, slot);
     if (HeapTupleHeaderGetRawXmin(tuple.t_data) != xid)
         elog(ERROR, "attempted to kill a tuple inserted by another transaction");
     if (!HeapTupleHeaderIsSpeculative(tuple.t_data)) elog(ERROR, "attempted to kill a non-speculative tuple");

@@ -98,8 +98,7 @@ void log_update(Update *update, const buffer::PinnedPage &target, Buffer cleared
     log_command_ids(update->rel, *update->stored);
     const SlotNo new_slot = ItemPointerGetOffsetNumberNoCheck(&update->stored->t_self);
     const bool only_row = new_slot == FirstOffsetNumber && target.view().max_slot() == FirstOffsetNumber;
-    HeapTupleData placed;
-    point_at(&placed, update->rel, target, new_slot);
+    HeapTupleData placed = tuple_at(update->rel, target, new_slot);
     wal::emit_update({update->rel, &update->page, &target, &update->old_tuple, &placed,
                       update->old_xmax.as_change(update->cid, update->combo), cleared_old, cleared_new,
                       old_key, only_row, HeapTupleIsHeapOnly(update->stored)});

@@ -12,6 +12,7 @@
 #include "pg/pg.hpp"
 
 #include "debug/stop_points.hpp"
+#include "heap/row_access.hpp"
 #include "introspect/target.hpp"
 #include "vm/visibility_map.hpp"
 #include "vm/vm_page.hpp"
@@ -27,8 +28,7 @@ bool has_unfrozen_tuple(const buffer::PinnedPage &page) {
         if (!line.is_normal()) continue;
         // Nothing is believed of what cannot be read.
         if (line.offset() + SizeofHeapTupleHeader > page::kPageSize) return true;
-        auto *header = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
-        if (::heap_tuple_needs_eventual_freeze(header)) return true;
+        if (::heap_tuple_needs_eventual_freeze(heap::header_at(page, slot))) return true;
     }
     return false;
 }

@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "heap/row_access.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
 #include "mvcc/visibility.hpp"
@@ -108,15 +109,10 @@ int locked_rows(Relation rel, BlockNo block, buffer::AccessRing *ring, Snapshot 
     const SlotNo last = view.is_new() ? kInvalidSlot : view.max_slot();
     int count = 0;
     for (SlotNo slot = 1; slot <= last && count < page::kMaxTuplesPerPage; ++slot) {
-        const page::LinePointer line = view.line(slot);
-        if (!line.is_normal()) continue;
+        if (!view.line(slot).is_normal()) continue;
         const page::TupleHead &head = view.tuple(slot);
         if ((head.infomask & page::kXmaxInvalid) != 0) continue;  // nobody
-        HeapTupleData tuple;
-        tuple.t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
-        tuple.t_len = line.length();
-        tuple.t_tableOid = RelationGetRelid(rel);
-        ItemPointerSet(&tuple.t_self, block, slot);
+        HeapTupleData tuple = heap::tuple_at(rel, page, slot);
         if (!mvcc::satisfies(&tuple, snapshot, &page)) continue;
         if (mvcc::satisfies_update(&tuple, ::GetCurrentCommandId(false), &page) != TM_BeingModified) continue;
         found[count].tid = tuple.t_self;

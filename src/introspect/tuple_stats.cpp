@@ -8,6 +8,7 @@
 #include "pg/pg.hpp"
 
 #include "fsm/free_space_map.hpp"
+#include "heap/row_access.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
 #include "mvcc/visibility.hpp"
@@ -42,13 +43,8 @@ void tally_page(Relation rel, const buffer::PinnedPage &page, IsLive is_live, Ta
     const page::PageView view = page.view();
     const SlotNo last = view.is_new() ? kInvalidSlot : view.max_slot();
     for (SlotNo slot = 1; slot <= last; ++slot) {
-        const page::LinePointer line = view.line(slot);
-        if (!line.is_normal()) continue;
-        HeapTupleData tuple;
-        tuple.t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
-        tuple.t_len = line.length();
-        tuple.t_tableOid = RelationGetRelid(rel);
-        ItemPointerSet(&tuple.t_self, page.block(), slot);
+        if (!view.line(slot).is_normal()) continue;
+        HeapTupleData tuple = heap::tuple_at(rel, page, slot);
         if (is_live(&tuple)) {
             tally->live++;
             tally->live_bytes += tuple.t_len;

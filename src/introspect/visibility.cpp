@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "heap/row_access.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
 #include "introspect/visibility.hpp"
@@ -91,11 +92,7 @@ void check_page(Contradictions *state, const buffer::PinnedPage &page, bool visi
             state->rows->add({row_address(page.block(), slot)});
             continue;
         }
-        HeapTupleData tuple;
-        tuple.t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
-        tuple.t_len = line.length();
-        tuple.t_tableOid = RelationGetRelid(state->rel);
-        ItemPointerSet(&tuple.t_self, page.block(), slot);
+        HeapTupleData tuple = heap::tuple_at(state->rel, page, slot);
         if (visible && surely_not_visible_to_all(state, &tuple, page))
             state->rows->add({row_address(page.block(), slot)});
         if (frozen && ::heap_tuple_needs_eventual_freeze(tuple.t_data))

@@ -6,6 +6,7 @@
 // Errors: may longjmp (pin and latch are abandonable).
 // See:    PG: access/heap/heapam_handler.c, commands/analyze.c (facts)
 // SPDX-License-Identifier: PostgreSQL
+#include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "scan/analyze_count.hpp"
 #include "scan/scan_desc.hpp"
@@ -51,10 +52,7 @@ bool next_live_row(const AnalyzedPage &page, SlotNo *row, TransactionId oldest_x
         // Dead line pointers still need a vacuum: they count.
         if (line.is_dead()) *dead += 1;
         if (!line.is_normal()) continue;
-        tuple->t_len = line.length();
-        ItemPointerSet(&tuple->t_self, page.block, *row);
-        tuple->t_tableOid = page.table;
-        tuple->t_data = reinterpret_cast<HeapTupleHeader>(const_cast<char *>(page.bytes) + line.offset());
+        heap::point_at(tuple, page.table, page.bytes, page.block, *row);
         const Counts counts = count_row(tuple, oldest_xmin, page.pinned);
         if (counts == Counts::dead) *dead += 1;
         if (counts != Counts::live) continue;

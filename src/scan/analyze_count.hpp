@@ -12,7 +12,7 @@
 namespace glassheap::scan {
 
 struct AnalyzedPage {
-    const char *bytes;
+    char *bytes;
     BlockNo block;
     Oid table;
     const buffer::PinnedPage *pinned;  // nullptr: `bytes` is a private copy, in which no hint bit is set

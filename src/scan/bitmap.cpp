@@ -97,11 +97,7 @@ extern "C" bool gh_bitmap_next_row(TableScanDesc sscan, glassheap::pg::BitmapPag
     using namespace glassheap::scan;
     RowScan &scan = row_scan(sscan);
     if (scan.cursor >= scan.row_count) return false;
-    const SlotNo row = scan.rows[scan.cursor++];
-
-    HeapTupleData tuple;
-    row_at(scan, row, &tuple);
     pgstat_count_heap_fetch(scan.rel());
-    store_in_place(slot, tuple);
+    store_in_place(slot, row_at(scan, scan.rows[scan.cursor++]));
     return true;
 }

@@ -12,6 +12,7 @@
 // See:    PG: access/heap/heapam.c (facts), access/tableam.h (contract), access/nbtree/README
 // SPDX-License-Identifier: PostgreSQL
 #include "heap/fetch.hpp"
+#include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "scan/scans.hpp"
 
@@ -161,7 +162,7 @@ void advance_horizon(const buffer::PinnedPage &page, SlotNo row, TransactionId *
             continue;
         }
         if (!line.is_normal()) return;
-        auto *header = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
+        HeapTupleHeader header = heap::header_at(page, row);
         if (TransactionIdIsValid(expected_xmin) &&
             !TransactionIdEquals(HeapTupleHeaderGetXmin(header), expected_xmin))
             return;

@@ -72,8 +72,6 @@ bool index_fetch_tuple(IndexFetchTableData *base, ItemPointer tid, Snapshot snap
     *call_again = found && !IsMVCCSnapshot(snapshot);
     if (!found) return false;
 
-    tuple.t_self = *tid;
-    tuple.t_tableOid = RelationGetRelid(fetch.base.rel);
     if (needs_copy(snapshot)) {
         heap::require_within_page(fetch.base.rel, tuple, fetch.page);
         store_copy(slot, &tuple);

@@ -22,6 +22,7 @@
 
 #include "debug/stop_points.hpp"
 #include "heap/prune.hpp"
+#include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "mvcc/visibility_rules.hpp"
 #include "pg/pg_old_snapshot.hpp"
@@ -182,14 +183,10 @@ struct RowJudge {
     InserterVerdicts verdicts;
 
     bool sees(SlotNo row);
-    bool sees_slowly(SlotNo row, const page::TupleHead &head);
+    bool sees_slowly(SlotNo row);
     void note_inserter(const page::TupleHead &head) noexcept;
     void write_hints() const;
 };
-
-HeapTupleHeader header_of(const page::TupleHead &head) noexcept {
-    return reinterpret_cast<HeapTupleHeader>(const_cast<page::TupleHead *>(&head));
-}
 
 void RowJudge::note_inserter(const page::TupleHead &head) noexcept {
     if ((head.infomask & page::kXminFrozen) == page::kXminFrozen) return;
@@ -197,14 +194,9 @@ void RowJudge::note_inserter(const page::TupleHead &head) noexcept {
     if (::TransactionIdPrecedes(newest_inserter, head.xmin)) newest_inserter = head.xmin;
 }
 
-bool RowJudge::sees_slowly(SlotNo row, const page::TupleHead &head) {
+bool RowJudge::sees_slowly(SlotNo row) {
     rememberable = false;
-    HeapTupleData tuple;
-    tuple.t_len = page.view().line(row).length();
-    ItemPointerSet(&tuple.t_self, page.block(), row);
-    tuple.t_tableOid = RelationGetRelid(rel);
-    tuple.t_data = header_of(head);
-
+    HeapTupleData tuple = heap::tuple_at(rel, page, row);
     const bool visible = mvcc::satisfies(&tuple, snapshot, &page);
     if (!tracked) return visible;
     if (visible && lock_rows)
@@ -215,7 +207,7 @@ bool RowJudge::sees_slowly(SlotNo row, const page::TupleHead &head) {
 
 bool RowJudge::sees(SlotNo row) {
     const page::TupleHead &head = page.view().tuple(row);
-    if (!shortcuts) return sees_slowly(row, head);
+    if (!shortcuts) return sees_slowly(row);
     switch (judge_undeleted(head, &verdicts)) {
         case Inserter::visible:
         case Inserter::visible_unhinted:
@@ -227,7 +219,7 @@ bool RowJudge::sees(SlotNo row) {
         case Inserter::ask:
             break;
     }
-    return sees_slowly(row, head);
+    return sees_slowly(row);
 }
 
 // scan.P3.
@@ -241,7 +233,7 @@ void RowJudge::write_hints() const {
         if ((head.infomask & (page::kXminFrozen | page::kMoved)) != 0 || !verdicts.is_unhinted(head.xmin))
             continue;
         // Whether it may be was asked when the verdict was made.
-        mvcc::set_hint_bits(header_of(head), &page, page::kXminCommitted, InvalidTransactionId);
+        mvcc::set_hint_bits(heap::header_at(page, row), &page, page::kXminCommitted, InvalidTransactionId);
     }
 }
 

@@ -31,8 +31,7 @@ bool is_listed(const RowScan &scan, SlotNo row) noexcept {
 
 bool is_visible(const RowScan &scan, SlotNo row) {
     if (scan.in_page_mode()) return is_listed(scan, row);
-    HeapTupleData tuple;
-    row_at(scan, row, &tuple);
+    HeapTupleData tuple = row_at(scan, row);
     Snapshot snapshot = scan.base.rs_snapshot;
     const bool visible = (scan.page.view().all_visible() && !snapshot->takenDuringRecovery) ||
                          mvcc::satisfies(&tuple, snapshot, &scan.page);
@@ -81,9 +80,7 @@ bool sample_next_tuple(TableScanDesc sscan, SampleScanState *state, TupleTableSl
         ::ExecClearTuple(slot);
         return false;
     }
-    HeapTupleData tuple;
-    row_at(scan, row, &tuple);
-    store_in_place(slot, tuple);
+    store_in_place(slot, row_at(scan, row));
     pgstat_count_heap_getnext(scan.rel());
     return true;
 }

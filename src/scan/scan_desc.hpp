@@ -23,6 +23,7 @@
 #pragma once
 
 #include "buffer/pool.hpp"
+#include "heap/row_access.hpp"
 #include "scan/look_ahead.hpp"
 
 namespace glassheap::scan {
@@ -86,13 +87,9 @@ void set_limits(RowScan &scan, BlockNo first, BlockNo count) noexcept;
 BlockNo blocks_done(const RowScan &scan) noexcept;
 BlockNo blocks_total(const RowScan &scan) noexcept;
 
-// The row at a line pointer known to be normal on the pinned page.
-inline void row_at(const RowScan &scan, SlotNo row, HeapTupleData *tuple) noexcept {
-    const page::LinePointer line = scan.page.view().line(row);
-    tuple->t_len = line.length();
-    ItemPointerSet(&tuple->t_self, scan.block, row);
-    tuple->t_tableOid = RelationGetRelid(scan.base.rs_rd);
-    tuple->t_data = reinterpret_cast<HeapTupleHeader>(scan.page.data() + line.offset());
+// The tuple at a line pointer known to be normal on the pinned page.
+inline HeapTupleData row_at(const RowScan &scan, SlotNo row) noexcept {
+    return heap::tuple_at(scan.rel(), scan.page, row);
 }
 
 // One fetch state of an index scan: the page of the row last fetched stays pinned (slot.R2).

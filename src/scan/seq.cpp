@@ -136,8 +136,7 @@ bool advance(RowScan &scan, bool forward) {
 
 bool matches_keys(const RowScan &scan, SlotNo row) {
     if (scan.base.rs_nkeys == 0) return true;
-    HeapTupleData tuple;
-    row_at(scan, row, &tuple);
+    HeapTupleData tuple = row_at(scan, row);
     return pg::matches_keys(&tuple, RelationGetDescr(scan.rel()), scan.base.rs_nkeys, scan.base.rs_key);
 }
 
@@ -182,8 +181,7 @@ bool find_in_page(RowScan &scan, int row, int step) {
     for (; row >= 1 && row <= last; row += step) {
         const auto candidate = static_cast<SlotNo>(row);
         if (!view.line(candidate).is_normal()) continue;
-        HeapTupleData tuple;
-        row_at(scan, candidate, &tuple);
+        HeapTupleData tuple = row_at(scan, candidate);
         const bool visible = mvcc::satisfies(&tuple, scan.base.rs_snapshot, &scan.page);
         mvcc::check_serializable_read(visible, scan.rel(), &tuple, &scan.page, scan.base.rs_snapshot);
         if (visible && matches_keys(scan, candidate)) {
@@ -224,10 +222,8 @@ bool step(RowScan &scan, ScanDirection direction) {
 }
 
 inline void hand_out(const RowScan &scan, SlotNo row, TupleTableSlot *slot) {
-    HeapTupleData tuple;
-    row_at(scan, row, &tuple);
     pgstat_count_heap_getnext(scan.rel());
-    store_in_place(slot, tuple);
+    store_in_place(slot, row_at(scan, row));
 }
 
 [[gnu::noinline]] bool next_with_checks(RowScan &scan, ScanDirection direction, TupleTableSlot *slot) {
@@ -304,8 +300,7 @@ HeapTuple next_tuple(TableScanDesc sscan, ScanDirection direction) {
     if (scan.tuple_memory == nullptr)
         scan.tuple_memory =
             static_cast<char *>(::MemoryContextAlloc(::GetMemoryChunkContext(&scan), page::kMaxTupleSize));
-    HeapTupleData in_page;
-    row_at(scan, scan.row, &in_page);
+    const HeapTupleData in_page = row_at(scan, scan.row);
     heap::require_within_page(scan.rel(), in_page, scan.page);
     scan.tuple = in_page;
     scan.tuple.t_data = reinterpret_cast<HeapTupleHeader>(scan.tuple_memory);

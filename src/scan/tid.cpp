@@ -21,7 +21,6 @@ bool fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTa
     tuple.t_self = *tid;  // callers pass &slot->tts_tid
     buffer::PinnedPage page;
     if (!heap::fetch(rel, snapshot, &tuple, &page, false)) return false;
-    tuple.t_tableOid = RelationGetRelid(rel);
     heap::require_within_page(rel, tuple, page);
     heap::note_handed_out(rel, page.block());
     store_copy(slot, &tuple);
@@ -45,28 +44,24 @@ HeapTupleHeader header_in_slot(TupleTableSlot *slot) noexcept {
     return tuple != nullptr ? tuple->t_data : nullptr;
 }
 
-bool page_holds_row(const buffer::PinnedPage &page, TupleTableSlot *slot, HeapTuple tuple) {
-    const page::PageView view = page.view();
-    const SlotNo row = ItemPointerGetOffsetNumber(&tuple->t_self);
-    if (row < 1 || row > view.max_slot() || !view.line(row).is_normal()) return false;
-    tuple->t_data = reinterpret_cast<HeapTupleHeader>(page.data() + view.line(row).offset());
-    tuple->t_len = view.line(row).length();
+bool page_holds_row(const buffer::PinnedPage &page, SlotNo row, TupleTableSlot *slot) {
+    if (!heap::is_normal_slot(page.view(), row)) return false;
     // Pruned and reused for another row?  A row keeps its inserter's xid for ever.
     HeapTupleHeader copy = header_in_slot(slot);
-    return copy == nullptr || HeapTupleHeaderGetRawXmin(copy) == HeapTupleHeaderGetRawXmin(tuple->t_data);
+    return copy == nullptr || HeapTupleHeaderGetRawXmin(copy) == page.view().tuple(row).xmin;
 }
 
 }  // namespace
 
 bool tuple_satisfies_snapshot(Relation rel, TupleTableSlot *slot, Snapshot snapshot) {
-    HeapTupleData tuple;
-    tuple.t_self = slot->tts_tid;
-    tuple.t_tableOid = RelationGetRelid(rel);
     // The slot's copy has the header of when it was made: the row itself must be asked (slot.R5).
     const buffer::PinnedPage page =
-        buffer::read_page(rel, MAIN_FORKNUM, ItemPointerGetBlockNumber(&tuple.t_self));
+        buffer::read_page(rel, MAIN_FORKNUM, ItemPointerGetBlockNumber(&slot->tts_tid));
+    const SlotNo row = ItemPointerGetOffsetNumber(&slot->tts_tid);
     const buffer::ShareLatch latch(page);
-    return page_holds_row(page, slot, &tuple) && mvcc::satisfies(&tuple, snapshot, &page);
+    if (!page_holds_row(page, row, slot)) return false;
+    HeapTupleData tuple = heap::tuple_at(rel, page, row);
+    return mvcc::satisfies(&tuple, snapshot, &page);
 }
 
 }  // namespace glassheap::scan

@@ -6,21 +6,12 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg_vacuum.hpp"
 
+#include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "vacuum/vacuum_state.hpp"
 
 namespace glassheap::vacuum {
 namespace {
-
-HeapTupleData tuple_at(const VacuumState &state, const buffer::PinnedPage &page, SlotNo slot) {
-    HeapTupleData tuple = {};
-    const page::LinePointer line = page.view().line(slot);
-    ItemPointerSet(&tuple.t_self, page.block(), slot);
-    tuple.t_len = line.length();
-    tuple.t_tableOid = RelationGetRelid(state.rel);
-    tuple.t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
-    return tuple;
-}
 
 // Visible to every snapshot there is and will be.
 bool visible_to_all(const VacuumState &state, const buffer::PinnedPage &page, HeapTuple tuple) {
@@ -36,7 +27,7 @@ bool judge_slot(const VacuumState &state, const buffer::PinnedPage &page, SlotNo
     const page::LinePointer line = page.view().line(slot);
     if (!line.is_used() || line.is_redirect()) return true;
     if (line.is_dead()) return false;  // an index entry may lead here
-    HeapTupleData tuple = tuple_at(state, page, slot);
+    HeapTupleData tuple = heap::tuple_at(state.rel, page, slot);
     if (!visible_to_all(state, page, &tuple)) return false;
     const TransactionId xmin = HeapTupleHeaderGetXmin(tuple.t_data);
     if (::TransactionIdFollows(xmin, judgement->newest_xmin)) judgement->newest_xmin = xmin;

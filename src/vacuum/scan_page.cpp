@@ -15,6 +15,7 @@
 #include "debug/stop_points.hpp"
 #include "fsm/free_space_map.hpp"
 #include "heap/prune.hpp"
+#include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "vm/visibility_map.hpp"
 #include "wal/emit.hpp"
@@ -81,12 +82,7 @@ struct Tally {  // what a page without cleanup latch adds to the counts, if it n
 };
 
 void tally_tuple(const VacuumState &state, const PinnedPage &page, SlotNo slot, Tally *tally) {
-    const page::LinePointer line = page.view().line(slot);
-    HeapTupleData tuple = {};
-    ItemPointerSet(&tuple.t_self, page.block(), slot);
-    tuple.t_tableOid = RelationGetRelid(state.rel);
-    tuple.t_len = line.length();
-    tuple.t_data = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
+    HeapTupleData tuple = heap::tuple_at(state.rel, page, slot);
     switch (mvcc::satisfies_vacuum(&tuple, state.cutoffs.oldest_xmin, &page)) {
         case HEAPTUPLE_LIVE:
         case HEAPTUPLE_DELETE_IN_PROGRESS:  // the deleter will report its part when it commits
@@ -117,9 +113,8 @@ bool tally_page(VacuumState &state, const PinnedPage &page, Tally *tally) {
         }
         tally->has_tuples = true;
         if (line.is_redirect()) continue;
-        auto *header = reinterpret_cast<HeapTupleHeader>(page.data() + line.offset());
-        if (mvcc::needs_freeze(header, freeze.freeze_limit, freeze.multi_cutoff, &tally->new_relfrozenxid,
-                               &tally->new_relminmxid) &&
+        if (mvcc::needs_freeze(heap::header_at(page, slot), freeze.freeze_limit, freeze.multi_cutoff,
+                               &tally->new_relfrozenxid, &tally->new_relminmxid) &&
             state.plan.aggressive)
             return false;
         tally_tuple(state, page, slot, tally);
