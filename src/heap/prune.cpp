@@ -21,6 +21,7 @@
 #include "heap/handed_pages.hpp"
 #include "heap/prune_plan.hpp"
 #include "heap/row_access.hpp"
+#include "mvcc/all_visible.hpp"
 #include "mvcc/freeze.hpp"
 #include "vm/visibility_map.hpp"
 #include "wal/emit.hpp"
@@ -85,7 +86,7 @@ private:
         switch (plan_.fate(slot)) {
             case HEAPTUPLE_LIVE:
                 ++out_->live;
-                if (out_->all_visible && !is_visible_to_all(tuple)) out_->all_visible = false;
+                if (out_->all_visible && !is_visible_to_all(slot, tuple)) out_->all_visible = false;
                 return;
             case HEAPTUPLE_RECENTLY_DEAD:
                 ++out_->recently_dead;
@@ -101,11 +102,10 @@ private:
         out_->all_visible = false;
     }
 
-    // The hint must be there: an asynchronous commit may still be lost, and then the map would lie.
-    bool is_visible_to_all(HeapTupleHeader tuple) {
-        if (!HeapTupleHeaderXminCommitted(tuple)) return false;
+    bool is_visible_to_all(SlotNo slot, HeapTupleHeader tuple) {
+        const page::TupleHead &head = page_.view().tuple(slot);
+        if (!mvcc::is_visible_to_all(head, request_.oldest_xmin, mvcc::CommitHint::needed)) return false;
         const TransactionId xmin = HeapTupleHeaderGetXmin(tuple);
-        if (!xid_precedes(xmin, request_.oldest_xmin)) return false;
         if (xid_precedes(out_->visibility_cutoff_xid, xmin)) out_->visibility_cutoff_xid = xmin;
         return true;
     }

@@ -11,6 +11,7 @@
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
 #include "introspect/visibility.hpp"
+#include "mvcc/all_visible.hpp"
 #include "mvcc/visibility.hpp"
 #include "pg/pg_core_records.hpp"
 #include "pg/pg_process.hpp"
@@ -68,9 +69,9 @@ struct Contradictions {
 };
 
 bool visible_to_all(HeapTuple tuple, TransactionId horizon, const buffer::PinnedPage &page) {
-    if (mvcc::satisfies_vacuum(tuple, horizon, &page) != HEAPTUPLE_LIVE) return false;
-    if (HeapTupleHeaderXminFrozen(tuple->t_data)) return true;
-    return ::TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), horizon);
+    const page::TupleHead &head = page.view().tuple(ItemPointerGetOffsetNumber(&tuple->t_self));
+    return mvcc::satisfies_vacuum(tuple, horizon, &page) == HEAPTUPLE_LIVE &&
+           mvcc::is_visible_to_all(head, horizon, mvcc::CommitHint::not_needed);
 }
 
 // The horizon was taken at the start: before a tuple is accused a newer one is looked at.

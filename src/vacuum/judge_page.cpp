@@ -7,19 +7,12 @@
 #include "pg/pg_vacuum.hpp"
 
 #include "heap/row_access.hpp"
+#include "mvcc/all_visible.hpp"
 #include "mvcc/visibility.hpp"
 #include "vacuum/vacuum_state.hpp"
 
 namespace glassheap::vacuum {
 namespace {
-
-// Visible to every snapshot there is and will be.
-bool visible_to_all(const VacuumState &state, const buffer::PinnedPage &page, HeapTuple tuple) {
-    if (mvcc::satisfies_vacuum(tuple, state.cutoffs.oldest_xmin, &page) != HEAPTUPLE_LIVE) return false;
-    // Without the hint the commit record may not be on disk yet; the map must not run ahead of it.
-    if (!HeapTupleHeaderXminCommitted(tuple->t_data)) return false;
-    return ::TransactionIdPrecedes(HeapTupleHeaderGetXmin(tuple->t_data), state.cutoffs.oldest_xmin);
-}
 
 // False when the slot spoils the page.
 bool judge_slot(const VacuumState &state, const buffer::PinnedPage &page, SlotNo slot,
@@ -28,7 +21,10 @@ bool judge_slot(const VacuumState &state, const buffer::PinnedPage &page, SlotNo
     if (!line.is_used() || line.is_redirect()) return true;
     if (line.is_dead()) return false;  // an index entry may lead here
     HeapTupleData tuple = heap::tuple_at(state.rel, page, slot);
-    if (!visible_to_all(state, page, &tuple)) return false;
+    const TransactionId horizon = state.cutoffs.oldest_xmin;
+    if (mvcc::satisfies_vacuum(&tuple, horizon, &page) != HEAPTUPLE_LIVE ||
+        !mvcc::is_visible_to_all(page.view().tuple(slot), horizon, mvcc::CommitHint::needed))
+        return false;
     const TransactionId xmin = HeapTupleHeaderGetXmin(tuple.t_data);
     if (::TransactionIdFollows(xmin, judgement->newest_xmin)) judgement->newest_xmin = xmin;
     if (::heap_tuple_needs_eventual_freeze(tuple.t_data)) judgement->all_frozen = false;
