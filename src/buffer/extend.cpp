@@ -12,10 +12,12 @@
 //         pool.X4 tags beyond the end of the file, which an error leaves behind, have no data: whoever asks
 //            for such a page reads it (and fails, or by then the file has it), replacement and forget_* drop
 //            them.
-// Locking: the caller holds the relation extension lock (unless nobody else can see the relation), and as a
-//         rule had claimed the frames before, so that no other page is written or flushed under the lock.
-//         Exceptions: a pool too small to hold frames in advance, and a frame lost to a reader of the very
-//         page beyond the end that is being added; such a reader is also waited for.
+//         pool.X5 NewFrames first, then the relation extension lock, then extend(): no other page is written
+//            or flushed under the lock.  Exceptions: a pool too small to hold frames in advance, and a frame
+//            lost to a reader of the very page beyond the end that is being added; such a reader is also
+//            waited for.  What the relation may become between the two does not matter: the frames have no
+//            tag yet, and extend() asks for the length under the lock.
+// Locking: pool.X5; no lock for a relation that nobody else can see.
 // Errors: may longjmp: full disk, ERRCODE_PROGRAM_LIMIT_EXCEEDED; NewFrames: pool exhausted, I/O of a victim.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -90,6 +92,7 @@ NewFrames::NewFrames(Relation rel, BlockNo wanted, AccessRing *ring) : ring_(rin
     require_ready();
     refuse_if_in_two_pools(rel);
     GH_ASSERT(wanted > 0 && wanted <= kMax);
+    GH_ASSERT(!holds_extension_lock(rel));
     if (pg::is_temp(rel)) {
         pages_ = wanted;  // a pool of one's own: no lock to be short under
         return;

@@ -1,6 +1,6 @@
 // buffer/extend.hpp — making a fork longer.
 //
-// Locking: NewFrames before the relation extension lock, extend() under it.
+// Locking: NewFrames before the relation extension lock, extend() under it (pool.X5).
 // Errors: both may longjmp (extend.cpp).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -43,13 +43,14 @@ BlockNo fork_blocks(Relation rel, BlockNo wanted) {
     return cached;
 }
 
-// Makes the fork at least `blocks` long; false when the lock was busy and could not be waited for: then
-// nothing was claimed for it either.
+// Makes the fork at least `blocks` long; false when the lock was busy and could not be waited for.  The frame
+// comes first (pool.X5); if it turns out not to be needed, the next who wants one finds it free.
 bool make_fork_long_enough(Relation rel, BlockNo blocks) {
-    const bool may_wait = InterruptHoldoffCount == 0;
-    if (!may_wait && !pg::try_lock_extension(rel)) return false;
     buffer::NewFrames frames(rel, 1);
-    if (may_wait) pg::lock_extension(rel);
+    if (InterruptHoldoffCount == 0)
+        pg::lock_extension(rel);
+    else if (!pg::try_lock_extension(rel))
+        return false;
     SMgrRelation smgr = ::RelationGetSmgr(rel);
     if (!::smgrexists(smgr, FSM_FORKNUM)) ::smgrcreate(smgr, FSM_FORKNUM, false);
     pg::cached_blocks(smgr, FSM_FORKNUM) = InvalidBlockNumber;
