@@ -21,31 +21,21 @@ struct FlagName {
     const char *name;
 };
 
-// "key: [A, B]", ", " before it unless it is the first.
-void describe_flags(StringInfo buf, std::uint8_t flags, std::span<const FlagName> names) {
-    ::appendStringInfoString(buf, ", flags: [");
-    bool first = true;
-    for (const FlagName &flag : names) {
-        if ((flags & flag.bit) == 0) continue;
-        ::appendStringInfo(buf, "%s%s", first ? "" : ", ", flag.name);
-        first = false;
+// ", key: [A, B]": those of `names` whose bit is set.
+template <typename Name, std::size_t N>
+void describe_bits(StringInfo buf, const char *key, std::uint8_t bits, const Name (&names)[N]) {
+    ::appendStringInfo(buf, ", %s: [", key);
+    const char *separator = "";
+    for (const Name &name : names) {
+        if ((bits & name.bit) == 0) continue;
+        ::appendStringInfo(buf, "%s%s", separator, name.name);
+        separator = ", ";
     }
     ::appendStringInfoChar(buf, ']');
 }
 
-constexpr FlagName kMarkNames[] = {{0x01, "IS_MULTI"},    {0x02, "LOCK_ONLY"}, {0x04, "EXCL_LOCK"},
-                                   {0x08, "KEYSHR_LOCK"}, {0x10, "COMMITTED"}, {0x20, "INVALID"},
-                                   {0x40, "KEYS_UPDATED"}};
-
 void describe_mark(StringInfo buf, std::uint8_t mark) {
-    ::appendStringInfoString(buf, ", infobits: [");
-    bool first = true;
-    for (const FlagName &bit : kMarkNames) {
-        if ((mark & bit.bit) == 0) continue;
-        ::appendStringInfo(buf, "%s%s", first ? "" : ", ", bit.name);
-        first = false;
-    }
-    ::appendStringInfoChar(buf, ']');
+    describe_bits(buf, "infobits", mark, kMarkBits);
 }
 
 void describe_slots(StringInfo buf, const char *key, const SlotNo *slots, int count) {
@@ -71,7 +61,7 @@ bool describe_insert(StringInfo buf, XLogReaderState *record) {
                                           {kContainsNewTuple, "CONTAINS_NEW_TUPLE"},
                                           {kIsSpeculative, "SPECULATIVE"},
                                           {kOnToastRelation, "ON_TOAST_RELATION"}};
-    describe_flags(buf, r.flags, kNames);
+    describe_bits(buf, "flags", r.flags, kNames);
     return true;
 }
 
@@ -85,7 +75,7 @@ bool describe_multi_insert(StringInfo buf, XLogReaderState *record) {
         {kLastInMulti, "LAST_IN_MULTI"}, {kAllFrozenSet, "ALL_FROZEN"},
         {kSameHead, "SAME_HEAD"},        {kSameLength, "SAME_LENGTH"},
         {kInitPage, "INIT_PAGE"}};
-    describe_flags(buf, r.flags, kNames);
+    describe_bits(buf, "flags", r.flags, kNames);
     ::appendStringInfoString(buf, ", offsets: [");
     if (r.slots_at == nullptr) {
         ::appendStringInfo(buf, "%u..%u", r.first, r.first + r.count - 1);
@@ -107,7 +97,7 @@ bool describe_remove(StringInfo buf, XLogReaderState *record) {
                                           {kContainsOldTuple, "CONTAINS_OLD_TUPLE"},
                                           {kPartitionMove, "PARTITION_MOVE"},
                                           {kSpeculativeAbort, "SPECULATIVE_ABORT"}};
-    describe_flags(buf, r.flags, kNames);
+    describe_bits(buf, "flags", r.flags, kNames);
     return true;
 }
 
@@ -118,7 +108,8 @@ void describe_delta(StringInfo buf, XLogReaderState *record, const UpdateRecord 
     if (data.left() == 0) return;
     LoggedUpdate logged;
     // The old row's head is not needed for the lengths.
-    if (!parse_update_data(data, r, RowHead{0, 0, 24}, false, &logged)) return;
+    if (!parse_update_data(data, r, RowHead{0, 0, page::align_up(page::kTupleHeaderSize)}, false, &logged))
+        return;
     ::appendStringInfo(buf, ", prefix: %zu, suffix: %zu", logged.prefix, logged.suffix);
 }
 
@@ -134,7 +125,7 @@ bool describe_update(StringInfo buf, XLogReaderState *record) {
                                           {kContainsNewTuple, "CONTAINS_NEW_TUPLE"},
                                           {kContainsOldKey, "CONTAINS_OLD_KEY"},
                                           {kContainsOldTuple, "CONTAINS_OLD_TUPLE"}};
-    describe_flags(buf, static_cast<std::uint8_t>(r.flags), kNames);
+    describe_bits(buf, "flags", static_cast<std::uint8_t>(r.flags), kNames);
     ::appendStringInfo(buf, ", head: %s", (r.flags & kHeadStored) != 0 ? "stored" : "from_old");
     describe_delta(buf, record, r);
     if ((XLogRecGetBlock(record, kPageRef)->flags & BKPBLOCK_WILL_INIT) != 0)
@@ -150,7 +141,7 @@ bool describe_lock(StringInfo buf, XLogReaderState *record) {
     ::appendStringInfo(buf, "xmax: %u, off: %u", record_xid_or(record, r.flags, r.xmax), r.slot);
     describe_mark(buf, r.mark);
     static constexpr FlagName kNames[] = {{kClearFrozen, "CLEAR_FROZEN"}, {kChainKept, "CHAIN_KEPT"}};
-    describe_flags(buf, r.flags, kNames);
+    describe_bits(buf, "flags", r.flags, kNames);
     return true;
 }
 

@@ -117,24 +117,11 @@ std::size_t lay_out_tuple(char *out, const RowHead &head, std::span<const char> 
 
 // ---- xmax marks
 
-namespace {
-
-struct MarkBit {
-    std::uint8_t packed;
-    std::uint16_t infomask;
-};
-constexpr MarkBit kMarkBits[] = {
-    {0x01, page::kXmaxIsMulti},      {0x02, page::kXmaxLockOnly},  {0x04, page::kXmaxExclLock},
-    {0x08, page::kXmaxKeyShareLock}, {0x10, page::kXmaxCommitted}, {0x20, page::kXmaxInvalid},
-};
-constexpr std::uint8_t kMarkKeysUpdated = 0x40;
-
-}  // namespace
-
 std::uint8_t pack_mark(std::uint16_t infomask_bits, std::uint16_t infomask2_bits) noexcept {
-    unsigned packed = (infomask2_bits & page::kKeysUpdated) != 0 ? kMarkKeysUpdated : 0U;
-    for (const MarkBit &bit : kMarkBits)
-        if ((infomask_bits & bit.infomask) != 0) packed |= bit.packed;
+    unsigned packed = 0;
+    for (const MarkBit &mark : kMarkBits)
+        if ((infomask_bits & mark.infomask) != 0 || (infomask2_bits & mark.infomask2) != 0)
+            packed |= mark.bit;
     return static_cast<std::uint8_t>(packed);
 }
 
@@ -142,11 +129,11 @@ page::XmaxMark unpack_mark(std::uint8_t packed, Xid xmax) noexcept {
     page::XmaxMark mark{};
     mark.xmax = xmax;
     mark.set_cid = true;
-    mark.infomask2_bits = (packed & kMarkKeysUpdated) != 0 ? page::kKeysUpdated : std::uint16_t{0};
-    unsigned bits = 0;
-    for (const MarkBit &bit : kMarkBits)
-        if ((packed & bit.packed) != 0) bits |= bit.infomask;
-    mark.infomask_bits = static_cast<std::uint16_t>(bits);
+    for (const MarkBit &of : kMarkBits) {
+        if ((packed & of.bit) == 0) continue;
+        mark.infomask_bits = static_cast<std::uint16_t>(mark.infomask_bits | of.infomask);
+        mark.infomask2_bits = static_cast<std::uint16_t>(mark.infomask2_bits | of.infomask2);
+    }
     return mark;
 }
 

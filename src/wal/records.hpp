@@ -116,7 +116,22 @@ std::size_t build_tuple(char *out, const RowHead &head, std::span<const char> bo
 std::size_t lay_out_tuple(char *out, const RowHead &head, std::span<const char> body, Xid xmin, Xid xmax,
                           page::RowAddress self) noexcept;
 
-// An XmaxMark's bits in one byte.
+// An XmaxMark's bits in one byte, with their names in descriptions.
+struct MarkBit {
+    std::uint8_t bit;
+    std::uint16_t infomask;
+    std::uint16_t infomask2;
+    const char *name;
+};
+inline constexpr MarkBit kMarkBits[] = {
+    {.bit = 0x01, .infomask = page::kXmaxIsMulti, .infomask2 = 0, .name = "IS_MULTI"},
+    {.bit = 0x02, .infomask = page::kXmaxLockOnly, .infomask2 = 0, .name = "LOCK_ONLY"},
+    {.bit = 0x04, .infomask = page::kXmaxExclLock, .infomask2 = 0, .name = "EXCL_LOCK"},
+    {.bit = 0x08, .infomask = page::kXmaxKeyShareLock, .infomask2 = 0, .name = "KEYSHR_LOCK"},
+    {.bit = 0x10, .infomask = page::kXmaxCommitted, .infomask2 = 0, .name = "COMMITTED"},
+    {.bit = 0x20, .infomask = page::kXmaxInvalid, .infomask2 = 0, .name = "INVALID"},
+    {.bit = 0x40, .infomask = 0, .infomask2 = page::kKeysUpdated, .name = "KEYS_UPDATED"},
+};
 std::uint8_t pack_mark(std::uint16_t infomask_bits, std::uint16_t infomask2_bits) noexcept;
 page::XmaxMark unpack_mark(std::uint8_t packed, Xid xmax) noexcept;  // cid 0, set
 
