@@ -151,8 +151,15 @@ extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool r
                                    QueryCompletion *completion) {
     if (!is_rollback(pstmt->utilityStmt)) lifecycle::check_owners_now();
     const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
-    const UtilityCall call{pstmt,       query, read_only_tree, context, params,
-                           environment, dest,  completion,     next};
+    const UtilityCall call{.pstmt = pstmt,
+                           .query = query,
+                           .read_only_tree = read_only_tree,
+                           .context = context,
+                           .params = params,
+                           .environment = environment,
+                           .dest = dest,
+                           .completion = completion,
+                           .next = next};
     switch (nodeTag(pstmt->utilityStmt)) {
         case T_CreatedbStmt:
             return create_database(call);

@@ -202,7 +202,13 @@ TM_Result lock(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId ci
 
         *tid = tmfd->ctid;
         tmfd->traversed = true;
-        Pursuit pursuit{rel, tid, tmfd->xmax, cid, wait_policy, tmfd, TM_Ok};
+        Pursuit pursuit{.rel = rel,
+                        .tid = tid,
+                        .expected_xmin = tmfd->xmax,
+                        .cid = cid,
+                        .wait_policy = wait_policy,
+                        .tmfd = tmfd,
+                        .result = TM_Ok};
         const TM_Result found = find_last_version(&pursuit);
         if (found != TM_Ok) return found;
     }

@@ -110,7 +110,11 @@ Found insert_or_find(const LoadRequest &request, FrameNo held) {
 
 LoadRequest make_request(const ForkRef &fork, BlockNo block, AccessRing *ring) noexcept {
     const PageTag tag = make_tag(fork.node.file, fork.fork, block);
-    return {tag, hash_tag(tag), fork.is_permanent(), ring == nullptr ? Warmth::normal : Warmth::ring, ring};
+    return {.tag = tag,
+            .hash = hash_tag(tag),
+            .permanent = fork.is_permanent(),
+            .warmth = ring == nullptr ? Warmth::normal : Warmth::ring,
+            .ring = ring};
 }
 
 Found find_or_insert_with(const LoadRequest &request, FrameNo held) {

@@ -48,8 +48,10 @@ std::uint32_t power_of_two_from(std::uint32_t least) noexcept {
 
 Layout layout() noexcept {
     const auto frames = static_cast<std::uint32_t>(buffers_setting);
-    return {frames, power_of_two_from(frames), power_of_two_from(frames / 8),
-            MaxBackends + NUM_AUXILIARY_PROCS};
+    return {.frames = frames,
+            .buckets = power_of_two_from(frames),
+            .relation_buckets = power_of_two_from(frames / 8),
+            .processes = MaxBackends + NUM_AUXILIARY_PROCS};
 }
 
 template <typename T>

@@ -158,7 +158,10 @@ void read_io_counts(IoBackend backend, RingKind context, IoCounts *counts) noexc
 bool read_relation_io(const pg::RelFile &node, RelationIo *io) noexcept {
     const RelationCounters *at = relation_counters(node, false);
     if (at == nullptr) return false;
-    *io = {at->reads.load(), at->writes.load(), at->evictions.load(), at->extends.load()};
+    *io = {.reads = at->reads.load(),
+           .writes = at->writes.load(),
+           .evictions = at->evictions.load(),
+           .extends = at->extends.load()};
     return true;
 }
 

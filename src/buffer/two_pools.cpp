@@ -32,7 +32,11 @@ void enter(const MarkedRelation &mark) noexcept {
 }
 
 MarkedRelation without_details(const pg::RelFile &node) noexcept {
-    return {node, MAIN_FORKNUM, kInvalidBlock, InvalidXLogRecPtr, InvalidXLogRecPtr};
+    return {.node = node,
+            .fork = MAIN_FORKNUM,
+            .block = kInvalidBlock,
+            .ours = InvalidXLogRecPtr,
+            .theirs = InvalidXLogRecPtr};
 }
 
 void enter_from_disk(const pg::RelFile &node) {

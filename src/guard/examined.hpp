@@ -58,7 +58,11 @@ public:
     // nullptr: no room
     Object *add(const dl_phdr_info &info) noexcept {
         if (count_ >= kMost) return nullptr;
-        objects_[count_] = {info.dlpi_phdr, info.dlpi_addr, hash_of(info.dlpi_name), false, true};
+        objects_[count_] = {.headers = info.dlpi_phdr,
+                            .base = info.dlpi_addr,
+                            .name = hash_of(info.dlpi_name),
+                            .copied = false,
+                            .here = true};
         return &objects_[count_++];
     }
 

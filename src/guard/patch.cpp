@@ -304,7 +304,11 @@ int show_object(dl_phdr_info *info, std::size_t, void *argument) {
     });
     for (std::size_t i = 0; i < guarded_count; ++i)
         if (entries[i] > 0)
-            visitor->visit({object.path(), &guarded_functions[i], entries[i], guarded[i]}, visitor->argument);
+            visitor->visit({.library = object.path(),
+                            .function = &guarded_functions[i],
+                            .entries = entries[i],
+                            .guarded = guarded[i]},
+                           visitor->argument);
     return 0;
 }
 

@@ -50,7 +50,7 @@ void note_handed_out(Relation rel, BlockNumber block) noexcept {
         return;
     }
     entries[1] = entries[0];
-    entries[0] = {pg::my_lxid(), command, pg::file_of(rel), block};
+    entries[0] = {.transaction = pg::my_lxid(), .command = command, .node = pg::file_of(rel), .block = block};
 }
 
 bool is_handed_out(Relation rel, BlockNumber block) noexcept {

@@ -50,7 +50,13 @@ void apply_insert(Relation rel, const buffer::PinnedPage &page, HeapTuple stored
         log_command_ids(rel, *stored);
         const SlotNo slot = ItemPointerGetOffsetNumberNoCheck(&stored->t_self);
         const bool only_row = slot == FirstOffsetNumber && page.view().max_slot() == FirstOffsetNumber;
-        wal::emit_insert({rel, &page, stored, slot, only_row, cleared, options});
+        wal::emit_insert({.rel = rel,
+                          .page = &page,
+                          .tuple = stored,
+                          .slot = slot,
+                          .init_page = only_row,
+                          .cleared_vm = cleared,
+                          .options = options});
     }
     change.finish();
 }
@@ -62,8 +68,11 @@ void insert(Relation rel, HeapTuple tuple, CommandId cid, int options, BulkInser
     HeapTuple stored = prepare_row(rel, tuple, xid, cid, options);
     Buffer vmbuf = InvalidBuffer;
     {
-        buffer::PinnedPage page =
-            choose_page({rel, stored->t_len, options, bistate != nullptr, nullptr, &vmbuf, nullptr});
+        buffer::PinnedPage page = choose_page({.rel = rel,
+                                               .length = stored->t_len,
+                                               .options = options,
+                                               .bulk = bistate != nullptr,
+                                               .vmbuf = &vmbuf});
         // A new row conflicts with locks on the whole table only: existing row and page locks cannot be about
         // it.  Under the latch, so that no reader comes between the check and the row.
         ::CheckForSerializableConflictIn(rel, nullptr, InvalidBlockNumber);

@@ -78,8 +78,12 @@ void copy_out(const HeapTupleData &source, HeapTuple target) {
 
 TM_Result lock_row(Relation rel, HeapTuple tuple, CommandId cid, LockTupleMode mode,
                    LockWaitPolicy wait_policy, bool follow_updates, TM_FailureData *tmfd) {
-    RowLock lock{rel,   cid, mode,          wait_policy, follow_updates, RowQueue(rel, tuple->t_self), true,
-                 false, {},  InvalidBuffer, {}};
+    RowLock lock{.rel = rel,
+                 .cid = cid,
+                 .mode = mode,
+                 .policy = wait_policy,
+                 .follow_updates = follow_updates,
+                 .queue = RowQueue(rel, tuple->t_self)};
     const ItemPointerData tid = tuple->t_self;
     tuple->t_data = nullptr;
     open_row(&lock, tid);

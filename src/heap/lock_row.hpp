@@ -21,11 +21,11 @@ struct RowLock {
     LockWaitPolicy policy;
     bool follow_updates;
     RowQueue queue;
-    bool first_look;  // our own locks are searched once: we cannot get new ones while we are here
-    bool skip_queue;  // we hold a weaker lock: queueing behind those who wait for us would deadlock
-    buffer::PinnedPage page;
-    Buffer vmbuf;
-    HeapTupleData tuple;  // points into the page
+    bool first_look = true;   // our own locks are searched once: we cannot get new ones while we are here
+    bool skip_queue = false;  // we hold a weaker lock: queueing behind those who wait for us would deadlock
+    buffer::PinnedPage page{};
+    Buffer vmbuf = InvalidBuffer;
+    HeapTupleData tuple{};  // points into the page
 
     SlotNo slot() const noexcept { return ItemPointerGetOffsetNumberNoCheck(&tuple.t_self); }
 };

@@ -138,7 +138,7 @@ TM_Result lock_later_versions(Relation rel, const Holder &holder, const ItemPoin
     if (ItemPointerIndicatesMovedPartitions(&next)) return TM_Ok;
     ::MultiXactIdSetOldestMember();
     const TransactionId updater = holder.is_multi() ? multixact_updater(holder.xmax) : holder.xmax;
-    Walk walk{rel, mode, updater, InvalidBuffer, TM_Ok};
+    Walk walk{.rel = rel, .mode = mode, .expected_xmin = updater, .vmbuf = InvalidBuffer, .result = TM_Ok};
     ItemPointerData tid = next;
     while (visit(&walk, &tid)) {
     }

@@ -21,12 +21,12 @@ struct Batch {
     Relation rel;
     HeapTuple *rows;
     int total;
-    int done;
+    int done = 0;
     int options;
     bool bulk;
     bool needs_wal;
     Size reserved;  // fillfactor
-    Buffer vmbuf;
+    Buffer vmbuf = InvalidBuffer;
     char *scratch;  // for the record, kPageSize bytes
 };
 
@@ -56,8 +56,11 @@ int fill_page(const Batch &batch, const buffer::PinnedPage &page, SlotNo *slots)
 }
 
 void store_page(Batch *batch) {
-    buffer::PinnedPage page = choose_page({batch->rel, batch->rows[batch->done]->t_len, batch->options,
-                                           batch->bulk, nullptr, &batch->vmbuf, nullptr});
+    buffer::PinnedPage page = choose_page({.rel = batch->rel,
+                                           .length = batch->rows[batch->done]->t_len,
+                                           .options = batch->options,
+                                           .bulk = batch->bulk,
+                                           .vmbuf = &batch->vmbuf});
     const bool was_empty = page.view().max_slot() == 0;
     const bool freeze = (batch->options & HEAP_INSERT_FROZEN) != 0;
     // Frozen rows do not take visibility away from a page; alone on it they make it all-frozen.
@@ -77,9 +80,17 @@ void store_page(Batch *batch) {
         if (!vm::set_bits_locked(vmbuf, page.block(), vm::kBothBits)) ::MarkBufferDirty(vmbuf);
     }
     if (batch->needs_wal)
-        wal::emit_multi_insert({batch->rel, &page, batch->rows + batch->done, slots, count, was_empty,
-                                batch->done + count == batch->total, vmbuf, set_frozen, batch->options,
-                                batch->scratch});
+        wal::emit_multi_insert({.rel = batch->rel,
+                                .page = &page,
+                                .tuples = batch->rows + batch->done,
+                                .slots = slots,
+                                .count = count,
+                                .init_page = was_empty,
+                                .last = batch->done + count == batch->total,
+                                .vm = vmbuf,
+                                .all_frozen_set = set_frozen,
+                                .options = batch->options,
+                                .scratch = batch->scratch});
     change.finish();
     vm_lock.unlock();
     page.unlatch();
@@ -90,18 +101,15 @@ void store_page(Batch *batch) {
 
 void multi_insert(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int options,
                   BulkInsertState bistate) {
-    Batch batch{rel,
-                prepare_rows(rel, slots, count, cid, options),
-                count,
-                0,
-                options,
-                bistate != nullptr,
-                static_cast<bool>(RelationNeedsWAL(rel)),
-                static_cast<Size>(RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR)),
-                InvalidBuffer,
-                nullptr};
     PGAlignedBlock scratch;
-    batch.scratch = scratch.data;
+    Batch batch{.rel = rel,
+                .rows = prepare_rows(rel, slots, count, cid, options),
+                .total = count,
+                .options = options,
+                .bulk = bistate != nullptr,
+                .needs_wal = static_cast<bool>(RelationNeedsWAL(rel)),
+                .reserved = static_cast<Size>(RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR)),
+                .scratch = scratch.data};
 
     // Checked early to spare work that would have to be rolled back, and again at the end: between both, a
     // serializable reader may have locked the table and read pages that were not filled yet.

@@ -18,12 +18,12 @@ namespace glassheap::heap {
 
 struct PlaceRequest {
     Relation rel;
-    Size length;                      // of the row, header included
-    int options;                      // HEAP_INSERT_*
-    bool bulk;                        // recycle the ring of bulk writes
-    const buffer::PinnedPage *other;  // page of the old version: latched as well on return; may be nullptr
-    Buffer *vmbuf;                    // in/out: map page of the chosen page
-    Buffer *vmbuf_other;              // in/out: map page of *other
+    Size length;                                // of the row, header included
+    int options = 0;                            // HEAP_INSERT_*
+    bool bulk = false;                          // recycle the ring of bulk writes
+    const buffer::PinnedPage *other = nullptr;  // page of the old version: latched as well on return
+    Buffer *vmbuf;                              // in/out: map page of the chosen page
+    Buffer *vmbuf_other = nullptr;              // in/out: map page of *other
 };
 
 // Returns an empty page when the choice is *other itself.

@@ -148,9 +148,9 @@ struct Work {
     Relation rel;
     const buffer::PinnedPage &page;
     const PrunePlan &plan;
-    std::span<const page::FreezePlan> freezes;
-    TransactionId freeze_limit;  // meaningful when there are freezes
-    MapChange map;
+    std::span<const page::FreezePlan> freezes{};
+    TransactionId freeze_limit = InvalidTransactionId;  // meaningful when there are freezes
+    MapChange map{};
 
     bool changes_tuples() const noexcept { return plan.changes_lines() || !freezes.empty(); }
 };
@@ -255,7 +255,7 @@ void prune_in_passing(Relation rel, const buffer::PinnedPage &page, GlobalVisSta
     PrunePlan plan(rel, page, request);
     plan.judge();
     plan.walk();
-    apply({rel, page, plan, {}, InvalidTransactionId, {}});
+    apply({.rel = rel, .page = page, .plan = plan});
 
     // Dead line pointers still wait for vacuum: only what is gone for good leaves its count.
     const int gone = plan.removed() - static_cast<int>(plan.dead().size());
@@ -282,7 +282,12 @@ void prune_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest
     const MapChange map = decide_map(page, request, *out);
     const TransactionId limit =
         request.freeze != nullptr ? request.freeze->freeze_limit : InvalidTransactionId;
-    apply({rel, page, plan, freezes.span(), limit, map});
+    apply({.rel = rel,
+           .page = page,
+           .plan = plan,
+           .freezes = freezes.span(),
+           .freeze_limit = limit,
+           .map = map});
     out->vm_set = BufferIsValid(map.vmbuf);
     out->vm_bits = map.bits;
 }

@@ -26,9 +26,9 @@ struct Removal {
     Relation rel;
     CommandId cid;
     bool partition_move;
-    buffer::PinnedPage page;
-    Buffer vmbuf;
-    HeapTupleData tuple;  // points into the page
+    buffer::PinnedPage page{};
+    Buffer vmbuf = InvalidBuffer;
+    HeapTupleData tuple{};  // points into the page
     RowQueue queue;
 
     SlotNo slot() const noexcept { return ItemPointerGetOffsetNumberNoCheck(&tuple.t_self); }
@@ -109,7 +109,13 @@ void apply_remove(Removal *removal, const page::XmaxMark &mark, HeapTuple old_ke
     if (removal->partition_move) HeapTupleHeaderSetMovedPartitions(removal->tuple.t_data);
     if (RelationNeedsWAL(removal->rel)) {
         log_command_ids(removal->rel, removal->tuple);
-        wal::emit_remove({removal->rel, &page, slot, mark, cleared, old_key, removal->partition_move, false});
+        wal::emit_remove({.rel = removal->rel,
+                          .page = &page,
+                          .slot = slot,
+                          .mark = mark,
+                          .cleared_vm = cleared,
+                          .old_key = old_key,
+                          .partition_move = removal->partition_move});
     }
     change.finish();
 }
@@ -136,7 +142,8 @@ TM_Result remove(Relation rel, ItemPointer tid, CommandId cid, Snapshot crossche
                  TM_FailureData *tmfd, bool changing_partition) {
     forbid_in_parallel_mode("delete");
     ::GetCurrentTransactionId();  // may allocate: not under a latch
-    Removal removal{rel, cid, changing_partition, {}, InvalidBuffer, {}, RowQueue(rel, *tid)};
+    Removal removal{
+        .rel = rel, .cid = cid, .partition_move = changing_partition, .queue = RowQueue(rel, *tid)};
     open_row(&removal, tid);
     TM_Result result = decide(&removal, wait);
     if (result == TM_Ok && crosscheck != InvalidSnapshot &&

@@ -112,8 +112,10 @@ void Rewrite::begin(Relation old_table, Relation new_table, const RewriteCutoffs
     context_ = context;
     new_table_ = new_table;
     oldest_xmin_ = cutoffs.oldest_xmin;
-    freeze_cutoffs_ = {old_table->rd_rel->relfrozenxid, old_table->rd_rel->relminmxid, cutoffs.freeze_xid,
-                       cutoffs.multi_cutoff};
+    freeze_cutoffs_ = {.relfrozenxid = old_table->rd_rel->relfrozenxid,
+                       .relminmxid = old_table->rd_rel->relminmxid,
+                       .freeze_limit = cutoffs.freeze_xid,
+                       .multi_cutoff = cutoffs.multi_cutoff};
     pages_.begin(new_table);
     mappings_.begin(old_table, new_table, context);
     waiting_ = make_map("glassheap rewrite: older versions", sizeof(WaitingVersion), context);

@@ -59,8 +59,8 @@ void abort_speculative(Relation rel, ItemPointer tid) {
     page.edit().hint_prunable(prunable_since(rel));
     page.edit().abort_speculative(slot, page.block());
     if (RelationNeedsWAL(rel)) {
-        const page::XmaxMark mark{xid, 0, 0, 0, false, false};
-        wal::emit_remove({rel, &page, slot, mark, InvalidBuffer, nullptr, false, true});
+        wal::emit_remove(
+            {.rel = rel, .page = &page, .slot = slot, .mark = {.xmax = xid}, .speculative_abort = true});
     }
     change.finish();
     page.unlatch();

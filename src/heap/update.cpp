@@ -99,9 +99,17 @@ void log_update(Update *update, const buffer::PinnedPage &target, Buffer cleared
     const SlotNo new_slot = ItemPointerGetOffsetNumberNoCheck(&update->stored->t_self);
     const bool only_row = new_slot == FirstOffsetNumber && target.view().max_slot() == FirstOffsetNumber;
     HeapTupleData placed = tuple_at(update->rel, target, new_slot);
-    wal::emit_update({update->rel, &update->page, &target, &update->old_tuple, &placed,
-                      update->old_xmax.as_change(update->cid, update->combo), cleared_old, cleared_new,
-                      old_key, only_row, HeapTupleIsHeapOnly(update->stored)});
+    wal::emit_update({.rel = update->rel,
+                      .old_page = &update->page,
+                      .new_page = &target,
+                      .old_tuple = &update->old_tuple,
+                      .new_tuple = &placed,
+                      .old_mark = update->old_xmax.as_change(update->cid, update->combo),
+                      .cleared_vm_old = cleared_old,
+                      .cleared_vm_new = cleared_new,
+                      .old_key = old_key,
+                      .init_page = only_row,
+                      .hot = HeapTupleIsHeapOnly(update->stored)});
 }
 
 // Both pages, their maps, and the log.
@@ -171,25 +179,12 @@ TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, CommandId 
     ::MultiXactIdSetOldestMember();  // even a plain xid may end up in somebody's multixact
     new_tuple->t_tableOid = RelationGetRelid(rel);
     // otid may be the address of new_tuple->t_self, which will change: not to be used after opening.
-    Update work{rel,
-                new_tuple,
-                new_tuple,
-                cid,
-                ColumnSets(rel),
-                RowQueue(rel, *otid),
-                {},
-                {},
-                InvalidBuffer,
-                InvalidBuffer,
-                {},
-                {},
-                {},
-                false,
-                false,
-                {},
-                false,
-                false,
-                {}};
+    Update work{.rel = rel,
+                .new_tuple = new_tuple,
+                .stored = new_tuple,
+                .cid = cid,
+                .columns = ColumnSets(rel),
+                .queue = RowQueue(rel, *otid)};
     if (!open_for_update(&work, otid)) {
         *tmfd = {};
         tmfd->ctid = *otid;

@@ -72,8 +72,11 @@ void place_new_version(Update *update) {
         if (latch_same_page(update, needed)) return;
         room = update->page.view().free_space_for_tuple();
     }
-    update->new_page = choose_page(
-        {update->rel, update->stored->t_len, 0, false, &update->page, &update->new_vmbuf, &update->vmbuf});
+    update->new_page = choose_page({.rel = update->rel,
+                                    .length = update->stored->t_len,
+                                    .other = &update->page,
+                                    .vmbuf = &update->new_vmbuf,
+                                    .vmbuf_other = &update->vmbuf});
 }
 
 }  // namespace glassheap::heap

@@ -32,22 +32,22 @@ struct Update {
     ColumnSets columns;
     RowQueue queue;
 
-    buffer::PinnedPage page;      // of the old version
-    buffer::PinnedPage new_page;  // empty when the new version goes to the same page
-    Buffer vmbuf;                 // map page of `page`
-    Buffer new_vmbuf;             // map page of `new_page`
-    HeapTupleData old_tuple;      // points into `page`
+    buffer::PinnedPage page{};         // of the old version
+    buffer::PinnedPage new_page{};     // empty when the new version goes to the same page
+    Buffer vmbuf = InvalidBuffer;      // map page of `page`
+    Buffer new_vmbuf = InvalidBuffer;  // map page of `new_page`
+    HeapTupleData old_tuple{};         // points into `page`
 
-    ColumnChanges changes;
-    LockTupleMode mode;
+    ColumnChanges changes{};
+    LockTupleMode mode{};
     // What the wait found out about the holders of the old version.
-    bool asked_holders;
-    bool holders_remain;
+    bool asked_holders = false;
+    bool holders_remain = false;
 
-    NewXmax old_xmax;
-    bool combo;
-    bool let_go;    // the latch was given up after the headers were prepared
-    Holder marked;  // ... under this mark of ours
+    NewXmax old_xmax{};
+    bool combo = false;
+    bool let_go = false;  // the latch was given up after the headers were prepared
+    Holder marked{};      // ... under this mark of ours
 
     SlotNo old_slot() const noexcept { return ItemPointerGetOffsetNumberNoCheck(&old_tuple.t_self); }
     bool lacks_vm_pin() const noexcept { return vmbuf == InvalidBuffer && page.view().all_visible(); }

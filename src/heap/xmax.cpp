@@ -226,7 +226,8 @@ void mark_locked(Relation rel, const buffer::PinnedPage &page, SlotNo slot, cons
         edit.set_ctid(slot, page::RowAddress::make(page.block(), slot));
     }
     if (frozen) vm::clear_bits_locked(vmbuf, page.block(), vm::kAllFrozenBit);
-    if (RelationNeedsWAL(rel)) wal::emit_lock({&page, rel, slot, mark, cleared});
+    if (RelationNeedsWAL(rel))
+        wal::emit_lock({.page = &page, .rel = rel, .slot = slot, .mark = mark, .cleared_frozen_vm = cleared});
     change.finish();
 }
 

@@ -55,9 +55,16 @@ struct NewXmax {
     uint16 infomask;
     uint16 infomask2;
 
-    page::XmaxMark as_lock() const noexcept { return {xmax, infomask, infomask2, 0, false, false}; }
+    page::XmaxMark as_lock() const noexcept {
+        return {.xmax = xmax, .infomask_bits = infomask, .infomask2_bits = infomask2};
+    }
     page::XmaxMark as_change(CommandId cid, bool combo) const noexcept {
-        return {xmax, infomask, infomask2, cid, combo, true};
+        return {.xmax = xmax,
+                .infomask_bits = infomask,
+                .infomask2_bits = infomask2,
+                .cid = cid,
+                .is_combo = combo,
+                .set_cid = true};
     }
 };
 // `me` (the current transaction or a live subtransaction) joins the holder with `mode`.  May create a

@@ -29,8 +29,10 @@ PageCells collect_cells(Relation rel, int most) {
     const FrameTable frames(rel, MAIN_FORKNUM);
     const BlockNo blocks = ::RelationGetNumberOfBlocks(rel);
     const auto room = static_cast<BlockNo>(most);
-    PageCells cells = {nullptr, 0, blocks,
-                       std::max<BlockNo>(1, blocks / room + (blocks % room != 0 ? 1 : 0))};
+    PageCells cells = {.cells = nullptr,
+                       .count = 0,
+                       .blocks = blocks,
+                       .pages_per_cell = std::max<BlockNo>(1, blocks / room + (blocks % room != 0 ? 1 : 0))};
     cells.count =
         static_cast<int>(blocks / cells.pages_per_cell + (blocks % cells.pages_per_cell != 0 ? 1 : 0));
     cells.cells =

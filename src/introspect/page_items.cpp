@@ -23,15 +23,15 @@ constexpr int kHeadColumns = 13;  // lp .. t_oid; t_data or t_attrs follows
 struct Item {
     SlotNo slot;
     page::LinePointer line;
-    const page::TupleHead *head;  // nullptr: no tuple header within the page
-    const char *bits;             // null bitmap, or nullptr
-    int bits_length;              // bytes
-    const char *data;             // user data, or nullptr when t_hoff makes no sense
-    int data_length;
+    const page::TupleHead *head = nullptr;  // nullptr: no tuple header within the page
+    const char *bits = nullptr;             // null bitmap, or nullptr
+    int bits_length = 0;                    // bytes
+    const char *data = nullptr;             // user data, or nullptr when t_hoff makes no sense
+    int data_length = 0;
 };
 
 Item decode_item(page::PageView view, SlotNo slot) {
-    Item item = {slot, view.line(slot), nullptr, nullptr, 0, nullptr, 0};
+    Item item = {.slot = slot, .line = view.line(slot)};
     const std::size_t offset = item.line.offset();
     const std::size_t length = item.line.length();
     if (length < page::kTupleHeaderSize + 1 || offset != page::align_up(offset) ||
@@ -231,8 +231,11 @@ void list_item_attributes(const char *page, Relation rel, bool detoast, Rows *ro
         fill_head_columns(item, cells);
         Cell attributes = null_cell();
         if (item.data != nullptr) {
-            const TupleBytes tuple = {item.data, item.data_length, item.head->infomask, item.head->infomask2,
-                                      reinterpret_cast<const bits8 *>(item.bits)};
+            const TupleBytes tuple = {.data = item.data,
+                                      .length = item.data_length,
+                                      .infomask = item.head->infomask,
+                                      .infomask2 = item.head->infomask2,
+                                      .bits = reinterpret_cast<const bits8 *>(item.bits)};
             attributes = {split_tuple(rel, tuple, detoast), false};
         }
         add_item(rows, cells, attributes);
@@ -328,8 +331,11 @@ PGDLLEXPORT Datum glassheap_tuple_data_split(PG_FUNCTION_ARGS) {
     const auto infomask = static_cast<std::uint16_t>(PG_GETARG_INT32(2));
     const auto infomask2 = static_cast<std::uint16_t>(PG_GETARG_INT32(3));
     const char *bits_text = PG_ARGISNULL(4) ? nullptr : ::text_to_cstring(PG_GETARG_TEXT_PP(4));
-    const TupleBytes tuple = {VARDATA_ANY(raw), static_cast<int>(VARSIZE_ANY_EXHDR(raw)), infomask, infomask2,
-                              bits_argument(bits_text, infomask, infomask2)};
+    const TupleBytes tuple = {.data = VARDATA_ANY(raw),
+                              .length = static_cast<int>(VARSIZE_ANY_EXHDR(raw)),
+                              .infomask = infomask,
+                              .infomask2 = infomask2,
+                              .bits = bits_argument(bits_text, infomask, infomask2)};
     Relation rel = open_table(PG_GETARG_OID(0));
     const Datum values = split_tuple(rel, tuple, PG_GETARG_BOOL(5));
     close_table(rel);

@@ -163,7 +163,7 @@ HTAB *sum_by_fork() {
         ForkKey key = {info.node, info.fork};
         bool found;
         auto *sums = static_cast<ForkSums *>(::hash_search(table, &key, HASH_ENTER, &found));
-        if (!found) *sums = ForkSums{key, 0, 0, 0, {}};
+        if (!found) *sums = ForkSums{.key = key};
         sums->frames++;
         sums->dirty += info.dirty ? 1 : 0;
         sums->pinned += info.pins > 0 ? 1 : 0;

@@ -15,10 +15,10 @@ struct ForkKey {
 };
 struct ForkSums {
     ForkKey key;
-    int frames;
-    int dirty;
-    int pinned;
-    std::uint32_t usage[kUsageMax + 1];
+    int frames = 0;
+    int dirty = 0;
+    int pinned = 0;
+    std::uint32_t usage[kUsageMax + 1] = {};
 };
 HTAB *sum_by_fork();  // of ForkSums, in the current memory context
 

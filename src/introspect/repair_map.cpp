@@ -93,8 +93,10 @@ PG_FUNCTION_INFO_V1(glassheap_repair_visibility_map);
 PGDLLEXPORT Datum glassheap_repair_visibility_map(PG_FUNCTION_ARGS) {
     PreventCommandDuringRecovery("glassheap_repair_visibility_map()");
     Relation rel = open_table(PG_GETARG_OID(0), ShareUpdateExclusiveLock);
-    Repair repair = {rel, ::RelationGetNumberOfBlocks(rel), buffer::make_ring(buffer::RingKind::bulk_read),
-                     0};
+    Repair repair = {.rel = rel,
+                     .blocks = ::RelationGetNumberOfBlocks(rel),
+                     .ring = buffer::make_ring(buffer::RingKind::bulk_read),
+                     .repaired = 0};
     const std::uint64_t pages = map_pages(repair);
     for (std::uint64_t i = 0; i < pages; ++i)
         repair_map_page(&repair, static_cast<BlockNo>(i * vm::kBlocksPerMapPage));

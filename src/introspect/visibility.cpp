@@ -64,8 +64,8 @@ struct Contradictions {
     Rows *rows;
     bool want_visible;
     bool want_frozen;
-    TransactionId horizon;
-    Buffer vmbuf;
+    TransactionId horizon = InvalidTransactionId;
+    Buffer vmbuf = InvalidBuffer;
 };
 
 bool visible_to_all(HeapTuple tuple, TransactionId horizon, const buffer::PinnedPage &page) {
@@ -120,7 +120,7 @@ void check_block(Contradictions *state, BlockNo block, buffer::AccessRing *ring)
 Datum list_contradictions(FunctionCallInfo fcinfo, bool visible, bool frozen) {
     Relation rel = open_table(PG_GETARG_OID(0));
     Rows rows(fcinfo);
-    Contradictions state = {rel, &rows, visible, frozen, InvalidTransactionId, InvalidBuffer};
+    Contradictions state = {.rel = rel, .rows = &rows, .want_visible = visible, .want_frozen = frozen};
     if (visible) state.horizon = ::GetOldestNonRemovableTransactionId(rel);
     buffer::AccessRing *ring = buffer::make_ring(buffer::RingKind::bulk_read);
     const BlockNo blocks = ::RelationGetNumberOfBlocks(rel);

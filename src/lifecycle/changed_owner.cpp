@@ -108,7 +108,11 @@ bool owner_from(HeapTuple tuple, Owner *owner) {
     const Oid database = form->relisshared ? InvalidOid : MyDatabaseId;
     const bool mine = ::TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
     const CommandId command = mine ? ::HeapTupleHeaderGetCmin(tuple->t_data) : InvalidCommandId;
-    *owner = {{space, database, form->relfilenode}, form->relam, form->relpersistence, mine, command};
+    *owner = {.file = {space, database, form->relfilenode},
+              .method = form->relam,
+              .persistence = form->relpersistence,
+              .mine = mine,
+              .command = command};
     return is_table && OidIsValid(form->relfilenode) && form->relpersistence != RELPERSISTENCE_TEMP;
 }
 

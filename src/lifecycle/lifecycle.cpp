@@ -39,7 +39,7 @@ void forget_events() noexcept {
 
 void note(const pg::OwnedFile &node, Fate fate) {
     auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
-    *event = {node, ::GetCurrentTransactionNestLevel(), fate, events};
+    *event = {.node = node, .nest_level = ::GetCurrentTransactionNestLevel(), .fate = fate, .next = events};
     events = event;
 }
 
@@ -211,7 +211,7 @@ void note_temp_drop(const pg::OwnedFile &node) {
 void sync_arrived_at_commit(const pg::RelFile &node) {
     if (XLogIsNeeded() || !pg::skips_wal(node)) return;
     auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
-    *event = {pg::shared_file(node), 1, Fate::synced, arrived_new};
+    *event = {.node = pg::shared_file(node), .nest_level = 1, .fate = Fate::synced, .next = arrived_new};
     arrived_new = event;
     make_core_sync(node);
 }

@@ -100,7 +100,10 @@ private:
 }
 
 rules::FreezeLimits limits_of(const FreezeCutoffs &c) noexcept {
-    return {c.relfrozenxid, c.relminmxid, c.freeze_limit, c.multi_cutoff};
+    return {.relfrozenxid = c.relfrozenxid,
+            .relminmxid = c.relminmxid,
+            .freeze_limit = c.freeze_limit,
+            .multi_cutoff = c.multi_cutoff};
 }
 
 }  // namespace
@@ -122,7 +125,10 @@ FreezeOutcome plan_freeze(HeapTupleHeader tuple, SlotNo slot, const FreezeCutoff
 bool needs_freeze(HeapTupleHeader tuple, TransactionId freeze_limit, MultiXactId multi_cutoff,
                   TransactionId *new_relfrozenxid, MultiXactId *new_relminmxid) {
     FreezeOracle oracle(tuple);
-    const rules::FreezeLimits limits{InvalidTransactionId, InvalidMultiXactId, freeze_limit, multi_cutoff};
+    const rules::FreezeLimits limits{.relfrozenxid = InvalidTransactionId,
+                                     .relminmxid = InvalidMultiXactId,
+                                     .freeze_limit = freeze_limit,
+                                     .multi_cutoff = multi_cutoff};
     rules::OldestIds oldest{*new_relfrozenxid, *new_relminmxid};
     const bool would = rules::would_freeze(head_of(tuple), limits, &oldest, oracle);
     *new_relfrozenxid = oldest.xid;

@@ -111,7 +111,12 @@ public:
     FreezeVerdict run(SlotNo slot, page::FreezePlan *plan, OldestIds *oldest) {
         plan_ = plan;
         oldest_ = oldest;
-        *plan = {t_.xmax, t_.infomask2, t_.infomask, slot, 0, 0};
+        *plan = {.xmax = t_.xmax,
+                 .infomask2 = t_.infomask2,
+                 .infomask = t_.infomask,
+                 .slot = slot,
+                 .flags = 0,
+                 .pad = 0};
         const bool xmin_done = plan_xmin();
         const bool xmax_done = !failed() && plan_xmax();
         if (!failed()) plan_xvac();
@@ -207,7 +212,7 @@ private:
         verdict_.must_freeze = true;
     }
 
-    static MultiFate gone() noexcept { return {MultiFate::Kind::remove, 0, false, {}}; }
+    static MultiFate gone() noexcept { return {.kind = MultiFate::Kind::remove}; }
 
     MultiFate multi_fate() {
         const std::uint32_t multi = t_.xmax;
@@ -238,7 +243,7 @@ private:
             return {};
         }
         if (!xid_precedes(updater, limits_.freeze_limit)) {
-            return {MultiFate::Kind::becomes_xid, updater, false, {}};
+            return {.kind = MultiFate::Kind::becomes_xid, .id = updater};
         }
         // Had it committed, pruning would have removed the version.
         if (oracle_.has_committed(updater)) fail(FreezeFault::updater_committed, updater);
@@ -296,14 +301,17 @@ private:
             kept[count++] = m;
         }
         if (count == 0) return gone();
-        if (updater != kInvalidXid && !lockers) return {MultiFate::Kind::becomes_xid, updater, committed, {}};
+        if (updater != kInvalidXid && !lockers)
+            return {.kind = MultiFate::Kind::becomes_xid, .id = updater, .committed = committed};
         return regroup({kept, count}, updater);
     }
 
     MultiFate regroup(std::span<const MultiMember> kept, Xid updater) {
         // A running locker cannot be older than the horizon, but an updater may be older than what we saw.
         if (updater != kInvalidXid) oldest_->note_xid(updater);
-        return {MultiFate::Kind::becomes_multi, oracle_.make_multi(kept), false, bits_of_members(kept)};
+        return {.kind = MultiFate::Kind::becomes_multi,
+                .id = oracle_.make_multi(kept),
+                .bits = bits_of_members(kept)};
     }
 
     void plan_xvac() noexcept {

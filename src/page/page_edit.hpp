@@ -38,11 +38,11 @@ inline constexpr std::uint8_t kInvalidateXvac = 0x02;
 // How a deleter, updater or locker marks a tuple.
 struct XmaxMark {
     Xid xmax;
-    std::uint16_t infomask_bits;   // subset of kXmaxBits to set, after clearing kXmaxBits and kMoved
-    std::uint16_t infomask2_bits;  // kKeysUpdated or 0, after clearing kKeysUpdated
-    std::uint32_t cid;             // cmax or combo cid (ignored when set_cid is false: a mere lock)
-    bool is_combo;
-    bool set_cid;
+    std::uint16_t infomask_bits = 0;   // subset of kXmaxBits to set, after clearing kXmaxBits and kMoved
+    std::uint16_t infomask2_bits = 0;  // kKeysUpdated or 0, after clearing kKeysUpdated
+    std::uint32_t cid = 0;             // cmax or combo cid (ignored when set_cid is false: a mere lock)
+    bool is_combo = false;
+    bool set_cid = false;
 };
 
 class PageEdit : public PageView {

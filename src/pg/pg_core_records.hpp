@@ -80,12 +80,15 @@ inline FileChange file_change_of(XLogReaderState *record) noexcept {
     const std::uint8_t info = info_of(record);
     if (info == XLOG_SMGR_CREATE) {
         const auto *created = reinterpret_cast<const xl_smgr_create *>(XLogRecGetData(record));
-        return {FileChange::created, created->rnode, created->forkNum, 0};
+        return {.kind = FileChange::created, .file = created->rnode, .fork = created->forkNum, .blocks = 0};
     }
     if (info == XLOG_SMGR_TRUNCATE) {
         const auto *cut = reinterpret_cast<const xl_smgr_truncate *>(XLogRecGetData(record));
         if ((cut->flags & SMGR_TRUNCATE_HEAP) != 0)
-            return {FileChange::truncated, cut->rnode, MAIN_FORKNUM, cut->blkno};
+            return {.kind = FileChange::truncated,
+                    .file = cut->rnode,
+                    .fork = MAIN_FORKNUM,
+                    .blocks = cut->blkno};
     }
     return {};
 }

@@ -82,13 +82,13 @@ CoreCopy look_at_core_copy(const CorePlace &place) noexcept {
     BufferDesc *desc = GetBufferDescriptor(index);
     std::uint32_t state = ::LockBufHdr(desc);
     const bool valid = (state & BM_VALID) != 0;
-    const CoreCopy copy = {true,
-                           valid && (state & BM_DIRTY) != 0,
-                           BUF_STATE_GET_REFCOUNT(state) != 0,
-                           (state & BM_IO_IN_PROGRESS) != 0,
-                           valid && PageIsAllVisible(BufferGetPage(index + 1)),
-                           valid ? page_lsn(index) : InvalidXLogRecPtr,
-                           index + 1};
+    const CoreCopy copy = {.present = true,
+                           .dirty = valid && (state & BM_DIRTY) != 0,
+                           .pinned = BUF_STATE_GET_REFCOUNT(state) != 0,
+                           .in_io = (state & BM_IO_IN_PROGRESS) != 0,
+                           .all_visible = valid && PageIsAllVisible(BufferGetPage(index + 1)),
+                           .lsn = valid ? page_lsn(index) : InvalidXLogRecPtr,
+                           .buffer = index + 1};
     UnlockBufHdr(desc, state);
     return copy;
 }

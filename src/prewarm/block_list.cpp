@@ -56,8 +56,11 @@ BlockList pool_block_list() {
     for (FrameNo frame = 0; frame < frames; ++frame) {
         buffer::FrameInfo info;
         if (!buffer::peek_frame(frame, &info, false)) continue;
-        list.entries[list.count++] = {pg::database_of(info.node), pg::tablespace_of(info.node),
-                                      pg::number_of(info.node), static_cast<int>(info.fork), info.block};
+        list.entries[list.count++] = {.database = pg::database_of(info.node),
+                                      .tablespace = pg::tablespace_of(info.node),
+                                      .filenode = pg::number_of(info.node),
+                                      .fork = static_cast<int>(info.fork),
+                                      .block = info.block};
     }
     sort_entries(&list);
     return list;

@@ -15,11 +15,11 @@ namespace {
 
 struct UpdateReplay {
     XLogReaderState *record;
-    UpdateRecord r;
+    UpdateRecord r{};
     bool hot;
     bool same_page;
-    BlockNo old_block;
-    BlockNo new_block;
+    BlockNo old_block = 0;
+    BlockNo new_block = 0;
 };
 
 // Both pages at once: one page of the map usually covers both.
@@ -108,7 +108,7 @@ void redo_on_two_pages(const UpdateReplay &u) {
 }  // namespace
 
 void redo_update(XLogReaderState *record, bool hot) {
-    UpdateReplay u{record, {}, hot, !XLogRecHasBlockRef(record, kOldPageRef), 0, 0};
+    UpdateReplay u{.record = record, .hot = hot, .same_page = !XLogRecHasBlockRef(record, kOldPageRef)};
     ByteReader in = main_data(record);
     if (!parse(in, &u.r)) bad_record(record, "malformed update");
     u.new_block = block_of_ref(record, kPageRef);

@@ -161,7 +161,8 @@ PG_FUNCTION_INFO_V1(glassheap_report);
 PGDLLEXPORT Datum glassheap_report(PG_FUNCTION_ARGS) {
     if (PG_ARGISNULL(0))
         ereport(ERROR, (errcode(ERRCODE_INVALID_PARAMETER_VALUE), errmsg("relation cannot be null")));
-    auto *report = new (::palloc(sizeof(Report))) Report{{}, open_table(PG_GETARG_OID(0)), {}, kInvalidBlock};
+    auto *report = new (::palloc(sizeof(Report)))
+        Report{.html = {}, .rel = open_table(PG_GETARG_OID(0)), .cells = {}, .drawn = kInvalidBlock};
     if (!PG_ARGISNULL(1)) report->drawn = existing_block(report->rel, MAIN_FORKNUM, PG_GETARG_INT64(1));
     report->cells = collect_cells(report->rel, kMapCells);
     if (report->drawn == kInvalidBlock) report->drawn = choose_page_to_draw(*report);

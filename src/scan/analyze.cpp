@@ -77,8 +77,11 @@ bool analyze_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin, double *
                         TupleTableSlot *slot) {
     RowScan &scan = row_scan(sscan);
     HeapTupleData tuple;
-    if (next_live_row({scan.page.data(), scan.block, RelationGetRelid(scan.rel()), &scan.page}, &scan.row,
-                      oldest_xmin, live, dead, &tuple)) {
+    if (next_live_row({.bytes = scan.page.data(),
+                       .block = scan.block,
+                       .table = RelationGetRelid(scan.rel()),
+                       .pinned = &scan.page},
+                      &scan.row, oldest_xmin, live, dead, &tuple)) {
         store_in_place(slot, tuple);
         return true;
     }

@@ -68,8 +68,11 @@ bool analyze_file_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin, dou
                              TupleTableSlot *slot) {
     FileScan &scan = file_scan(sscan);
     HeapTupleData tuple;
-    if (next_live_row({scan.page, scan.block, RelationGetRelid(scan.base.rs_rd), nullptr}, &scan.row,
-                      oldest_xmin, live, dead, &tuple)) {
+    if (next_live_row({.bytes = scan.page,
+                       .block = scan.block,
+                       .table = RelationGetRelid(scan.base.rs_rd),
+                       .pinned = nullptr},
+                      &scan.row, oldest_xmin, live, dead, &tuple)) {
         store_in_place(slot, tuple);
         return true;
     }

@@ -95,7 +95,7 @@ BlockNo read_blocks(const pg::RelFile &node, ForkNumber fork, BlockNo first, Blo
 }
 
 void write_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page) {
-    WriteSite site = {&node, backend, fork, block};
+    WriteSite site = {.node = &node, .backend = backend, .fork = fork, .block = block};
     ErrorContextCallback frame = {error_context_stack, glassheap_describe_write, &site};
     error_context_stack = &frame;
     ::PageSetChecksumInplace(page, block);

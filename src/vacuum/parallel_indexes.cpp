@@ -233,7 +233,7 @@ VacuumState *make_worker_state(const Round &round, shm_toc *toc) {
     state->rel = ::table_open(round.table, ShareUpdateExclusiveLock);
     state->schema_name = ::get_namespace_name(RelationGetNamespace(state->rel));
     state->table_name = ::pstrdup(RelationGetRelationName(state->rel));
-    state->place = {Phase::none, kInvalidBlock, nullptr, kInvalidSlot};
+    state->place = {};
     open_indexes(*state);  // in the order of their oids, as the leader
     state->strategy = ::GetAccessStrategy(BAS_VACUUM);
     auto *words = static_cast<std::uint64_t *>(::shm_toc_lookup(toc, kDeadItems, false));

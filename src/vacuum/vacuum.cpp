@@ -104,7 +104,7 @@ VacuumState *make_state(Relation rel, const VacuumParams &params, BufferAccessSt
     state->ring = buffer::make_ring(buffer::RingKind::vacuum);
     state->old_live_tuples = rel->rd_rel->reltuples;
     state->plan = plan_of(params);
-    state->place = {Phase::none, kInvalidBlock, nullptr, kInvalidSlot};
+    state->place = {};
     return state;
 }
 

@@ -23,10 +23,10 @@ enum class Phase : std::uint8_t { none, scan_heap, vacuum_index, vacuum_heap, in
 
 // Where we are, for the context line of error messages.
 struct Place {
-    Phase phase;
-    BlockNo block;
-    const char *index_name;
-    SlotNo slot;  // kInvalidSlot: the page as a whole
+    Phase phase = Phase::none;
+    BlockNo block = kInvalidBlock;
+    const char *index_name = nullptr;
+    SlotNo slot = kInvalidSlot;  // kInvalidSlot: the page as a whole
 };
 
 struct Plan {  // what was asked for, as far as it still holds: the failsafe takes things back
@@ -98,7 +98,7 @@ public:
     PlaceGuard(VacuumState &state, Phase phase, BlockNo block = kInvalidBlock,
                const char *index_name = nullptr) noexcept
         : state_(state), saved_(state.place) {
-        state.place = {phase, block, index_name, kInvalidSlot};
+        state.place = {.phase = phase, .block = block, .index_name = index_name};
     }
     ~PlaceGuard() { state_.place = saved_; }
     PlaceGuard(const PlaceGuard &) = delete;

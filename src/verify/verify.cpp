@@ -41,14 +41,14 @@ VerifyRequest read_arguments(FunctionCallInfo fcinfo) {
     if (PG_ARGISNULL(0)) refuse_null("relation");
     if (PG_ARGISNULL(1)) refuse_null("on_error_stop");
     if (PG_ARGISNULL(2)) refuse_null("check_toast");
-    return {PG_GETARG_OID(0),
-            PG_GETARG_BOOL(1),
-            PG_GETARG_BOOL(2),
-            skip_argument(fcinfo),
-            !PG_ARGISNULL(4),
-            !PG_ARGISNULL(5),
-            PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4),
-            PG_ARGISNULL(5) ? 0 : PG_GETARG_INT64(5)};
+    return {.relid = PG_GETARG_OID(0),
+            .stop_on_error = PG_GETARG_BOOL(1),
+            .check_toast = PG_GETARG_BOOL(2),
+            .skip = skip_argument(fcinfo),
+            .has_start = !PG_ARGISNULL(4),
+            .has_end = !PG_ARGISNULL(5),
+            .start = PG_ARGISNULL(4) ? 0 : PG_GETARG_INT64(4),
+            .end = PG_ARGISNULL(5) ? 0 : PG_GETARG_INT64(5)};
 }
 
 BlockNo bound(int64 given, BlockNo blocks, const char *which) {

@@ -46,10 +46,10 @@ struct RemoveLog {
     const buffer::PinnedPage *page;
     SlotNo slot;
     page::XmaxMark mark;
-    Buffer cleared_vm;
-    HeapTuple old_key;  // nullptr, or what REPLICA IDENTITY wants (logical only)
-    bool partition_move;
-    bool speculative_abort;  // taking back a failed speculative insertion
+    Buffer cleared_vm = InvalidBuffer;
+    HeapTuple old_key = nullptr;  // or what REPLICA IDENTITY wants (logical only)
+    bool partition_move = false;
+    bool speculative_abort = false;  // taking back a failed speculative insertion
 };
 XLogRecPtr emit_remove(const RemoveLog &log);
 

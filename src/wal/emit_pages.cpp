@@ -15,12 +15,12 @@ constexpr std::size_t kPruneDataMax = static_cast<std::size_t>(page::kMaxTuplesP
 }  // namespace
 
 XLogRecPtr emit_prune(const PruneLog &log) {
-    const PruneRecord record{log.latest_removed_xid,
-                             BufferIsValid(log.vm) ? log.vm_bits : std::uint8_t{0},
-                             static_cast<std::uint16_t>(log.redirected.size()),
-                             static_cast<std::uint16_t>(log.now_dead.size()),
-                             static_cast<std::uint16_t>(log.now_unused.size()),
-                             static_cast<std::uint16_t>(log.frozen.size())};
+    const PruneRecord record{.latest_removed_xid = log.latest_removed_xid,
+                             .vm_bits = BufferIsValid(log.vm) ? log.vm_bits : std::uint8_t{0},
+                             .redirected = static_cast<std::uint16_t>(log.redirected.size()),
+                             .dead = static_cast<std::uint16_t>(log.now_dead.size()),
+                             .unused = static_cast<std::uint16_t>(log.now_unused.size()),
+                             .frozen = static_cast<std::uint16_t>(log.frozen.size())};
     MainData main;
     main.set(record);
     char space[kPruneDataMax];
@@ -110,7 +110,10 @@ void log_new_pages(const pg::RelFile &node, ForkNumber fork, const BlockNo *bloc
 
 void emit_file_event(const pg::RelFile &node, FileEvent what) {
     MainData main;
-    main.set(FileEventRecord{pg::tablespace_of(node), pg::database_of(node), pg::number_of(node), what});
+    main.set(FileEventRecord{.spc = pg::tablespace_of(node),
+                             .db = pg::database_of(node),
+                             .rel = pg::number_of(node),
+                             .what = what});
     START_CRIT_SECTION();
     ::XLogBeginInsert();
     main.register_it();
@@ -121,8 +124,10 @@ void emit_file_event(const pg::RelFile &node, FileEvent what) {
 
 XLogRecPtr emit_fsm_truncate(const pg::RelFile &node, BlockNo heap_blocks) {
     MainData main;
-    main.set(
-        FsmTruncateRecord{pg::tablespace_of(node), pg::database_of(node), pg::number_of(node), heap_blocks});
+    main.set(FsmTruncateRecord{.spc = pg::tablespace_of(node),
+                               .db = pg::database_of(node),
+                               .rel = pg::number_of(node),
+                               .heap_blocks = heap_blocks});
     ::XLogBeginInsert();
     main.register_it();
     return insert_record(RecordType::other);

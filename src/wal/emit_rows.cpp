@@ -55,7 +55,7 @@ std::size_t pack_rows(const MultiInsertLog &log, std::uint8_t *flags) noexcept {
 
 XLogRecPtr emit_multi_insert(const MultiInsertLog &log) {
     const bool logical = RelationIsLogicallyLogged(log.rel) && (log.options & HEAP_INSERT_NO_LOGICAL) == 0;
-    MultiInsertRecord record{0, static_cast<std::uint16_t>(log.count), log.slots[0], nullptr};
+    MultiInsertRecord record{.count = static_cast<std::uint16_t>(log.count), .first = log.slots[0]};
     const bool in_row = slots_in_row(log);
     GH_ASSERT(!log.init_page || (in_row && log.slots[0] == 1));
     if (in_row) record.flags |= kSlotsInRow;
@@ -87,8 +87,10 @@ XLogRecPtr emit_multi_insert(const MultiInsertLog &log) {
 }
 
 XLogRecPtr emit_remove(const RemoveLog &log) {
-    RemoveRecord record{log.slot, pack_mark(log.mark.infomask_bits, log.mark.infomask2_bits), 0,
-                        log.mark.xmax};
+    RemoveRecord record{.slot = log.slot,
+                        .mark = pack_mark(log.mark.infomask_bits, log.mark.infomask2_bits),
+                        .flags = 0,
+                        .xmax = log.mark.xmax};
     if (BufferIsValid(log.cleared_vm)) record.flags |= kClearVm;
     if (log.partition_move) record.flags |= kPartitionMove;
     if (log.speculative_abort)
@@ -114,7 +116,10 @@ XLogRecPtr emit_remove(const RemoveLog &log) {
 }
 
 XLogRecPtr emit_lock(const LockLog &log) {
-    LockRecord record{log.slot, pack_mark(log.mark.infomask_bits, log.mark.infomask2_bits), 0, log.mark.xmax};
+    LockRecord record{.slot = log.slot,
+                      .mark = pack_mark(log.mark.infomask_bits, log.mark.infomask2_bits),
+                      .flags = 0,
+                      .xmax = log.mark.xmax};
     if (BufferIsValid(log.cleared_frozen_vm)) record.flags |= kClearFrozen;
     if (log.mark.xmax != ::GetCurrentTransactionIdIfAny()) record.flags |= kXmaxStored;
     // Whether the locker also cut the (dead) forward link is read off the page, not decided twice.

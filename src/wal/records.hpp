@@ -169,10 +169,10 @@ struct InsertRecord {
 };
 // Rows: [head if kSameHead] [length if kSameLength], then per row [length] [head] body.
 struct MultiInsertRecord {
-    std::uint8_t flags;
+    std::uint8_t flags = 0;
     std::uint16_t count;
-    SlotNo first;          // with kSlotsInRow, or kInitPage
-    const char *slots_at;  // else: their (unaligned) bytes in the record
+    SlotNo first;                    // with kSlotsInRow, or kInitPage
+    const char *slots_at = nullptr;  // else: their (unaligned) bytes in the record
     SlotNo slot(int i) const noexcept {
         if (slots_at == nullptr) return static_cast<SlotNo>(first + i);
         SlotNo s;

@@ -204,16 +204,24 @@ void glassheap_guardian_main(Datum arg) {
     using namespace glassheap::worker;
     (void)arg;
     using namespace glassheap::buffer;
-    run_loop({"glassheap checkpoint guardian", start_guardian, guardian_round, was_called, after_failed_round,
-              nullptr});
+    run_loop({.memory_name = "glassheap checkpoint guardian",
+              .start = start_guardian,
+              .round = guardian_round,
+              .was_called = was_called,
+              .after_error = after_failed_round,
+              .pause = nullptr});
 }
 
 void glassheap_pool_writer_main(Datum arg) {
     using namespace glassheap::worker;
     (void)arg;
     using namespace glassheap::buffer;
-    run_loop({"glassheap pool writer", start_writer, writer_round, was_called, after_failed_round,
-              look_while_pausing});
+    run_loop({.memory_name = "glassheap pool writer",
+              .start = start_writer,
+              .round = writer_round,
+              .was_called = was_called,
+              .after_error = after_failed_round,
+              .pause = look_while_pausing});
 }
 
 }  // extern "C"
