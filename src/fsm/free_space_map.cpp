@@ -33,8 +33,8 @@ BlockNo fork_blocks(Relation rel, BlockNo wanted) {
     SMgrRelation smgr = ::RelationGetSmgr(rel);
     BlockNo &cached = pg::cached_blocks(smgr, FSM_FORKNUM);
     // Truncation invalidates the cached size, extension by others does not.
-    if (cached == InvalidBlockNumber || wanted >= cached) {
-        cached = InvalidBlockNumber;
+    if (cached == kInvalidBlock || wanted >= cached) {
+        cached = kInvalidBlock;
         if (::smgrexists(smgr, FSM_FORKNUM))
             ::smgrnblocks(smgr, FSM_FORKNUM);
         else
@@ -53,7 +53,7 @@ bool make_fork_long_enough(Relation rel, BlockNo blocks) {
         return false;
     SMgrRelation smgr = ::RelationGetSmgr(rel);
     if (!::smgrexists(smgr, FSM_FORKNUM)) ::smgrcreate(smgr, FSM_FORKNUM, false);
-    pg::cached_blocks(smgr, FSM_FORKNUM) = InvalidBlockNumber;
+    pg::cached_blocks(smgr, FSM_FORKNUM) = kInvalidBlock;
     const BlockNo present = ::smgrnblocks(smgr, FSM_FORKNUM);
     if (present < blocks) {
         const PinnedPage first = buffer::extend(rel, FSM_FORKNUM, blocks - present, &frames);

@@ -30,7 +30,7 @@ bool record_range_cached(Relation rel, BlockNo first, BlockNo end, Size avail);
 // How many heap blocks from `block` on that could record, as far as the lowest level tells.
 int slots_in_pool(Relation rel, BlockNo block);
 // FSM blocks left when the heap has `heap_blocks`; clears the tail of the last kept page.
-// InvalidBlockNumber when the map needs no truncation.
+// kInvalidBlock when the map needs no truncation.
 BlockNo prepare_truncate(Relation rel, BlockNo heap_blocks);
 // Redo: leaf only, no search; creates the fork if missing.
 void redo_record(const pg::RelFile &node, BlockNo heap_block, Size avail);

@@ -21,7 +21,7 @@ struct HandedPage {
     LocalTransactionId transaction;
     CommandId command;
     pg::RelFile node;
-    BlockNumber block;
+    BlockNo block;
 };
 
 constexpr int kLevels = 8;    // deeper triggers are not remembered
@@ -33,14 +33,14 @@ int trigger_level() noexcept {
     return DatumGetInt32(::pg_trigger_depth(nullptr));
 }
 
-bool is_same(const HandedPage &entry, Relation rel, BlockNumber block) noexcept {
+bool is_same(const HandedPage &entry, Relation rel, BlockNo block) noexcept {
     return entry.block == block && entry.transaction == pg::my_lxid() &&
            pg::is_same_file(entry.node, pg::file_of(rel));
 }
 
 }  // namespace
 
-void note_handed_out(Relation rel, BlockNumber block) noexcept {
+void note_handed_out(Relation rel, BlockNo block) noexcept {
     const int level = trigger_level();
     if (level >= kLevels) return;
     HandedPage *entries = handed[level];
@@ -53,7 +53,7 @@ void note_handed_out(Relation rel, BlockNumber block) noexcept {
     entries[0] = {.transaction = pg::my_lxid(), .command = command, .node = pg::file_of(rel), .block = block};
 }
 
-bool is_handed_out(Relation rel, BlockNumber block) noexcept {
+bool is_handed_out(Relation rel, BlockNo block) noexcept {
     const int level = std::min(trigger_level(), kLevels);
     if (level < kLevels && is_same(handed[level][0], rel, block) &&
         handed[level][0].command == ::GetCurrentCommandId(false))

@@ -13,9 +13,9 @@
 namespace glassheap::heap {
 
 // A row of the block was fetched by its address (scan/tid.cpp).
-void note_handed_out(Relation rel, BlockNumber block) noexcept;
+void note_handed_out(Relation rel, BlockNo block) noexcept;
 // Was a row of the block handed out at an outer level of triggers than the one that runs now, or is it the
 // last one handed out by the command that runs now?
-bool is_handed_out(Relation rel, BlockNumber block) noexcept;
+bool is_handed_out(Relation rel, BlockNo block) noexcept;
 
 }  // namespace glassheap::heap

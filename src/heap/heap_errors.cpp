@@ -30,7 +30,7 @@ void report_row_too_big(Size length) {
     pg_unreachable();
 }
 
-void report_page_not_empty(Relation rel, BlockNumber block) {
+void report_page_not_empty(Relation rel, BlockNo block) {
     ereport(ERROR,
             (errcode(ERRCODE_DATA_CORRUPTED), errmsg("page %u of relation \"%s\" should be empty but is not",
                                                      block, RelationGetRelationName(rel))));

@@ -13,7 +13,7 @@ namespace glassheap::heap {
 [[noreturn]] void report_invisible(const char *verb);  // "attempted to <verb> invisible tuple"
 [[noreturn]] void report_lock_not_available(Relation rel);
 [[noreturn]] void report_row_too_big(Size length);
-[[noreturn]] void report_page_not_empty(Relation rel, BlockNumber block);
+[[noreturn]] void report_page_not_empty(Relation rel, BlockNo block);
 [[noreturn]] void report_no_such_row(Relation rel, const ItemPointerData &tid);
 [[noreturn]] void report_row_outside_page(Relation rel, const ItemPointerData &tid, Size offset, Size length);
 // A combo cid made now could not be told to the other workers.

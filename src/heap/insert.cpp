@@ -75,7 +75,7 @@ void insert(Relation rel, HeapTuple tuple, CommandId cid, int options, BulkInser
                                                .vmbuf = &vmbuf});
         // A new row conflicts with locks on the whole table only: existing row and page locks cannot be about
         // it.  Under the latch, so that no reader comes between the check and the row.
-        ::CheckForSerializableConflictIn(rel, nullptr, InvalidBlockNumber);
+        ::CheckForSerializableConflictIn(rel, nullptr, kInvalidBlock);
         apply_insert(rel, page, stored, options, vmbuf);
         page.unlatch();
     }

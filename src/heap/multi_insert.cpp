@@ -113,13 +113,13 @@ void multi_insert(Relation rel, TupleTableSlot **slots, int count, CommandId cid
 
     // Checked early to spare work that would have to be rolled back, and again at the end: between both, a
     // serializable reader may have locked the table and read pages that were not filled yet.
-    ::CheckForSerializableConflictIn(rel, nullptr, InvalidBlockNumber);
+    ::CheckForSerializableConflictIn(rel, nullptr, kInvalidBlock);
     while (batch.done < batch.total) {
         CHECK_FOR_INTERRUPTS();
         store_page(&batch);
     }
     release_vm_pin(batch.vmbuf);
-    ::CheckForSerializableConflictIn(rel, nullptr, InvalidBlockNumber);
+    ::CheckForSerializableConflictIn(rel, nullptr, kInvalidBlock);
 
     for (int i = 0; i < count; ++i) slots[i]->tts_tid = batch.rows[i]->t_self;
     ::pgstat_count_heap_insert(rel, count);

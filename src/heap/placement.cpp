@@ -64,7 +64,7 @@ private:
     bool pin_missing_vm_pages();
     bool extend();
     BlockNo pages_at_once() const;
-    BlockNumber lock_extension(int *extra) const;
+    BlockNo lock_extension(int *extra) const;
     int pages_for_waiters() const;
     bool latch_other_of_new_page();
 
@@ -103,10 +103,10 @@ buffer::PinnedPage PageSearch::run() {
 
 BlockNo PageSearch::first_candidate() const {
     BlockNo block = RelationGetTargetBlock(request_.rel);
-    if (block == InvalidBlockNumber && use_fsm_) block = fsm::find(request_.rel, wanted_space_);
-    if (block != InvalidBlockNumber) return block;
+    if (block == kInvalidBlock && use_fsm_) block = fsm::find(request_.rel, wanted_space_);
+    if (block != kInvalidBlock) return block;
     // The map knows nothing, as after a start with an old file: the last page is worth a look.
-    const BlockNumber blocks = RelationGetNumberOfBlocks(request_.rel);
+    const BlockNo blocks = RelationGetNumberOfBlocks(request_.rel);
     return blocks > 0 ? blocks - 1 : kInvalidBlock;
 }
 
@@ -236,7 +236,7 @@ bool PageSearch::extend() {
 // Takes the extension lock; while others wait for it too, *extra tells how many pages to add for them.
 // Returns a page that somebody else added meanwhile, without the lock; else kInvalidBlock, with it.  Such a
 // page was recorded just now: what the map says on pages that are not in the pool is not worth reading here.
-BlockNumber PageSearch::lock_extension(int *extra) const {
+BlockNo PageSearch::lock_extension(int *extra) const {
     Relation rel = request_.rel;
     if (RELATION_IS_LOCAL(rel)) return kInvalidBlock;  // nobody else can see it
     if (!use_fsm_) {
@@ -246,8 +246,8 @@ BlockNumber PageSearch::lock_extension(int *extra) const {
     if (pg::try_lock_extension(rel)) return kInvalidBlock;
     pg::lock_extension(rel);
     bool complete = false;
-    const BlockNumber block = fsm::find_cached(rel, wanted_space_, &complete);
-    if (block != InvalidBlockNumber) {
+    const BlockNo block = fsm::find_cached(rel, wanted_space_, &complete);
+    if (block != kInvalidBlock) {
         pg::unlock_extension(rel);
         return block;
     }

@@ -140,10 +140,10 @@ Datum list_contradictions(FunctionCallInfo fcinfo, bool visible, bool frozen) {
 // All in one critical section and on one side of a checkpoint, as RelationTruncate does it.
 void truncate_map(Relation rel) {
     SMgrRelation files = ::RelationGetSmgr(rel);
-    pg::cached_blocks(files, VISIBILITYMAP_FORKNUM) = InvalidBlockNumber;
+    pg::cached_blocks(files, VISIBILITYMAP_FORKNUM) = kInvalidBlock;
     ForkNumber fork = VISIBILITYMAP_FORKNUM;
-    BlockNumber keep = pg::prepare_vm_truncate(rel, 0);
-    BlockNumber had = BlockNumberIsValid(keep) ? ::smgrnblocks(::RelationGetSmgr(rel), fork) : 0;
+    BlockNo keep = pg::prepare_vm_truncate(rel, 0);
+    BlockNo had = BlockNumberIsValid(keep) ? ::smgrnblocks(::RelationGetSmgr(rel), fork) : 0;
     pg::delay_checkpoints(pg::Delay::start_and_complete);
     START_CRIT_SECTION();
     if (RelationNeedsWAL(rel)) ::XLogFlush(pg::log_truncation(pg::file_of(rel), 0, SMGR_TRUNCATE_VM));

@@ -28,11 +28,11 @@ public:
     }
 
     void run() {
-        const BlockNumber end = ::smgrnblocks(from_, fork_);
-        for (BlockNumber first = 0; first < end; first += kBatch) {
+        const BlockNo end = ::smgrnblocks(from_, fork_);
+        for (BlockNo first = 0; first < end; first += kBatch) {
             CHECK_FOR_INTERRUPTS();
-            const int count = static_cast<int>(std::min<BlockNumber>(kBatch, end - first));
-            for (int i = 0; i < count; ++i) read(first + static_cast<BlockNumber>(i), i);
+            const int count = static_cast<int>(std::min<BlockNo>(kBatch, end - first));
+            for (int i = 0; i < count; ++i) read(first + static_cast<BlockNo>(i), i);
             if (logged_) wal::log_new_pages(pg::file_of(to_), fork_, blocks_, pages_, count);
             for (int i = 0; i < count; ++i) write(i);
         }
@@ -42,7 +42,7 @@ public:
     }
 
 private:
-    void read(BlockNumber block, int i) {
+    void read(BlockNo block, int i) {
         blocks_[i] = block;
         ::smgrread(from_, fork_, block, pages_[i]);
         if (pg::is_page_verified(pages_[i], block, pg::PageReport::log_and_count)) return;

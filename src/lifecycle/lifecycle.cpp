@@ -14,7 +14,7 @@ namespace glassheap::lifecycle {
 
 namespace {
 
-enum class Fate : std::uint8_t {
+enum class EventKind : std::uint8_t {
     temp_created,  // forget at abort
     temp_dropped,  // forget at commit
     synced,        // wal_level = minimal: flush before commit
@@ -24,7 +24,7 @@ enum class Fate : std::uint8_t {
 struct FileEvent {
     pg::OwnedFile node;
     int nest_level;
-    Fate fate;
+    EventKind kind;
     FileEvent *next;
 };
 FileEvent *events = nullptr;
@@ -37,9 +37,9 @@ void forget_events() noexcept {
     arrived_new = nullptr;
 }
 
-void note(const pg::OwnedFile &node, Fate fate) {
+void note(const pg::OwnedFile &node, EventKind kind) {
     auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
-    *event = {.node = node, .nest_level = ::GetCurrentTransactionNestLevel(), .fate = fate, .next = events};
+    *event = {.node = node, .nest_level = ::GetCurrentTransactionNestLevel(), .kind = kind, .next = events};
     events = event;
 }
 
@@ -96,14 +96,14 @@ void forget_at_commit() {
     PG_END_TRY();
 }
 
-void forget_temp(Fate fate) {
+void forget_temp(EventKind kind) {
     for (FileEvent *event = events; event != nullptr; event = event->next)
-        if (event->fate == fate) buffer::forget_relation(event->node);
+        if (event->kind == kind) buffer::forget_relation(event->node);
 }
 
 void flush_synced(const FileEvent *list) {
     for (const FileEvent *event = list; event != nullptr; event = event->next)
-        if (event->fate == Fate::synced && pg::skips_wal(event->node.file))
+        if (event->kind == EventKind::synced && pg::skips_wal(event->node.file))
             buffer::flush_relation(event->node);
 }
 
@@ -135,14 +135,14 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
         case XACT_EVENT_COMMIT:
             owners_at_commit();
             forget_at_commit();
-            forget_temp(Fate::temp_dropped);
+            forget_temp(EventKind::temp_dropped);
             forget_events();
             break;
         case XACT_EVENT_ABORT:
             doomed_count = 0;
             owners_at_abort();
             forget_pending_deletes(false);
-            forget_temp(Fate::temp_created);
+            forget_temp(EventKind::temp_created);
             forget_events();
             break;
         case XACT_EVENT_PREPARE:
@@ -161,7 +161,7 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
 // The events of an aborted subtransaction did not happen.  They come first: levels never rise along the list.
 void drop_events_from(int nest_level) {
     for (; events != nullptr && events->nest_level >= nest_level; events = events->next)
-        if (events->fate == Fate::temp_created) buffer::forget_relation(events->node);
+        if (events->kind == EventKind::temp_created) buffer::forget_relation(events->node);
 }
 
 void hand_events_to_parent(int nest_level) {
@@ -205,13 +205,13 @@ void install_callbacks() {
 }
 
 void note_temp_drop(const pg::OwnedFile &node) {
-    note(node, Fate::temp_dropped);
+    note(node, EventKind::temp_dropped);
 }
 
 void sync_arrived_at_commit(const pg::RelFile &node) {
     if (XLogIsNeeded() || !pg::skips_wal(node)) return;
     auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
-    *event = {.node = pg::shared_file(node), .nest_level = 1, .fate = Fate::synced, .next = arrived_new};
+    *event = {.node = pg::shared_file(node), .nest_level = 1, .kind = EventKind::synced, .next = arrived_new};
     arrived_new = event;
     make_core_sync(node);
 }
@@ -220,14 +220,14 @@ void note_new_files(Relation rel, SMgrRelation files) {
     const pg::OwnedFile node = pg::owned_file_of(files);
     buffer::forget_relation(node);
     if (node.is_temp()) {
-        note(node, Fate::temp_created);
+        note(node, EventKind::temp_created);
         const bool replaces = !pg::is_same_file(pg::file_of(rel), node.file);
         if (replaces) note_temp_drop(pg::owned_file_of(rel));
         return;
     }
     note_newborn(node.file, Birth::ours);
     if (XLogIsNeeded()) return;
-    note(node, Fate::synced);
+    note(node, EventKind::synced);
     make_core_sync(node.file);
 }
 

@@ -24,12 +24,12 @@ namespace {
 
 struct Cut {
     ForkNumber forks[3];
-    BlockNumber old_blocks[3];
-    BlockNumber blocks[3];
+    BlockNo old_blocks[3];
+    BlockNo blocks[3];
     int count = 0;
     bool fsm = false;
 
-    void add(SMgrRelation files, ForkNumber fork, BlockNumber keep) {
+    void add(SMgrRelation files, ForkNumber fork, BlockNo keep) {
         forks[count] = fork;
         old_blocks[count] = ::smgrnblocks(files, fork);
         blocks[count] = keep;
@@ -50,7 +50,7 @@ Cut prepare(Relation rel, BlockNo blocks) {
         if (keep != kInvalidBlock) cut.add(RelationGetSmgr(rel), FSM_FORKNUM, keep);
     }
     if (::smgrexists(RelationGetSmgr(rel), VISIBILITYMAP_FORKNUM)) {
-        const BlockNumber keep = pg::prepare_vm_truncate(rel, blocks);
+        const BlockNo keep = pg::prepare_vm_truncate(rel, blocks);
         if (BlockNumberIsValid(keep)) cut.add(RelationGetSmgr(rel), VISIBILITYMAP_FORKNUM, keep);
     }
     return cut;

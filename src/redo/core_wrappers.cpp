@@ -39,7 +39,7 @@ void part_with_pages(XLogReaderState *record, Part part) {
         if (!XLogRecHasBlockRef(record, ref)) continue;
         pg::RelFile node;
         ForkNumber fork;
-        BlockNumber block;
+        BlockNo block;
         ::XLogRecGetBlockTag(record, static_cast<std::uint8_t>(ref), &node, &fork, &block);
         if (fork == MAIN_FORKNUM || fork == FSM_FORKNUM) part(node, fork, block);
     }

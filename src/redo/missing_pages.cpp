@@ -19,8 +19,8 @@ constexpr BlockNo kImaginary = MaxBlockNumber;
 
 void enter(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
     SMgrRelation files = ::smgropen(node, pg::kNoBackend);
-    BlockNumber &cached = pg::cached_blocks(files, fork);
-    const BlockNumber known = std::exchange(cached, block);  // wal.B1; believed in recovery only
+    BlockNo &cached = pg::cached_blocks(files, fork);
+    const BlockNo known = std::exchange(cached, block);  // wal.B1; believed in recovery only
     ::XLogReadBufferExtended(node, fork, block, RBM_NORMAL, InvalidBuffer);
     cached = known;
 }

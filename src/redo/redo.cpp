@@ -65,7 +65,7 @@ RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch) {
 }
 
 BlockNo block_of_ref(XLogReaderState *record, std::uint8_t ref) {
-    BlockNumber block;
+    BlockNo block;
     ::XLogRecGetBlockTag(record, ref, nullptr, nullptr, &block);
     return block;
 }

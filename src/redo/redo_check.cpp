@@ -64,7 +64,7 @@ void mask(char *bytes, ForkNumber fork, BlockNo block) {
 void check_ref(XLogReaderState *record, std::uint8_t ref) {
     pg::RelFile node;
     ForkNumber fork;
-    BlockNumber block;
+    BlockNo block;
     ::XLogRecGetBlockTag(record, ref, &node, &fork, &block);
     if (fork == VISIBILITYMAP_FORKNUM && !reachedConsistency) return;  // wal.K1
     const bool comparable =

@@ -53,7 +53,7 @@ void change_and_log(Relation rel, Buffer vmbuf, Change make_change) {
 }
 
 BlockNo map_block_of_ref(XLogReaderState *record, std::uint8_t ref) {
-    BlockNumber block;
+    BlockNo block;
     ::XLogRecGetBlockTag(record, ref, nullptr, nullptr, &block);
     return block;
 }
