@@ -108,8 +108,14 @@ is(sql("BEGIN; UPDATE pg_class SET relam = (SELECT oid FROM pg_am WHERE amname =
 # ---- a table of this transaction never was anybody else's
 my $before = sql('CREATE EXTENSION pg_walinspect; SELECT pg_current_wal_insert_lsn()');
 sql('BEGIN; CREATE TABLE unborn (id int) USING glassheap; SAVEPOINT s; CREATE INDEX ON unborn (id); INSERT INTO unborn VALUES (1); ROLLBACK');
-my $after = sql('CREATE TABLE flushed AS SELECT 1; SELECT pg_current_wal_lsn()');
-is(sql("SELECT count(*) FROM pg_get_wal_records_info('$before', '$after') WHERE description LIKE 'file_event%'"), 0, 'aborted with its transaction: not handed over');
+sub handed_over
+{
+	my $to = sql('CREATE TABLE flushed AS SELECT 1; DROP TABLE flushed; SELECT pg_current_wal_flush_lsn()');
+	return sql("SELECT count(*) FROM pg_get_wal_records_info('$before', '$to') WHERE description LIKE 'file_event%'");
+}
+is(handed_over(), 0, 'aborted with its transaction: not handed over');
+sql('CREATE TABLE born (id int) USING glassheap; ' . give('born', 'heap'));
+is(handed_over(), 1, 'one that was given away: handed over');
 
 # ---- somebody else uses the table
 make_table('used', 'glassheap');

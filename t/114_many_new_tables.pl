@@ -34,7 +34,7 @@ sub handed_over
 {
 	my ($from) = @_;
 	my $to = sql('CREATE TABLE flushed AS SELECT 1; DROP TABLE flushed; SELECT pg_current_wal_flush_lsn()');
-	return sql("SELECT count(*) FROM pg_get_wal_records_info('$from', '$to') WHERE record_type = 'FILE_EVENT'");
+	return sql("SELECT count(*) FROM pg_get_wal_records_info('$from', '$to') WHERE resource_manager = 'glassheap' AND description LIKE 'file_event%'");
 }
 
 sub block { my ($n, $body) = @_; return "DO \$do\$ BEGIN FOR i IN 1..$n LOOP $body END LOOP; END \$do\$"; }
@@ -86,6 +86,7 @@ cmp_ok($cost{heap}{'created one by one'}{$many}[0], '>=', $many, 'new tables are
 sub give { my ($table, $method) = @_; return "UPDATE pg_class SET relam = (SELECT oid FROM pg_am WHERE amname = '$method') WHERE oid = '$table'::regclass"; }
 my $rows = "SELECT g, repeat('n', 100) FROM generate_series(1, 2000) g";
 my %expected;
+my $before_giving = sql('SELECT pg_current_wal_insert_lsn()');
 for my $case ([ glassheap => 'heap' ], [ heap => 'glassheap' ])
 {
 	my ($from, $to) = @$case;
@@ -107,6 +108,7 @@ for my $case ([ glassheap => 'heap' ], [ heap => 'glassheap' ])
 	}
 	sql("BEGIN; CREATE TABLE gone (id int, note text) USING $from; INSERT INTO gone $rows; " . give('gone', $to) . '; INSERT INTO gone SELECT 1; ROLLBACK');
 }
+cmp_ok(handed_over($before_giving), '>=', 4, 'files given away are handed over');    # from ours: given, outer, truncated; twice
 sub all_there
 {
 	my ($server, $when) = @_;
