@@ -1,5 +1,4 @@
-// lifecycle/lifecycle.hpp — birth, move and death of relation files, seen from the pool (design.D5,
-//         design.D5).
+// lifecycle/lifecycle.hpp — birth, move and death of relation files, seen from the pool (design.D5).
 //
 // Why:    core creates, copies and unlinks files without knowing our pool: pages of a file that goes must be
 //         forgotten before it goes (a late write would resurrect its sync request and PANIC the

@@ -38,7 +38,9 @@ inline TidRange tid_range(TableScanDesc scan) noexcept {
     return {scan->rs_mintid, scan->rs_maxtid};
 }
 
-inline bool matches_keys(HeapTuple tuple, TupleDesc columns, int key_count, ScanKey keys) {
+// Once for each row of a scan with keys: left to itself the compiler makes it a call.
+pg_attribute_always_inline bool matches_keys(HeapTuple tuple, TupleDesc columns, int key_count,
+                                             ScanKey keys) {
     bool matches;
     HeapKeyTest(tuple, columns, key_count, keys, matches);
     return matches;

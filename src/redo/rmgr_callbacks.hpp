@@ -1,4 +1,4 @@
-// redo/rmgr_callbacks.hpp — the functions whose addresses RmgrData keeps.  Private to wal/.
+// redo/rmgr_callbacks.hpp — the functions whose addresses RmgrData keeps.  Private to redo/.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
