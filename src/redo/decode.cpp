@@ -16,6 +16,20 @@ using namespace wal;  // the records are this room's vocabulary
 
 namespace {
 
+[[noreturn]] void refuse(XLogRecordBuffer *buf) {
+    if (judge(buf->record) == Verdict::newer)
+        ereport(
+            ERROR,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("glassheap WAL record at %X/%X cannot be decoded: a newer version of glassheap wrote it",
+                    LSN_FORMAT_ARGS(buf->origptr)),
+             errdetail_internal("%s", what_is_unknown(buf->record)),
+             errhint("Install the glassheap that wrote it, or a later one.")));
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("malformed glassheap WAL record at %X/%X", LSN_FORMAT_ARGS(buf->origptr))));
+    pg_unreachable();
+}
+
 // One record on its way to the reorder buffer.
 class Decoding {
 public:
@@ -61,11 +75,7 @@ public:
         ::ReorderBufferQueueChange(ctx_->reorder, XLogRecGetXid(record()), buf_->origptr, change,
                                    toast_insert);
     }
-    [[noreturn]] void malformed() const {
-        ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("malformed glassheap WAL record at %X/%X", LSN_FORMAT_ARGS(buf_->origptr))));
-        pg_unreachable();
-    }
+    [[noreturn]] void malformed() const { refuse(buf_); }
 
 private:
     LogicalDecodingContext *ctx_;
@@ -128,12 +138,17 @@ void decode_update(const Decoding &d) {
 }
 
 void decode_confirm(const Decoding &d) {
+    ConfirmRecord r;
+    ByteReader in = main_data(d.record());
+    if (!parse(in, &r)) d.malformed();
     if (d.unwanted()) return;
     d.queue(d.new_change(REORDER_BUFFER_CHANGE_INTERNAL_SPEC_CONFIRM));
 }
 
-bool changes_rows(RecordType type) noexcept {
-    switch (type) {
+enum class Content : std::uint8_t { rows, no_rows, unknown };
+
+Content content_of(XLogReaderState *record) noexcept {
+    switch (static_cast<RecordType>(XLogRecGetInfo(record) & ~XLR_INFO_MASK)) {
         case RecordType::insert:
         case RecordType::insert_init:
         case RecordType::multi_insert:
@@ -141,10 +156,18 @@ bool changes_rows(RecordType type) noexcept {
         case RecordType::update:
         case RecordType::hot_update:
         case RecordType::confirm:
-            return true;
-        default:
-            return false;
+            return Content::rows;
+        case RecordType::lock:
+        case RecordType::prune:
+        case RecordType::vacuum:
+        case RecordType::visible:
+        case RecordType::hint_image:
+        case RecordType::new_pages:
+            return Content::no_rows;
+        case RecordType::other:  // a later version's may be about rows
+            return judge(record) == Verdict::understood ? Content::no_rows : Content::unknown;
     }
+    return Content::unknown;
 }
 
 void decode_change(const Decoding &d, RecordType type) {
@@ -174,10 +197,13 @@ extern "C" void gh_rm_decode(LogicalDecodingContext *ctx, XLogRecordBuffer *buf)
     SnapBuild *builder = ctx->snapshot_builder;
 
     ::ReorderBufferProcessXid(ctx->reorder, xid, buf->origptr);
-    if (!changes_rows(type)) return;
+    const Content content = content_of(buf->record);
+    if (content == Content::no_rows) return;
     // Without a snapshot nothing can be decoded; fast-forwarding still needs the base snapshots' xmin.
     if (::SnapBuildCurrentState(builder) < SNAPBUILD_FULL_SNAPSHOT) return;
-    if (!::SnapBuildProcessChange(builder, xid, buf->origptr) || ctx->fast_forward) return;
+    if (TransactionIdIsValid(xid) && !::SnapBuildProcessChange(builder, xid, buf->origptr)) return;
+    if (ctx->fast_forward) return;
+    if (content == Content::unknown) refuse(buf);
     decode_change(Decoding(ctx, buf), type);
 }
 

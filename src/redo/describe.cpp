@@ -2,7 +2,7 @@
 //
 // Why:    `key: value` pairs, every field by name, so that they can be parsed.  pg_waldump knows no extension
 //         and prints custom128 only.
-// Errors: never: a damaged record is described as such.
+// Errors: never: a damaged record is described as such, and so is one of a newer version.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
@@ -227,17 +227,17 @@ bool describe_images(StringInfo buf, XLogReaderState *record) {
     return true;
 }
 
-bool describe_fsm_truncate(StringInfo buf, ByteReader in) {
+bool describe_fsm_truncate(StringInfo buf, ByteReader in, std::uint8_t format) {
     FsmTruncateRecord r;
-    if (!parse(in, &r)) return false;
+    if (!parse(in, format, &r)) return false;
     ::appendStringInfo(buf, "fsm_truncate, rel: %u/%u/%u, heap_blocks: %u", r.spc, r.db, r.rel,
                        r.heap_blocks);
     return true;
 }
 
-bool describe_file_event(StringInfo buf, ByteReader in) {
+bool describe_file_event(StringInfo buf, ByteReader in, std::uint8_t format) {
     FileEventRecord r;
-    if (!parse(in, &r)) return false;
+    if (!parse(in, format, &r)) return false;
     ::appendStringInfo(buf, "file_event, rel: %u/%u/%u, event: %s", r.spc, r.db, r.rel,
                        r.what == FileEvent::handed_over ? "handed_over" : "resolved");
     return true;
@@ -248,12 +248,11 @@ bool describe_other(StringInfo buf, XLogReaderState *record) {
     ByteReader in = main_data(record);
     if (!parse(in, &head)) return false;
     if (!head.is_known()) {
-        ::appendStringInfo(buf, "what: %u, format: %u (of a newer version)", static_cast<unsigned>(head.what),
-                           head.format);
-        return true;
+        ::appendStringInfo(buf, "what: %u, format: %u", static_cast<unsigned>(head.what), head.format);
+        return false;
     }
-    return head.what == OtherRecord::fsm_truncate ? describe_fsm_truncate(buf, in)
-                                                  : describe_file_event(buf, in);
+    return head.what == OtherRecord::fsm_truncate ? describe_fsm_truncate(buf, in, head.format)
+                                                  : describe_file_event(buf, in, head.format);
 }
 
 bool describe(StringInfo buf, XLogReaderState *record) {
@@ -284,13 +283,15 @@ bool describe(StringInfo buf, XLogReaderState *record) {
         case RecordType::other:
             return describe_other(buf, record);
     }
+    ::appendStringInfo(buf, "info: 0x%02X", XLogRecGetInfo(record) & ~XLR_INFO_MASK);
     return false;
 }
 
 }  // namespace
 
 extern "C" void gh_rm_desc(StringInfo buf, XLogReaderState *record) {
-    if (!describe(buf, record)) ::appendStringInfoString(buf, " (damaged)");
+    if (describe(buf, record)) return;
+    ::appendStringInfoString(buf, judge(record) == Verdict::newer ? " (of a newer version)" : " (damaged)");
 }
 
 extern "C" const char *gh_rm_identify(uint8 info) {

@@ -86,7 +86,36 @@ ByteReader block_data(XLogReaderState *record, std::uint8_t ref) noexcept {
     return block->has_data ? ByteReader(block->data, block->data_len) : ByteReader(nullptr, 0);
 }
 
+static_assert(kVmBits == vm::kBothBits && kVmFrozenOnly == vm::kAllFrozenBit);
+
+Verdict judge(XLogReaderState *record) noexcept {
+    return judge(XLogRecGetInfo(record), main_data(record), block_data(record, kPageRef));
+}
+
+const char *what_is_unknown(XLogReaderState *record) {
+    const auto info = static_cast<std::uint8_t>(XLogRecGetInfo(record) & ~XLR_INFO_MASK);
+    const char *type = gh_rm_identify(info);
+    if (type == nullptr) return ::psprintf("Record type 0x%02X is unknown to this version.", info);
+    OtherHead head;
+    ByteReader in = main_data(record);
+    if (info == static_cast<std::uint8_t>(RecordType::other) && parse(in, &head) && !head.is_known())
+        return ::psprintf("Record type %s with subtype %u in format %u is unknown to this version.", type,
+                          static_cast<unsigned>(head.what), head.format);
+    return ::psprintf("A record of type %s says something that is unknown to this version.", type);
+}
+
 void bad_record(XLogReaderState *record, const char *what) {
+    const Verdict verdict = judge(record);
+    // It is the record itself: replay_watch would take it for two histories of one page.
+    if (verdict != Verdict::understood) end_record();
+    if (verdict == Verdict::newer)
+        ereport(
+            PANIC,
+            (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+             errmsg("glassheap WAL record at %X/%X cannot be replayed: a newer version of glassheap wrote it",
+                    LSN_FORMAT_ARGS(record->ReadRecPtr)),
+             errdetail_internal("%s", what_is_unknown(record)),
+             errhint("Install the glassheap that wrote it, or a later one.")));
     ereport(PANIC,
             (errcode(ERRCODE_DATA_CORRUPTED), errmsg("glassheap WAL record at %X/%X cannot be replayed: %s",
                                                      LSN_FORMAT_ARGS(record->ReadRecPtr), what)));

@@ -26,7 +26,8 @@ void apply_prune(XLogReaderState *record, const RedoPage &page, const PruneRecor
     page::FreezePlan plans[page::kMaxTuplesPerPage];
     ByteReader data = block_data(record, kPageRef);
     const bool ok = read_redirects(data, redirected, r.redirected) && read_slots(data, dead, r.dead) &&
-                    read_slots(data, unused, r.unused) && read_freeze(data, plans, r.frozen);
+                    read_slots(data, unused, r.unused) && read_freeze(data, plans, r.frozen) &&
+                    data.left() == 0;
     if (!ok) bad_record(record, "malformed prune");
     const page::PageEdit edit = page.edit();
     if (r.needs_cleanup()) edit.apply_prune({redirected, r.redirected}, {dead, r.dead}, {unused, r.unused});
@@ -73,7 +74,7 @@ void redo_vacuum(XLogReaderState *record) {
     if (page.to_apply()) {
         SlotNo unused[page::kMaxTuplesPerPage];
         ByteReader data = block_data(record, kPageRef);
-        if (!read_slots(data, unused, r.unused)) bad_record(record, "malformed vacuum");
+        if (!read_slots(data, unused, r.unused) || data.left() != 0) bad_record(record, "malformed vacuum");
         page.edit().apply_vacuum({unused, r.unused});
         if (r.vm_bits != 0) page.edit().set_all_visible(true);
         page.finish(record);
@@ -100,6 +101,7 @@ void redo_visible(XLogReaderState *record) {
 }
 
 void redo_images(XLogReaderState *record) {
+    if (main_data(record).left() != 0) bad_record(record, "an image record with main data");
     for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {
         if (!XLogRecHasBlockRef(record, ref)) continue;
         RedoPage page = open_page(record, static_cast<std::uint8_t>(ref));
@@ -110,17 +112,17 @@ void redo_images(XLogReaderState *record) {
 
 namespace {
 
-void redo_fsm_truncate(XLogReaderState *record, ByteReader in) {
+void redo_fsm_truncate(XLogReaderState *record, ByteReader in, std::uint8_t format) {
     FsmTruncateRecord r;
-    if (!parse(in, &r)) bad_record(record, "malformed FSM truncation");
+    if (!parse(in, format, &r)) bad_record(record, "malformed FSM truncation");
     // As in core's truncation: there is no way back from a shorter file, so recovery must get at least here.
     ::XLogFlush(record->EndRecPtr);
     fsm::redo_truncate(pg::make_file(r.spc, r.db, r.rel), r.heap_blocks);
 }
 
-void redo_file_event(XLogReaderState *record, ByteReader in) {
+void redo_file_event(XLogReaderState *record, ByteReader in, std::uint8_t format) {
     FileEventRecord r;
-    if (!parse(in, &r)) bad_record(record, "malformed file event");
+    if (!parse(in, format, &r)) bad_record(record, "malformed file event");
     const pg::RelFile node = pg::make_file(r.spc, r.db, r.rel);
     if (r.what == FileEvent::handed_over)
         buffer::hand_over_to_core(node);
@@ -134,11 +136,13 @@ void redo_other(XLogReaderState *record) {
     OtherHead head;
     ByteReader in = main_data(record);
     if (!parse(in, &head)) bad_record(record, "malformed head");
-    if (!head.is_known()) bad_record(record, "a newer version of glassheap wrote it");
-    if (head.what == OtherRecord::fsm_truncate)
-        redo_fsm_truncate(record, in);
-    else
-        redo_file_event(record, in);
+    switch (head.what) {
+        case OtherRecord::fsm_truncate:
+            return redo_fsm_truncate(record, in, head.format);
+        case OtherRecord::file_event:
+            return redo_file_event(record, in, head.format);
+    }
+    bad_record(record, "unknown subtype");
 }
 
 }  // namespace glassheap::redo

@@ -1,4 +1,4 @@
-// redo/redo_support.hpp — opening the pages of a record during replay.  Private to wal/.
+// redo/redo_support.hpp — opening the pages of a record during replay.  Private to redo/.
 //
 // Why:    the same five lines begin every redo function: image or not, missing or not, newer or not.
 // Locking: a page that is returned non-empty is latched exclusively (asked for: cleanup latch).
@@ -8,7 +8,7 @@
 #pragma once
 
 #include "buffer/pool.hpp"
-#include "wal/records.hpp"
+#include "wal/judge.hpp"
 
 namespace glassheap::redo {
 
@@ -50,7 +50,10 @@ void clear_vm_bits(XLogReaderState *record, std::span<const BlockNo> heap_blocks
 void clear_vm_bits(XLogReaderState *record, BlockNo heap_block, std::uint8_t bits);
 void set_vm_bits(XLogReaderState *record, std::uint8_t bits);  // of block 0's page
 
-// PANIC: the record's bytes make no sense, or do not fit the page.
+// Does this version know all that the record says?  If not: `what_is_unknown`, a sentence.
+Verdict judge(XLogReaderState *record) noexcept;
+const char *what_is_unknown(XLogReaderState *record);
+// PANIC: a newer version wrote the record, its bytes make no sense, or it does not fit the page.
 [[noreturn]] void bad_record(XLogReaderState *record, const char *what);
 // The line pointer must be normal; PANIC otherwise.
 void require_normal(XLogReaderState *record, const RedoPage &page, SlotNo slot);

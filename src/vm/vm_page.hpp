@@ -11,6 +11,7 @@
 
 #include <bit>
 
+#include "base/check.hpp"
 #include "base/types.hpp"
 #include "page/layout.hpp"
 
@@ -44,11 +45,13 @@ public:
     }
     // The block has these bits and no others.
     bool set(BlockNo heap_block, std::uint8_t bits) noexcept {
+        GH_ASSERT((bits & ~kBlockMask) == 0);
         std::uint8_t &byte = map_[map_byte_of(heap_block)];
         const unsigned others = byte & ~(unsigned{kBlockMask} << map_shift_of(heap_block));
         return replace(byte, static_cast<std::uint8_t>(others | unsigned{bits} << map_shift_of(heap_block)));
     }
     bool clear(BlockNo heap_block, std::uint8_t bits) noexcept {
+        GH_ASSERT((bits & ~kBlockMask) == 0);
         std::uint8_t &byte = map_[map_byte_of(heap_block)];
         const auto changed = static_cast<std::uint8_t>(byte & ~(bits << map_shift_of(heap_block)));
         return replace(byte, changed);

@@ -73,8 +73,10 @@ void write_redirects(ByteWriter &out, std::span<const page::Redirect> redirects)
 
 bool read_redirects(ByteReader &in, page::Redirect *redirects, int count) noexcept {
     for (int i = 0; i < count && in.ok(); ++i) {
-        redirects[i].from = static_cast<SlotNo>(in.varint());
-        redirects[i].to = static_cast<SlotNo>(in.varint());
+        const std::uint32_t from = in.varint();
+        const std::uint32_t to = in.varint();
+        if (from > 0xFFFFU || to > 0xFFFFU) in.fail();
+        redirects[i] = {static_cast<SlotNo>(from), static_cast<SlotNo>(to)};
     }
     return in.ok();
 }
@@ -109,6 +111,7 @@ bool read_freeze(ByteReader &in, page::FreezePlan *plans, int count) noexcept {
         plan.infomask2 = in.u16();
         plan.infomask = in.u16();
         plan.flags = in.u8();
+        in.expect_only(plan.flags, page::kFreezeXvac | page::kInvalidateXvac);
         const std::uint32_t members = in.varint();
         if (members == 0 || members > static_cast<std::uint32_t>(count - done) || members > SlotSet::kLimit)
             in.fail();

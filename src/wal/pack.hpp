@@ -5,7 +5,8 @@
 // Coding: varint: seven bits per byte, low end first, high bit = more follows.
 //         set of slots: per run, varint (2 * gap to the slot before + 1 if the run is longer than one slot),
 //         then, if it is, varint (length - 2).  The number of slots is known from elsewhere.
-// Errors: never longjmps.  ByteReader::ok() is false after any read beyond the end.
+// Errors: never longjmps.  ByteReader::ok() is false after any read beyond the end, and when the parser that
+//         reads found something impossible (fail) or unknown to this version (fail_unknown).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -57,6 +58,7 @@ public:
         std::uint32_t v = 0;
         for (unsigned shift = 0; shift < 35; shift += 7) {
             const std::uint8_t b = u8();
+            if (shift == 28 && b > 0x0FU) break;  // more than 32 bits
             v |= static_cast<std::uint32_t>(b & 0x7FU) << shift;
             if ((b & 0x80U) == 0) return v;
         }
@@ -77,6 +79,18 @@ public:
     const char *rest() const noexcept { return pos_; }
     bool ok() const noexcept { return ok_; }
     void fail() noexcept { ok_ = false; }
+    // What was read is nothing that this version writes, but a later one may.
+    void fail_unknown() noexcept {
+        unknown_ = unknown_ || ok_;  // behind damage everything looks strange
+        ok_ = false;
+    }
+    bool met_unknown() const noexcept { return unknown_; }
+    void expect_only(std::uint32_t read, std::uint32_t known) noexcept {
+        if ((read & ~known) != 0) fail_unknown();
+    }
+    void expect_end() noexcept {
+        if (left() != 0) fail_unknown();
+    }
 
 private:
     template <typename T>
@@ -88,6 +102,7 @@ private:
     const char *pos_;
     const char *end_;
     bool ok_ = true;
+    bool unknown_ = false;
 };
 
 // Slots of one page as a bitmap: sorts and joins runs without comparing.

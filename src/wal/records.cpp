@@ -39,6 +39,7 @@ constexpr HeadBit kHeadBits[] = {
 };
 constexpr std::uint8_t kHeadHeapOnly = 0x20;
 constexpr std::uint8_t kRawHead = 0x80;  // the three fields follow as they are
+constexpr std::uint8_t kKnownHeadBits = 0x3F;
 
 RowHead unpack_head(std::uint8_t packed, std::uint32_t columns) noexcept {
     RowHead head{static_cast<std::uint16_t>(columns), page::kXmaxInvalid, 0};
@@ -80,6 +81,7 @@ bool read_head(ByteReader &in, RowHead *head) noexcept {
     if ((packed & kRawHead) == 0) {
         const std::uint32_t columns = in.varint();
         if (columns > page::kAttributeCountMask) in.fail();
+        in.expect_only(packed, kKnownHeadBits);
         *head = unpack_head(packed, columns);
         return in.ok();
     }
@@ -150,10 +152,19 @@ void write_marked(ByteWriter &out, std::uint8_t mark, std::uint32_t flags) noexc
 }
 
 template <typename Flags>
-void read_marked(ByteReader &in, std::uint8_t *mark, Flags *flags) noexcept {
+void read_marked(ByteReader &in, std::uint8_t *mark, Flags *flags, Flags known) noexcept {
     *mark = in.u8();
-    *flags = (*mark & kFlagsFollow) != 0 ? static_cast<Flags>(in.varint()) : Flags{0};
+    const std::uint32_t read = (*mark & kFlagsFollow) != 0 ? in.varint() : 0;
+    in.expect_only(read, known);
+    *flags = static_cast<Flags>(read & known);
     *mark = static_cast<std::uint8_t>(*mark & ~kFlagsFollow);
+}
+
+// Map bits go into a page that has two for each block: a third one would be the next block's.
+std::uint8_t read_vm_bits(ByteReader &in, unsigned bits, unsigned known) noexcept {
+    in.expect_only(bits, known);
+    if ((bits & kVmBits) == kVmFrozenOnly) in.fail();
+    return static_cast<std::uint8_t>(bits & kVmBits);
 }
 
 SlotNo read_slot(ByteReader &in) noexcept {
@@ -173,6 +184,8 @@ bool parse(ByteReader &in, InsertRecord *r) noexcept {
     if (head < 2 || head / 2 > 0xFFFFU) in.fail();
     r->slot = static_cast<SlotNo>(head / 2);
     r->flags = (head & 1U) != 0 ? in.u8() : std::uint8_t{0};
+    in.expect_only(r->flags, kInsertFlags);
+    in.expect_end();
     return in.ok();
 }
 
@@ -188,11 +201,12 @@ bool parse(ByteReader &in, MultiInsertRecord *r) noexcept {
     r->count = static_cast<std::uint16_t>(count);
     r->first = 1;
     r->slots_at = nullptr;
-    if ((r->flags & kInitPage) != 0 || !in.ok()) return in.ok();
-    if ((r->flags & kSlotsInRow) != 0)
+    if (!in.ok()) return false;
+    if ((r->flags & (kInitPage | kSlotsInRow)) == kSlotsInRow)
         r->first = read_slot(in);
-    else
+    else if ((r->flags & kInitPage) == 0)
         r->slots_at = in.bytes(r->count * sizeof(SlotNo));
+    in.expect_end();
     return in.ok();
 }
 
@@ -203,8 +217,9 @@ void write(ByteWriter &out, const RemoveRecord &r) noexcept {
 }
 bool parse(ByteReader &in, RemoveRecord *r) noexcept {
     r->slot = read_slot(in);
-    read_marked(in, &r->mark, &r->flags);
+    read_marked(in, &r->mark, &r->flags, kRemoveFlags);
     r->xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
+    if ((r->flags & kOldRowFlags) == 0) in.expect_end();
     return in.ok();
 }
 
@@ -218,9 +233,10 @@ void write(ByteWriter &out, const UpdateRecord &r) noexcept {
 bool parse(ByteReader &in, UpdateRecord *r) noexcept {
     r->old_slot = read_slot(in);
     r->new_slot = read_slot(in);
-    read_marked(in, &r->mark, &r->flags);
+    read_marked(in, &r->mark, &r->flags, kUpdateFlags);
     r->old_xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
     r->new_xmax = (r->flags & kNewXmaxStored) != 0 ? in.u32() : kInvalidXid;
+    if ((r->flags & kOldRowFlags) == 0) in.expect_end();
     return in.ok();
 }
 
@@ -231,8 +247,9 @@ void write(ByteWriter &out, const LockRecord &r) noexcept {
 }
 bool parse(ByteReader &in, LockRecord *r) noexcept {
     r->slot = read_slot(in);
-    read_marked(in, &r->mark, &r->flags);
+    read_marked(in, &r->mark, &r->flags, kLockFlags);
     r->xmax = (r->flags & kXmaxStored) != 0 ? in.u32() : kInvalidXid;
+    in.expect_end();
     return in.ok();
 }
 
@@ -241,20 +258,22 @@ void write(ByteWriter &out, const ConfirmRecord &r) noexcept {
 }
 bool parse(ByteReader &in, ConfirmRecord *r) noexcept {
     r->slot = read_slot(in);
+    in.expect_end();
     return in.ok();
 }
 
 namespace {
 
 // The byte of a prune record that holds the VM bits says too which counts follow.
-constexpr std::uint8_t kVmBitsMask = 0x0F;
 constexpr std::uint8_t kFirstPart = 0x10;  // redirected, then dead, unused, frozen
+constexpr std::uint8_t kAllParts = 0xF0;
 
 }  // namespace
 
 void write(ByteWriter &out, const PruneRecord &r) noexcept {
     const std::uint16_t counts[] = {r.redirected, r.dead, r.unused, r.frozen};
-    unsigned parts = r.vm_bits & kVmBitsMask;
+    GH_ASSERT((r.vm_bits & ~kVmBits) == 0);
+    unsigned parts = r.vm_bits;
     for (unsigned i = 0; i < 4; ++i)
         if (counts[i] != 0) parts |= static_cast<unsigned>(kFirstPart) << i;
     out.u32(r.latest_removed_xid);
@@ -265,13 +284,14 @@ void write(ByteWriter &out, const PruneRecord &r) noexcept {
 bool parse(ByteReader &in, PruneRecord *r) noexcept {
     r->latest_removed_xid = in.u32();
     const std::uint8_t parts = in.u8();
-    r->vm_bits = parts & kVmBitsMask;
+    r->vm_bits = read_vm_bits(in, parts, kVmBits | kAllParts);
     std::uint16_t *counts[] = {&r->redirected, &r->dead, &r->unused, &r->frozen};
     for (unsigned i = 0; i < 4; ++i) {
         const std::uint32_t count = (parts & (static_cast<unsigned>(kFirstPart) << i)) != 0 ? in.varint() : 0;
         if (count > static_cast<std::uint32_t>(page::kMaxTuplesPerPage)) in.fail();
         *counts[i] = static_cast<std::uint16_t>(count);
     }
+    in.expect_end();
     return in.ok();
 }
 
@@ -282,10 +302,11 @@ void write(ByteWriter &out, const VacuumRecord &r) noexcept {
 }
 bool parse(ByteReader &in, VacuumRecord *r) noexcept {
     r->latest_removed_xid = in.u32();
-    r->vm_bits = in.u8();
+    r->vm_bits = read_vm_bits(in, in.u8(), kVmBits);
     const std::uint32_t unused = in.varint();
     if (unused > static_cast<std::uint32_t>(page::kMaxTuplesPerPage)) in.fail();
     r->unused = static_cast<std::uint16_t>(unused);
+    in.expect_end();
     return in.ok();
 }
 
@@ -295,7 +316,8 @@ void write(ByteWriter &out, const VisibleRecord &r) noexcept {
 }
 bool parse(ByteReader &in, VisibleRecord *r) noexcept {
     r->cutoff_xid = in.u32();
-    r->vm_bits = in.u8();
+    r->vm_bits = read_vm_bits(in, in.u8(), kVmBits);
+    in.expect_end();
     return in.ok();
 }
 
@@ -303,7 +325,7 @@ namespace {
 
 void write_other_head(ByteWriter &out, OtherRecord what) noexcept {
     out.u8(static_cast<std::uint8_t>(what));
-    out.u8(kNewestFormat);
+    out.u8(newest_format(what));
 }
 
 }  // namespace
@@ -321,11 +343,13 @@ void write(ByteWriter &out, const FsmTruncateRecord &r) noexcept {
     out.u32(r.rel);
     out.u32(r.heap_blocks);
 }
-bool parse(ByteReader &in, FsmTruncateRecord *r) noexcept {
+bool parse(ByteReader &in, std::uint8_t format, FsmTruncateRecord *r) noexcept {
+    if (format != 1) in.fail_unknown();
     r->spc = in.u32();
     r->db = in.u32();
     r->rel = in.u32();
     r->heap_blocks = in.u32();
+    in.expect_end();
     return in.ok();
 }
 
@@ -336,12 +360,15 @@ void write(ByteWriter &out, const FileEventRecord &r) noexcept {
     out.u32(r.rel);
     out.u8(static_cast<std::uint8_t>(r.what));
 }
-bool parse(ByteReader &in, FileEventRecord *r) noexcept {
+bool parse(ByteReader &in, std::uint8_t format, FileEventRecord *r) noexcept {
+    if (format != 1) in.fail_unknown();
     r->spc = in.u32();
     r->db = in.u32();
     r->rel = in.u32();
     r->what = static_cast<FileEvent>(in.u8());
-    return in.ok() && (r->what == FileEvent::handed_over || r->what == FileEvent::resolved);
+    if (r->what != FileEvent::handed_over && r->what != FileEvent::resolved) in.fail_unknown();
+    in.expect_end();
+    return in.ok();
 }
 
 // ---- rows of a multi_insert

@@ -9,22 +9,28 @@
 //         in shared_buffers and are replayed there (clear_vm_bits, set_vm_bits of redo/redo_support.hpp).
 //         hint_image: 0 the page; new_pages: 0.. the pages.
 //
-//   record        main data                                         data of block 0
-//   insert        slot+f [flags1]                                   head body
-//   multi_insert  flags1 count [first | slot2 x count]              rows, see MultiInsertRecord (kInitPage:
-//   neither) remove        slot mark+f [flags] [xmax4] [head body]           - update        old new mark+f
-//   [flags] [xmax4] [newxmax4]         [head] [prefix suffix] bytes
-//                 [head body of the old key or row]
-//   lock          slot mark+f [flags] [xmax4]                       -
-//   confirm       slot                                              -
-//   prune         xid4 parts1 [redirected] [dead] [unused] [frozen] redirects, dead, unused, freeze groups
-//   vacuum        xid4 bits1 unused                                 unused
-//   visible       xid4 bits1                                        -
-//   other         what1 format1, then
-//    fsm_truncate spc4 db4 rel4 blocks4                             (no block)
-//    file_event   spc4 db4 rel4 what1                               (no block)
-//   (digits: bytes; no digit: varint or coded as in pack.hpp; [x]: there if a flag says so;
-//   +f: with one bit that says that flags follow, which the usual record does without)
+// clang-format off: the layouts are a table
+//   record          main data                                          data of block 0
+//   insert(_init)   slot+f [flags1]                                    head body
+//   multi_insert    flags1 count [first | slot2 x count]               rows: MultiInsertRecord
+//                   (kInitPage: neither first nor slots)
+//   remove          slot mark+f [flags] [xmax4] [old key or row]       -
+//   (hot_)update    old new mark+f [flags] [xmax4] [newxmax4]          [head] [prefix suffix] bytes
+//                   [old key or row]
+//   lock            slot mark+f [flags] [xmax4]                        -
+//   confirm         slot                                               -
+//   prune           xid4 parts1 [redirected] [dead] [unused] [frozen]  redirects, dead, unused, freeze groups
+//   vacuum          xid4 bits1 unused                                  unused
+//   visible         xid4 bits1                                         -
+//   hint_image      -                                                  image
+//   new_pages       -                                                  image, and of each further block
+//   other           what1 format1, then                                (no block)
+//     fsm_truncate  spc4 db4 rel4 blocks4
+//     file_event    spc4 db4 rel4 event1
+//   (digits: bytes; no digit: varint or coded as in pack.hpp; [x]: there if a flag says so; old key or row:
+//   head body; +f: with one bit that says that flags follow, which the usual record does without)
+//
+// clang-format on
 //
 // A row is written as head and body.  The head (infomask2, infomask, hoff) takes two bytes when it looks as
 // one would expect (write_head).  The body starts at byte 23 of the tuple, or, when there is no null bitmap,
@@ -33,7 +39,7 @@
 // Invariants: wal.R1 every page change carries a block reference (pg_rewind, incremental backup).
 //         wal.R2 no record uses XLR_SPECIAL_REL_UPDATE.
 //         wal.R3 parse returns false for what write cannot have written, as far as lengths, counts and slots
-//            tell.  Unknown flags, vm_bits of vacuum and visible, two bits of prune's parts pass.
+//            tell; for every flag, bit and byte that this version does not know; and for bytes left over.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -69,20 +75,29 @@ enum class RecordType : std::uint8_t {  // the high four bits of xl_info
 
 // Room to grow.  A change that belongs to no type above, or another layout of one, gets a number here and
 // starts with a format of 1; the layout of a number and format never changes again, nor does that of the
-// types above. Who reads a number or format that he does not know has WAL of a newer glassheap before him and
-// must refuse.
+// types above.  Who reads a number or format that he does not know has WAL of a newer glassheap before him
+// and must refuse (wal/judge.hpp).
 enum class OtherRecord : std::uint8_t {
     fsm_truncate = 1,  // FSM part of a truncation (the rest is core's XLOG_SMGR_TRUNCATE)
     file_event = 2,    // a file as a whole changed hands
 };
-inline constexpr std::uint8_t kNewestFormat = 1;  // of each of them, so far
+// The format that is written; all before it are read too.  0: not a subtype of this version's.
+constexpr std::uint8_t newest_format(OtherRecord what) noexcept {
+    switch (what) {
+        case OtherRecord::fsm_truncate:
+            return 1;
+        case OtherRecord::file_event:
+            return 1;
+    }
+    return 0;
+}
+constexpr bool is_read(std::uint8_t format, std::uint8_t newest) noexcept {
+    return format >= 1 && format <= newest;
+}
 struct OtherHead {
     OtherRecord what;
     std::uint8_t format;
-    bool is_known() const noexcept {
-        return (what == OtherRecord::fsm_truncate || what == OtherRecord::file_event) &&
-               format == kNewestFormat;
-    }
+    bool is_known() const noexcept { return is_read(format, newest_format(what)); }
 };
 
 // Block reference numbers.
@@ -162,6 +177,18 @@ inline constexpr std::uint16_t kBodyStored = 0x100;
 // lock; without the last: ctid points to the row itself, and it is not HOT updated
 inline constexpr std::uint8_t kClearFrozen = 0x02;  // clear the all-frozen bit (kVmRef)
 inline constexpr std::uint8_t kChainKept = 0x04;
+// prune, vacuum, visible: the bits of a visibility map; all-frozen is never without all-visible
+inline constexpr std::uint8_t kVmBits = 0x03;
+inline constexpr std::uint8_t kVmFrozenOnly = 0x02;
+
+// All that this version knows of each: parse refuses the others.  Those of multi_insert are all taken.
+inline constexpr std::uint8_t kOldRowFlags = kContainsOldKey | kContainsOldTuple;
+inline constexpr std::uint8_t kInsertFlags = kClearVm | kContainsNewTuple | kIsSpeculative | kOnToastRelation;
+inline constexpr std::uint8_t kRemoveFlags =
+    kClearVm | kOldRowFlags | kXmaxStored | kPartitionMove | kSpeculativeAbort;
+inline constexpr std::uint16_t kUpdateFlags = kClearVm | kContainsNewTuple | kOldRowFlags | kXmaxStored |
+                                              kNewXmaxStored | kClearVmOld | kHeadStored | kBodyStored;
+inline constexpr std::uint8_t kLockFlags = kClearFrozen | kChainKept | kXmaxStored;
 
 struct InsertRecord {
     SlotNo slot;
@@ -257,7 +284,7 @@ void write_fixed(ByteWriter &out, const MultiInsertRecord &r) noexcept;
 // An `other` record's head and what follows it (write: both).
 bool parse(ByteReader &in, OtherHead *head) noexcept;
 
-// What is left in `in` after remove and update is the old key or row (head, body).
+// What is left in `in` after remove and update, with kOldRowFlags, is the old key or row (head, body).
 bool parse(ByteReader &in, InsertRecord *r) noexcept;
 bool parse(ByteReader &in, RemoveRecord *r) noexcept;
 bool parse(ByteReader &in, UpdateRecord *r) noexcept;
@@ -266,9 +293,10 @@ bool parse(ByteReader &in, ConfirmRecord *r) noexcept;
 bool parse(ByteReader &in, PruneRecord *r) noexcept;
 bool parse(ByteReader &in, VacuumRecord *r) noexcept;
 bool parse(ByteReader &in, VisibleRecord *r) noexcept;
-bool parse(ByteReader &in, FsmTruncateRecord *r) noexcept;
-bool parse(ByteReader &in, FileEventRecord *r) noexcept;
 bool parse(ByteReader &in, MultiInsertRecord *r) noexcept;
+// The subtypes, in the format that the head says.
+bool parse(ByteReader &in, std::uint8_t format, FsmTruncateRecord *r) noexcept;
+bool parse(ByteReader &in, std::uint8_t format, FileEventRecord *r) noexcept;
 
 // Rows of a multi_insert.
 std::size_t write_rows(char *out, std::size_t capacity, const char *const *tuples, const std::size_t *lengths,
@@ -282,6 +310,7 @@ public:
     RowReader(ByteReader in, std::uint8_t flags) noexcept;
     bool next(LoggedRow *row) noexcept;  // false: damaged
     bool at_end() const noexcept { return in_.ok() && in_.left() == 0; }
+    const ByteReader &reader() const noexcept { return in_; }
 
 private:
     ByteReader in_;

@@ -59,6 +59,14 @@ TEST(VmPage, SettingReplacesBothBitsAndLeavesTheNeighbours) {
     EXPECT_EQ(page.get(79), 3);
 }
 
+// A third bit would be the next block's.
+TEST(VmPageDeathTest, BitsOfOtherBlocksAreNoneOfThisOne) {
+    if (kChecks < 1) GTEST_SKIP() << "without assertions";
+    Bytes bytes;
+    EXPECT_DEATH(bytes.page().set(4, 7), "check failed");
+    EXPECT_DEATH(bytes.page().clear(4, 4), "check failed");
+}
+
 TEST(VmPage, ClearAllCountsBlocksNotBits) {
     Bytes bytes, wrong_bytes;
     VmPage page = bytes.page();

@@ -28,7 +28,15 @@ Record round_trip(const Record &record, std::size_t *size = nullptr) {
         Record damaged{};
         ByteReader cut(bytes, shorter);
         EXPECT_FALSE(parse(cut, &damaged)) << shorter;
+        EXPECT_FALSE(cut.met_unknown()) << shorter;
     }
+    // Nor may anything follow: a later version's field would be overlooked.
+    char longer[kMainDataMax + 1] = {};
+    std::memcpy(longer, bytes, out.size());
+    Record appended{};
+    ByteReader with_more(longer, out.size() + 1);
+    EXPECT_FALSE(parse(with_more, &appended));
+    EXPECT_TRUE(with_more.met_unknown());
     return back;
 }
 
@@ -108,14 +116,14 @@ TEST(Records, TheOthersComeBack) {
     EXPECT_EQ(prune.unused, 1);
     EXPECT_TRUE(prune.needs_cleanup());
     EXPECT_FALSE(round_trip(PruneRecord{123, 3, 0, 0, 0, 291}).needs_cleanup());
-    EXPECT_EQ(round_trip(VacuumRecord{1, 2, 291}).unused, 291);
+    EXPECT_EQ(round_trip(VacuumRecord{1, 3, 291}).unused, 291);
     EXPECT_EQ(round_trip(VisibleRecord{7, 3}).vm_bits, 3);
 }
 
 // ---- other: a head, then the record of that kind
 template <typename Record>
 Record behind_head(const Record &record, OtherRecord what) {
-    char bytes[kMainDataMax];
+    char bytes[kMainDataMax] = {};
     ByteWriter out(bytes, sizeof bytes);
     write(out, record);
     ByteReader in(bytes, out.size());
@@ -124,7 +132,13 @@ Record behind_head(const Record &record, OtherRecord what) {
     EXPECT_EQ(head.what, what);
     EXPECT_TRUE(head.is_known());
     Record back{};
-    EXPECT_TRUE(parse(in, &back));
+    ByteReader longer(in.rest(), in.left() + 1);
+    EXPECT_FALSE(parse(longer, head.format, &back));
+    EXPECT_TRUE(longer.met_unknown());
+    ByteReader later(in.rest(), in.left());
+    EXPECT_FALSE(parse(later, head.format + 1, &back));
+    EXPECT_TRUE(later.met_unknown());
+    EXPECT_TRUE(parse(in, head.format, &back));
     EXPECT_EQ(in.left(), 0U);
     return back;
 }
@@ -137,8 +151,15 @@ TEST(Records, OtherRecordsComeBack) {
 
 TEST(Records, WhatANewerVersionWroteIsNotKnown) {
     EXPECT_FALSE((OtherHead{static_cast<OtherRecord>(3), 1}.is_known()));
-    EXPECT_FALSE((OtherHead{OtherRecord::file_event, kNewestFormat + 1}.is_known()));
+    const std::uint8_t newest = newest_format(OtherRecord::file_event);
+    EXPECT_TRUE((OtherHead{OtherRecord::file_event, newest}.is_known()));
+    EXPECT_FALSE((OtherHead{OtherRecord::file_event, static_cast<std::uint8_t>(newest + 1)}.is_known()));
     EXPECT_FALSE((OtherHead{OtherRecord::fsm_truncate, 0}.is_known()));
+    // What an earlier version wrote is.
+    EXPECT_TRUE(is_read(1, 2));
+    EXPECT_TRUE(is_read(2, 2));
+    EXPECT_FALSE(is_read(3, 2));
+    EXPECT_FALSE(is_read(0, 2));
     ByteReader in("\x01", 1);
     OtherHead head;
     EXPECT_FALSE(parse(in, &head));
@@ -151,6 +172,72 @@ TEST(Records, ImpossibleCountsAreRefused) {
     PruneRecord r;
     ByteReader in(bytes, out.size());
     EXPECT_FALSE(parse(in, &r));
+}
+
+// Read as Record from these bytes: 1 understood, 0 damaged, -1 unknown to this version.
+template <typename Record>
+int outcome(std::initializer_list<unsigned> values) {
+    std::vector<char> bytes;
+    for (const unsigned value : values) bytes.push_back(static_cast<char>(value));
+    ByteReader in(bytes.data(), bytes.size());
+    Record r{};
+    if (parse(in, &r)) return 1;
+    return in.met_unknown() ? -1 : 0;
+}
+int expected(unsigned bits, unsigned known) {
+    return (bits & ~known) == 0 ? 1 : -1;
+}
+
+TEST(Records, UnknownFlagsAreRefused) {
+    for (unsigned flag = 1; flag <= 0x80; flag <<= 1) {
+        EXPECT_EQ(outcome<InsertRecord>({7, flag}), expected(flag, kInsertFlags)) << flag;
+        // A varint of two bytes, with xmax behind it if that is what the flag says.
+        const unsigned low = flag & 0x7FU, high = flag >> 7;
+        if (flag != kXmaxStored) {
+            EXPECT_EQ(outcome<RemoveRecord>({3, 0x80, low | 0x80U, high}), expected(flag, kRemoveFlags))
+                << flag;
+            EXPECT_EQ(outcome<LockRecord>({3, 0x80, low | 0x80U, high}), expected(flag, kLockFlags)) << flag;
+        }
+    }
+    // Behind the bits that the struct has room for.
+    for (unsigned flag = 2; flag <= 0x40; flag <<= 1) {
+        EXPECT_EQ(outcome<RemoveRecord>({3, 0x80, 0x80, flag}), -1) << flag;
+        EXPECT_EQ(outcome<LockRecord>({3, 0x80, 0x80, flag}), -1) << flag;
+        EXPECT_EQ(outcome<UpdateRecord>({3, 4, 0x80, 0x80, flag}), expected(flag << 7, kUpdateFlags)) << flag;
+        EXPECT_EQ(outcome<UpdateRecord>({3, 4, 0x80, 0x80, 0x80, flag}), -1) << flag;
+    }
+    EXPECT_EQ(outcome<UpdateRecord>({3, 4, 0x80, 0x80, 0x80, 0x80, 0x80, 0x10}), 0);  // more than 32 bits
+}
+
+TEST(Records, OldRowsFollowOnlyWhereAFlagSaysSo) {
+    EXPECT_EQ(outcome<RemoveRecord>({3, 0x80, kContainsOldKey, 9, 9}), 1);
+    EXPECT_EQ(outcome<RemoveRecord>({3, 0x80, kClearVm, 9, 9}), -1);
+    EXPECT_EQ(outcome<UpdateRecord>({3, 4, 0x80, kContainsOldTuple, 9, 9}), 1);
+    EXPECT_EQ(outcome<UpdateRecord>({3, 4, 0x80, kClearVm, 9, 9}), -1);
+    EXPECT_EQ(outcome<MultiInsertRecord>({kInitPage, 1, 9}), -1);
+    EXPECT_EQ(outcome<MultiInsertRecord>({kSlotsInRow, 1, 9, 9}), -1);
+    EXPECT_EQ(outcome<MultiInsertRecord>({0, 1, 9, 0, 9}), -1);
+}
+
+TEST(Records, OnlyBitsOfOneBlockComeFromARecord) {
+    for (unsigned bits = 0; bits < 0x100; ++bits) {
+        const int map_bits = (bits & ~unsigned{kVmBits}) != 0 ? -1 : bits == kVmFrozenOnly ? 0 : 1;
+        EXPECT_EQ(outcome<VacuumRecord>({1, 0, 0, 0, bits, 5}), map_bits) << bits;
+        EXPECT_EQ(outcome<VisibleRecord>({1, 0, 0, 0, bits}), map_bits) << bits;
+        if (bits < 0x10) {
+            EXPECT_EQ(outcome<PruneRecord>({1, 0, 0, 0, bits}), map_bits) << bits;
+        }
+    }
+}
+
+TEST(Records, UnknownBitsOfRowHeadsAreRefused) {
+    for (unsigned packed = 0; packed < 0x80; ++packed) {
+        const char bytes[] = {static_cast<char>(packed), 3};
+        ByteReader in(bytes, sizeof bytes);
+        RowHead head;
+        EXPECT_EQ(read_head(in, &head), packed < 0x40) << packed;
+        EXPECT_EQ(in.met_unknown(), packed >= 0x40) << packed;
+    }
 }
 
 TEST(Records, MarksKeepEveryBit) {
