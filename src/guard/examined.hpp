@@ -14,6 +14,8 @@
 
 namespace glassheap::guard {
 
+enum class Verdict : std::uint8_t { guarded, escapes, escapes_with_warning };
+
 class Examined {
 public:
     static constexpr int kMost = 512;  // more are looked at again
@@ -21,20 +23,18 @@ public:
         const ElfW(Phdr) * headers;
         ElfW(Addr) base;
         std::uint64_t name;  // hash
-        bool copied;         // pointers, before we came
+        Verdict verdict;
         bool here;
+
+        bool escapes() const noexcept { return verdict != Verdict::guarded; }
     };
 
-    bool nothing_new(const dl_phdr_info &info) const noexcept {
-        return info.dlpi_adds == loads_ && info.dlpi_subs == unloads_;
-    }
     // Around a walk over all objects, each of which is asked for with find().
     void begin(const dl_phdr_info &info) noexcept {
         rechecks_ = info.dlpi_subs != unloads_;
         for (int i = 0; i < count_; ++i) objects_[i].here = false;
     }
     void end(const dl_phdr_info &info) noexcept {
-        loads_ = info.dlpi_adds;
         unloads_ = info.dlpi_subs;
         int kept = 0;
         for (int i = 0; i < count_; ++i)
@@ -61,9 +61,14 @@ public:
         objects_[count_] = {.headers = info.dlpi_phdr,
                             .base = info.dlpi_addr,
                             .name = hash_of(info.dlpi_name),
-                            .copied = false,
+                            .verdict = Verdict::guarded,
                             .here = true};
         return &objects_[count_++];
+    }
+    // Those that escape have been warned of.
+    void note_warnings() noexcept {
+        for (int i = 0; i < count_; ++i)
+            if (objects_[i].escapes()) objects_[i].verdict = Verdict::escapes_with_warning;
     }
 
 private:
@@ -77,8 +82,7 @@ private:
     Object objects_[kMost];
     int count_;
     bool rechecks_;
-    std::uint64_t loads_;  // of objects, ever
-    std::uint64_t unloads_;
+    std::uint64_t unloads_;  // of objects, ever
 };
 
 }  // namespace glassheap::guard

@@ -20,53 +20,7 @@ std::uintptr_t absolute(std::uintptr_t value, std::uintptr_t base) noexcept {
     return value < base ? base + value : value;
 }
 
-const char *names_of(const link_map *library) noexcept {
-    for (const ElfW(Dyn) *entry = library->l_ld; entry->d_tag != DT_NULL; ++entry)
-        if (entry->d_tag == DT_STRTAB)
-            return reinterpret_cast<const char *>(absolute(entry->d_un.d_ptr, library->l_addr));
-    return nullptr;
-}
-
-// By the name of its file, or the one that it gives itself.
-bool is_named(const link_map *library, const char *name) noexcept {
-    const char *slash = std::strrchr(library->l_name, '/');
-    if (std::strcmp(library->l_name, name) == 0) return true;
-    if (slash != nullptr && std::strcmp(slash + 1, name) == 0) return true;
-    const char *names = library->l_ld != nullptr ? names_of(library) : nullptr;
-    if (names == nullptr) return false;
-    for (const ElfW(Dyn) *entry = library->l_ld; entry->d_tag != DT_NULL; ++entry)
-        if (entry->d_tag == DT_SONAME && std::strcmp(names + entry->d_un.d_val, name) == 0) return true;
-    return false;
-}
-
 }  // namespace
-
-Family::Family(link_map *library) noexcept {
-    if (library == nullptr) return;
-    link_map *all = library;
-    while (all->l_prev != nullptr) all = all->l_prev;
-    add(library);
-    for (int i = 0; i < count_; ++i) {
-        const char *names = members_[i]->l_ld != nullptr ? names_of(members_[i]) : nullptr;
-        if (names == nullptr) continue;
-        for (const ElfW(Dyn) *entry = members_[i]->l_ld; entry->d_tag != DT_NULL; ++entry)
-            if (entry->d_tag == DT_NEEDED) add_named(all, names + entry->d_un.d_val);
-    }
-}
-
-void Family::add_named(link_map *all, const char *name) noexcept {
-    for (link_map *library = all; library != nullptr; library = library->l_next)
-        if (is_named(library, name)) add(library);
-}
-
-void Family::add(link_map *library) noexcept {
-    for (int i = 0; i < count_; ++i)
-        if (members_[i] == library) return;
-    if (count_ < kMost)
-        members_[count_++] = library;
-    else
-        complete_ = false;
-}
 
 LoadedObject::LoadedObject(const dl_phdr_info &info) noexcept
     : info_(&info), path_(info.dlpi_name != nullptr ? info.dlpi_name : ""), base_(info.dlpi_addr) {

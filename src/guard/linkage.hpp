@@ -58,30 +58,6 @@ struct Import {
     }
 };
 
-// A library and all that it needs, whoever loaded these first.
-class Family {
-public:
-    static constexpr int kMost = 128;
-    explicit Family(link_map *library) noexcept;
-    bool contains(const dl_phdr_info &info) const noexcept {
-        for (int i = 0; i < count_; ++i)
-            if (members_[i]->l_addr == info.dlpi_addr &&
-                std::strcmp(members_[i]->l_name, info.dlpi_name) == 0)
-                return true;
-        return false;
-    }
-    // false: it needs more than there is room for.
-    bool is_complete() const noexcept { return complete_; }
-
-private:
-    void add_named(link_map *all, const char *name) noexcept;
-    void add(link_map *library) noexcept;
-
-    link_map *members_[kMost];
-    int count_ = 0;
-    bool complete_ = true;
-};
-
 // The program or one of its libraries, as dl_iterate_phdr shows it.
 class LoadedObject {
 public:

@@ -21,7 +21,6 @@
 #include "guard/examined.hpp"
 #include "guard/linkage.hpp"
 #include "guard/patch.hpp"
-#include "guard/refused.hpp"
 #include "guard/unguarded.hpp"
 #include "guard/wrap.hpp"
 #include "pg/pg_guarded.hpp"
@@ -56,15 +55,6 @@ bool first_report(const char *path) {
 
 // ---- changing entries
 
-// Looked at even if they were here already: the library, what it needs, and what it was refused for before.
-struct AskedFor {
-    Family family;
-    File file;
-    bool contains(const dl_phdr_info &info) const noexcept {
-        return family.contains(info) || is_culprit(file, info);
-    }
-};
-
 struct Outcome {
     static constexpr int kMost = 32;
     struct Library {
@@ -75,7 +65,6 @@ struct Outcome {
     int count = 0;
     Unguarded unguarded[kMost];
     int unguarded_count = 0;
-    const AskedFor *asked_for = nullptr;
 
     // Counted together, if there is no place.
     void add(const Library &library) noexcept {
@@ -149,9 +138,8 @@ Entries guard_entries(const LoadedObject &object, Unguarded *unguarded) noexcept
 
 int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
     auto *outcome = static_cast<Outcome *>(argument);
-    const bool asked_for = outcome->asked_for != nullptr && outcome->asked_for->contains(*info);
     Examined::Object *known = examined.find(*info);
-    if (known != nullptr && !asked_for && !examined.rechecks()) return 0;
+    if (known != nullptr && !known->escapes() && !examined.rechecks()) return 0;
     const LoadedObject object(*info);
     Unguarded unguarded = {};
     const Entries entries = is_foreign(object) ? guard_entries(object, &unguarded) : Entries{};
@@ -159,14 +147,15 @@ int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
     const bool first_time = known == nullptr || entries.changed > 0;
     if (known == nullptr) known = examined.add(*info);
     if (entries.guarded + unguarded.entries == 0) return 0;
-    if (first_time || known->copied) find_copies(object, &unguarded);
-    if (known != nullptr) known->copied = unguarded.copies > 0;
-    if (!first_time && !asked_for) return 0;
-    if (entries.guarded > 0) outcome->add({object.path(), entries.guarded});
-    if (unguarded.entries + unguarded.copies > 0) {
-        ::strlcpy(unguarded.library, object.path(), sizeof unguarded.library);
-        outcome->add(unguarded);
-    }
+    if (!first_time && !known->escapes()) return 0;
+    find_copies(object, &unguarded);
+    const bool escapes = unguarded.entries + unguarded.copies > 0;
+    if (first_time && known != nullptr) known->verdict = escapes ? Verdict::escapes : Verdict::guarded;
+    if (first_time && entries.guarded > 0) outcome->add({object.path(), entries.guarded});
+    if (!escapes) return 0;
+    ::strlcpy(unguarded.library, object.path(), sizeof unguarded.library);
+    unguarded.warned_of = known != nullptr && known->verdict == Verdict::escapes_with_warning;
+    outcome->add(unguarded);
     return 0;
 }
 
@@ -178,10 +167,6 @@ int begin_examination(dl_phdr_info *info, std::size_t, void *) noexcept {
 int end_examination(dl_phdr_info *info, std::size_t, void *) noexcept {
     examined.end(*info);
     return 1;
-}
-
-int has_nothing_new(dl_phdr_info *info, std::size_t, void *) noexcept {
-    return examined.nothing_new(*info) ? 1 : 0;
 }
 
 void report_guarded(const Outcome &outcome) {
@@ -197,7 +182,6 @@ void report_guarded(const Outcome &outcome) {
 
 // Neither allocates nor raises an error.
 void examine(Outcome *outcome) noexcept {
-    if (outcome->asked_for == nullptr && ::dl_iterate_phdr(has_nothing_new, nullptr) != 0) return;
     ::dl_iterate_phdr(begin_examination, nullptr);
     ::dl_iterate_phdr(guard_object, outcome);
     ::dl_iterate_phdr(end_examination, nullptr);
@@ -205,7 +189,9 @@ void examine(Outcome *outcome) noexcept {
 
 // A failure is said by every process it happens in: the same library may be sound in the next one.
 void report(const Outcome &outcome) {
-    for (int i = 0; i < outcome.unguarded_count; ++i) warn_of_library(outcome.unguarded[i]);
+    for (int i = 0; i < outcome.unguarded_count; ++i)
+        if (!outcome.unguarded[i].warned_of) warn_of_library(outcome.unguarded[i]);
+    examined.note_warnings();
     report_guarded(outcome);
 }
 
@@ -216,11 +202,11 @@ void guard_libraries() {
     report(outcome);
 }
 
-// The same when the server starts: it need not.
-void guard_preloaded_libraries() {
+// The same for the sake of one that is asked for; nullptr: of the server, which need not start.
+void judge_libraries(const char *file) {
     Outcome outcome;
     examine(&outcome);
-    if (outcome.unguarded_count > 0 && refuses_unguarded()) refuse_library(nullptr, outcome.unguarded[0]);
+    if (outcome.unguarded_count > 0 && refuses_unguarded()) refuse_library(file, outcome.unguarded[0]);
     report(outcome);
 }
 
@@ -229,30 +215,17 @@ void guard_preloaded_libraries() {
 using Dlopen = void *(*)(const char *, int);
 constinit Dlopen next_dlopen = ::dlopen;
 
-link_map *library_of(void *handle) noexcept {
-    link_map *library = nullptr;
-    return ::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void *>(&library)) == 0 ? library : nullptr;
-}
-
+// What is refused stays: its constructors may have left a thread or a callback behind.  Nobody finds its
+// symbols meanwhile; glibc's dlopen, too, shows them to others only after the constructors.
 extern "C" void *gh_dlopen(const char *file, int flags) {
-    guard_libraries();  // what libraries loaded by themselves is not this one's fault
-    void *handle = next_dlopen(file, flags);
-    if (handle == nullptr) return handle;
-    const AskedFor asked_for{Family(library_of(handle)), File(file)};
-    Outcome outcome;
-    outcome.asked_for = &asked_for;
-    examine(&outcome);
-    const bool complete = asked_for.family.is_complete();
-    if ((outcome.unguarded_count > 0 || !complete) && refuses_unguarded()) {  // guard.U1
-        ::dlclose(handle);
-        for (int i = 0; i < outcome.unguarded_count; ++i)
-            remember_culprit(asked_for.file, outcome.unguarded[i]);
-        if (!complete) refuse_or_warn_of_large_library(file, Family::kMost);
-        refuse_library(file, outcome.unguarded[0]);
-    }
-    report(outcome);
-    if (!complete) refuse_or_warn_of_large_library(file, Family::kMost);
-    return handle;
+    judge_libraries(file);  // guard.U1: nothing runs of what would be refused anyway
+    void *handle = next_dlopen(file, flags & ~RTLD_GLOBAL);
+    if (handle == nullptr) return nullptr;
+    judge_libraries(file);
+    if ((flags & RTLD_GLOBAL) == 0) return handle;
+    void *shown = ::dlopen(file, flags | RTLD_NOLOAD);
+    if (shown != nullptr) ::dlclose(handle);  // one of two
+    return shown;
 }
 
 int redirect_dlopen(dl_phdr_info *info, std::size_t, void *argument) {
@@ -350,7 +323,7 @@ void install() {
         refuse_or_warn_of_server("It does not know this kind of processor.");
     else if (!hooked)
         refuse_or_warn_of_server("The server's dlopen cannot be redirected.");
-    guard_preloaded_libraries();
+    judge_libraries(nullptr);
 }
 
 void request_shared_memory() {
@@ -363,7 +336,7 @@ void init_shared_memory() {
     const bool again = reported != nullptr;
     reported = found ? static_cast<Reported *>(memory) : ::new (memory) Reported{};
     if (again) note_restart();
-    guard_preloaded_libraries();
+    judge_libraries(nullptr);
 }
 
 }  // namespace glassheap::guard

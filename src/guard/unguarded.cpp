@@ -67,26 +67,12 @@ void refuse_library(const char *file, const Unguarded &unguarded) {
                    "table they would destroy rows.",
                    library, names_of(unguarded), why),
          file != nullptr
-             ? errhint("If it never works on glassheap tables, a superuser can set "
-                       "glassheap.unguarded_libraries = warn, and look at glassheap_foreign_writers().")
+             ? errhint(
+                   "If it never works on glassheap tables, a superuser can set "
+                   "glassheap.unguarded_libraries = warn, and look at glassheap_foreign_writers().  Until "
+                   "then this process loads no other library.")
              : errhint("Put glassheap first in shared_preload_libraries, or set "
                        "glassheap.unguarded_libraries = warn.")));
-}
-
-void refuse_or_warn_of_large_library(const char *file, int most) {
-    if (in_starting_parallel_worker()) return;
-    const char *library = base_name(file);
-    const bool refused = refuses_unguarded();
-    ereport(
-        refused ? ERROR : WARNING,
-        (errcode(refused ? ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE : ERRCODE_WARNING),
-         refused ? errmsg("library \"%s\" cannot be loaded beside glassheap", library)
-                 : errmsg("glassheap cannot guard all libraries that library \"%s\" needs", library),
-         errdetail("It needs more than %d libraries.  With a glassheap table one that calls heap's functions "
-                   "would destroy rows.",
-                   most),
-         errhint("If none of them works on glassheap tables, a superuser can set "
-                 "glassheap.unguarded_libraries = warn.")));
 }
 
 void warn_of_library(const Unguarded &unguarded) {

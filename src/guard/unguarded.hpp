@@ -1,8 +1,8 @@
 // guard/unguarded.hpp — a library whose calls cannot be led to us is not let into a process.
 //
 // Why:    nothing of ours is asked when such a library calls heap_insert, so it must not come to call it.
-// Invariants: guard.U1 while the setting is `refuse`, PostgreSQL gets no handle of a library that is
-//            unguarded or brought one along: none of its functions is called, _PG_init included.
+// Invariants: guard.U1 while the setting is `refuse`, PostgreSQL gets no handle of any library as long as the
+//            process has one that is unguarded: which of them uses which, only the loader knows.
 //         guard.U2 a parallel worker loads what its leader has loaded: the leader was asked.
 //         guard.U3 the postmaster refuses when it starts, not when it starts again after a crash: whatever
 //            it has was there before, and nothing would be better without a server.
@@ -21,6 +21,7 @@ struct Unguarded {
     int entries;         // that could not be changed
     int copies;          // of pointers to the server's functions, which are nobody's entries
     bool functions[kMostGuarded];
+    bool warned_of;  // in this process
 };
 
 const char *base_name(const char *path);
@@ -30,8 +31,6 @@ void note_restart();  // guard.U3
 // file: what was asked for; nullptr: the library was there before us.
 [[noreturn]] void refuse_library(const char *file, const Unguarded &unguarded);
 void warn_of_library(const Unguarded &unguarded);
-// It needs more libraries than that: not all of them were looked at.  An error, or a warning.
-void refuse_or_warn_of_large_library(const char *file, int most);
 
 // This server's libraries cannot be guarded at all, for this reason: an error, or a warning.
 void refuse_or_warn_of_server(const char *reason);

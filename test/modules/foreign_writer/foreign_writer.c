@@ -757,6 +757,14 @@ fw_reopen(PG_FUNCTION_ARGS)
 	PG_RETURN_BOOL(dlopen(path, RTLD_LAZY) != NULL && gone);
 }
 
+/* fw_finds(name): does a library find another's symbol without naming its file? */
+PG_FUNCTION_INFO_V1(fw_finds);
+Datum
+fw_finds(PG_FUNCTION_ARGS)
+{
+	PG_RETURN_BOOL(dlsym(RTLD_DEFAULT, text_to_cstring(PG_GETARG_TEXT_PP(0))) != NULL);
+}
+
 /* A background worker that loads this library for the first time: one row into table "by_worker". */
 PGDLLEXPORT void fw_worker_main(Datum argument);
 

@@ -5,6 +5,7 @@
  * HOLDS: its constructor loads that library and keeps it.  PASSES: its constructor loads that library and closes it.
  * ROUTINE: _PG_init copies heap's routine; with PASSES it and the hook for shared memory load that library and
  * close it, and the hook's second call, after a crash, loads AGAIN before glassheap is asked.  FAILS: cannot be loaded.
+ * LEAVES: its constructor copies a pointer, which nobody can guard, and leaves a callback with the server.
  *
  * SPDX-License-Identifier: PostgreSQL
  */
@@ -85,6 +86,21 @@ construct(void)
 {
 	if (dlopen(HOLDS, RTLD_NOW) == NULL)
 		abort();
+}
+#elif defined(LEAVES)
+void	   *volatile loads_copy;
+
+static void
+leave(int code, Datum argument)
+{
+	elog(LOG, "foreign_writer: the callback is called");
+}
+
+static void __attribute__((constructor))
+construct(void)
+{
+	loads_copy = (void *) simple_heap_insert;
+	on_proc_exit(leave, (Datum) 0);
 }
 #elif defined(FAILS)
 void		no_such_function(void);

@@ -2,11 +2,9 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "guard/linkage.hpp"
 
-#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <array>
 #include <cstdio>
 #include <cstring>
 #include <fstream>
@@ -162,78 +160,6 @@ TEST(Linkage, KnowsTheRelocationsOfThisArchitecture) {
 #else
     EXPECT_FALSE(kArchitectureKnown);
 #endif
-}
-
-struct Members {
-    Family family;
-    std::vector<std::string> names;
-    int with_this_function = 0;
-};
-
-int list_members(dl_phdr_info *info, std::size_t, void *argument) {
-    auto *members = static_cast<Members *>(argument);
-    if (!members->family.contains(*info)) return 0;
-    const std::string path = info->dlpi_name;
-    members->names.push_back(path.substr(path.rfind('/') + 1));
-    members->with_this_function +=
-        LoadedObject(*info).contains(reinterpret_cast<const void *>(&list_members)) ? 1 : 0;
-    return 0;
-}
-
-bool has(const Members &members, const char *start) {
-    for (const std::string &name : members.names)
-        if (name.compare(0, std::strlen(start), start) == 0) return true;
-    return false;
-}
-
-TEST(Linkage, FamilyIsALibraryAndAllItNeeds) {
-    void *handle = ::dlopen("libstdc++.so.6", RTLD_LAZY | RTLD_NOLOAD);
-    ASSERT_NE(handle, nullptr);
-    link_map *library = nullptr;
-    ASSERT_EQ(::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void *>(&library)), 0);
-    Members members{Family(library), {}};
-    ::dl_iterate_phdr(list_members, &members);
-    EXPECT_TRUE(has(members, "libstdc++.so"));
-    EXPECT_TRUE(has(members, "libc.so"));
-    EXPECT_TRUE(has(members, "ld-linux"));  // libc needs it
-    EXPECT_EQ(members.with_this_function, 0);
-    ::dlclose(handle);
-    Members nobody{Family(nullptr), {}};
-    ::dl_iterate_phdr(list_members, &nobody);
-    EXPECT_TRUE(nobody.names.empty());
-}
-
-// A chain of libraries, each of which needs the next one.
-bool chain_is_complete(int length) {
-    std::vector<std::string> names;
-    std::string strings(1, '\0');
-    std::vector<std::array<ElfW(Dyn), 3>> dynamic(length);
-    std::vector<link_map> libraries(length);
-    for (int i = 0; i < length; ++i) names.push_back("lib" + std::to_string(i));
-    std::vector<std::size_t> at;
-    for (const std::string &name : names) {
-        at.push_back(strings.size());
-        strings += name + '\0';
-    }
-    for (int i = 0; i < length; ++i) {
-        dynamic[i] = {};
-        dynamic[i][0].d_tag = DT_STRTAB;
-        dynamic[i][0].d_un.d_ptr = reinterpret_cast<ElfW(Addr)>(strings.data());
-        dynamic[i][1].d_tag = i + 1 < length ? DT_NEEDED : DT_NULL;
-        if (i + 1 < length) dynamic[i][1].d_un.d_val = at[i + 1];
-        libraries[i] = {};
-        libraries[i].l_name = names[i].data();
-        libraries[i].l_ld = dynamic[i].data();
-        libraries[i].l_prev = i > 0 ? &libraries[i - 1] : nullptr;
-        libraries[i].l_next = i + 1 < length ? &libraries[i + 1] : nullptr;
-    }
-    return Family(libraries.data()).is_complete();
-}
-
-TEST(Linkage, FamilySaysWhenItHasNoRoom) {
-    EXPECT_TRUE(Family(nullptr).is_complete());
-    EXPECT_TRUE(chain_is_complete(Family::kMost));
-    EXPECT_FALSE(chain_is_complete(Family::kMost + 1));
 }
 
 }  // namespace
