@@ -214,9 +214,11 @@ for my $case ([ 'plt', 'off' ], [ 'dlsym', 'route' ], [ 'plt', 'route' ])
 	my $table = "control_${build}_$mode";
 	make_table($table, '', $control);
 	# Pages that are dirty in our pool: what heap's function sees and changes is another version of them.
-	my ($status, $count) = $control->psql('postgres', "UPDATE ${table}_g SET v = 'dirty'; SET glassheap.import_guard = $mode;
+	my ($status, $count, $err) = $control->psql('postgres', "UPDATE ${table}_g SET v = 'dirty'; SET glassheap.import_guard = $mode;
 		SELECT $build.fw_insert('${table}_g', 1001, 'lost', 'heap_insert') IS NOT NULL; SELECT count(*) FROM ${table}_g");
-	is($count, $mode eq 'route' && $build ne 'dlsym' ? "t\n1001" : "t\n1000", "control: $build with the guard on $mode");
+	# The pool's writer may have noticed the other version before the rows are counted.
+	my $lost = qr/^t\n(?:1000\n|.*ERROR:  relation "${table}_g" is in two buffer pools)/s;
+	like("$count\n$err", $mode eq 'route' && $build ne 'dlsym' ? qr/^t\n1001\n/ : $lost, "control: $build with the guard on $mode");
 }
 $control->stop('immediate');
 done_testing();

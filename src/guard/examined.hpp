@@ -18,7 +18,7 @@ enum class Verdict : std::uint8_t { guarded, escapes, escapes_with_warning };
 
 class Examined {
 public:
-    static constexpr int kMost = 512;  // more are looked at again
+    static constexpr int kMost = 4096;  // more are looked at as if they had just come
     struct Object {
         const ElfW(Phdr) * headers;
         ElfW(Addr) base;

@@ -1,6 +1,6 @@
 // guard/patch.hpp — libraries that call heap's functions are made to call ours (README.md).
 //
-// Errors: install() does not raise any; libraries that cannot be guarded are named in the server's log.
+// Errors: those of unguarded.hpp.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 

@@ -67,10 +67,10 @@ void refuse_library(const char *file, const Unguarded &unguarded) {
                    "table they would destroy rows.",
                    library, names_of(unguarded), why),
          file != nullptr
-             ? errhint(
-                   "If it never works on glassheap tables, a superuser can set "
-                   "glassheap.unguarded_libraries = warn, and look at glassheap_foreign_writers().  Until "
-                   "then this process loads no other library.")
+             ? errhint("If \"%s\" never works on glassheap tables, a superuser can set "
+                       "glassheap.unguarded_libraries = warn, and look at glassheap_foreign_writers().  "
+                       "Until then this process loads no other library.",
+                       library)
              : errhint("Put glassheap first in shared_preload_libraries, or set "
                        "glassheap.unguarded_libraries = warn.")));
 }
