@@ -8,7 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
 use GlassheapSession;
-use TwoPools;
+use TwoPools ':all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -19,23 +19,6 @@ my $node = new_node('main', shared_buffers => '1MB', 'glassheap.writer_delay' =>
 plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($node);
 create_two_pools_functions($node);
 my $ten = '1 2 3 4 5 6 7 8 9 10';
-
-sub sql { my ($query) = @_; return $node->safe_psql('postgres', $query); }
-sub stderr_of { my ($query) = @_; my ($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$query"); return $err // ''; }
-sub ids { my ($table) = @_; return sql("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $table"); }
-sub stop_point { my ($name, $action) = @_; sql("SELECT glassheap_stop_point_set('$name', '$action')"); return; }
-sub wait_for { my ($name) = @_; sql("SELECT glassheap_stop_point_wait('$name')"); return; }
-sub clear { sql('SELECT glassheap_stop_point_clear()'); return; }
-sub noticed { my ($from) = @_; return slurp_file($node->logfile, $from) =~ /was changed in shared_buffers/; }
-
-# Ten rows, written, cached in our pool only.
-sub make_table
-{
-	my ($name) = @_;
-	sql("CREATE TABLE $name (id int, note text); INSERT INTO $name SELECT g, 'ours' FROM generate_series(1, 10) g");
-	sql("CHECKPOINT; SELECT count(*) FROM $name");
-	return;
-}
 
 # Their copies leave shared_buffers, which is small; who takes their place writes them.
 sub push_out
@@ -51,7 +34,7 @@ sql('CREATE EXTENSION pg_buffercache');
 sql("CREATE TABLE stock USING heap AS SELECT g AS id, repeat('s', 900) AS v FROM generate_series(1, 2000) g");
 
 # ---- pinned by a cursor
-make_table('cursor');
+make_table('cursor', 1);
 my $session = GlassheapSession->new($node);
 $session->ask('BEGIN; DECLARE c CURSOR FOR SELECT id FROM cursor; FETCH 1 FROM c');
 my $from = -s $node->logfile;
@@ -66,31 +49,31 @@ $session->ask('COMMIT');
 is(ids('cursor'), "$ten 11 12", 'and afterwards');
 
 # ---- noticed, but not settled: an error
-make_table('error');
+make_table('error', 1);
 stop_point('page_outdated', 'error');
 $from = -s $node->logfile;
 sql("SELECT two_pools_insert('error', 11, 'theirs')");
 wait_until(sub { slurp_file($node->logfile, $from) =~ /stop point "page_outdated" was reached/ }, 'the error');
 stop_point('watch_core_pool', 'wait');    # the page rests, and then nobody looks any more
-wait_for('watch_core_pool');
+wait_for_stop('watch_core_pool');
 push_out('error');
 sql("INSERT INTO error VALUES (12, 'ours')");
-clear();
+clear_stop_points();
 is(ids('error'), "$ten 11 12", 'an error after it was noticed: both rows are there');
 
 # ---- the same, and our page is written when it has new hint bits only
-make_table('hinted');
+make_table('hinted', 1);
 sql("DELETE FROM hinted WHERE id = 10; CHECKPOINT");
 stop_point('page_outdated', 'wait');
 sql("SELECT two_pools_insert('hinted', 11, 'theirs')");
-wait_for('page_outdated');
-sql("SELECT glassheap_stop_point_set('watch_core_pool', 'wait')");
+wait_for_stop('page_outdated');
+stop_point('watch_core_pool', 'wait');
 is(ids('hinted'), '1 2 3 4 5 6 7 8 9 11', 'while it is being settled: whoever comes reads theirs');
-clear();
+clear_stop_points();
 is(ids('hinted'), '1 2 3 4 5 6 7 8 9 11', 'and afterwards');
 
 # ---- who has it pinned and comes back to change it
-make_table('changer');
+make_table('changer', 1);
 $session->ask("BEGIN; UPDATE changer SET note = 'locked' WHERE id = 1");
 $session->ask('COMMIT');
 sql('CHECKPOINT');
@@ -99,12 +82,12 @@ $session->ask('BEGIN; SELECT id FROM changer WHERE id = 5 FOR UPDATE');
 sql('CHECKPOINT');
 my $changer = GlassheapSession->new($node);
 $changer->begin("UPDATE changer SET note = 'ours' WHERE id = 5");
-wait_for('heap.before_update_wait');
+wait_for_stop('heap.before_update_wait');
 $from = -s $node->logfile;
 sql("SELECT two_pools_insert('changer', 11, 'theirs')");
 wait_until(sub { noticed($from) }, 'the writer to notice');
 push_out('changer');
-clear();
+clear_stop_points();
 $session->ask('COMMIT');
 my $said = $changer->end;
 is(ids('changer'), "$ten 11", 'who has it pinned: their row is there');

@@ -8,7 +8,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
 use GlassheapSession;
-use TwoPools;
+use TwoPools ':all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -24,20 +24,7 @@ $node->start;
 create_two_pools_functions($node);
 my $ten = '1 2 3 4 5 6 7 8 9 10';
 
-sub sql { my ($query) = @_; return $node->safe_psql('postgres', $query); }
-sub stderr_of { my ($query) = @_; my ($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n$query"); return $err // ''; }
-sub ids { my ($table) = @_; return sql("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $table"); }
-sub marks { return scalar(grep { m{/\d+_\d+_\d+$} } glob($node->data_dir . '/glassheap_two_pools/*')); }
 sub flag_of { my ($table) = @_; return sql("SELECT flags & 4 FROM glassheap_page_header('$table', 0)"); }
-
-# Ten rows, written, cached in our pool only.
-sub make_table
-{
-	my ($name) = @_;
-	sql("CREATE TABLE $name (id int, note text); INSERT INTO $name SELECT g, 'ours' FROM generate_series(1, 10) g");
-	sql("SELECT count(*) FROM $name; CHECKPOINT");
-	return;
-}
 
 # ---- theirs has the flag
 make_table('flag');

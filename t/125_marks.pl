@@ -6,7 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
-use TwoPools;
+use TwoPools ':all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -17,8 +17,6 @@ my $node = new_node('main', 'glassheap.writer_delay' => '10ms');
 $node->not_compared('tables have two versions on purpose');
 create_two_pools_functions($node);
 
-sub sql { my ($query, $database) = @_; return $node->safe_psql($database // 'postgres', $query); }
-sub marks { return scalar(grep { m{/\d+_\d+_\d+$} } glob($node->data_dir . '/glassheap_two_pools/*')); }
 sub is_refused { my ($table) = @_; my ($rc, $out, $err) = $node->psql('postgres', "SELECT count(*) FROM $table"); return $err =~ /is in two buffer pools/; }
 
 # ---- a tablespace that is not mounted

@@ -6,7 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
-use TwoPools;
+use TwoPools ':all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -17,10 +17,7 @@ my $node = new_node('main', 'glassheap.writer_delay' => '10ms', restart_after_cr
 plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($node);
 create_two_pools_functions($node);
 
-sub sql { my ($query) = @_; return $node->safe_psql('postgres', $query); }
-sub ids { my ($table) = @_; return sql("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $table"); }
 sub lsn { my ($table) = @_; return sql("SELECT lsn FROM glassheap_page_header('$table', 0)"); }
-sub marks { return scalar(grep { m{/\d+_\d+_\d+$} } glob($node->data_dir . '/glassheap_two_pools/*')); }
 
 my %change = (deleted => [ "'(0,3)'", "'(0,5)'" ], inserted => [ "11, 'theirs'", "12, 'theirs'" ], control => []);
 my %rows = (deleted => '1 2 4 6 7 8 9', inserted => '1 2 3 4 5 6 7 8 9 11 12', control => '1 2 3 4 5 6 7 8 9');
@@ -29,8 +26,8 @@ sql("CREATE TABLE $_ (id int, note text); INSERT INTO $_ SELECT g, 'ours' FROM g
 sql('CHECKPOINT');
 sql("DELETE FROM $_ WHERE id = 10") for @tables;
 sql('CHECKPOINT');
-sql("SELECT glassheap_stop_point_set('watch_core_pool', 'wait')");
-sql("SELECT glassheap_stop_point_wait('watch_core_pool')");
+stop_point('watch_core_pool', 'wait');
+wait_for_stop('watch_core_pool');
 
 sub change { my ($table, $which) = @_; sql("SELECT two_pools_" . ($table eq 'deleted' ? 'delete' : 'insert') . "('$table', $change{$table}[$which])") if $change{$table}[$which]; return; }
 
@@ -44,7 +41,7 @@ for my $table (@tables)
 	else { is($after, $before, "$table: it logs no image"); }
 	change($table, 1);
 }
-sql('SELECT glassheap_stop_point_clear()');
+clear_stop_points();
 for my $table (qw(deleted inserted))
 {
 	wait_until(sub { ids($table) eq $rows{$table} }, "$table: to be noticed");

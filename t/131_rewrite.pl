@@ -6,7 +6,7 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
-use TwoPools;
+use TwoPools ':all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -16,8 +16,6 @@ plan skip_all => 'a heap table has one pool' unless is_glassheap();
 my $node = new_node('main', autovacuum => 'off', restart_after_crash => 'off');
 plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($node);
 create_two_pools_functions($node);
-
-sub sql { my ($query) = @_; return $node->safe_psql('postgres', $query); }
 
 my %command = (
 	full => 'VACUUM FULL full_t',
@@ -30,8 +28,8 @@ for my $name (sort keys %command)
 	sql("CREATE INDEX ${name}_i ON ${name}_t (id)") if $name eq 'clustered';
 	sql("CHECKPOINT; SELECT count(*) FROM ${name}_t");
 }
-sql("SELECT glassheap_stop_point_set('watch_core_pool', 'wait')");
-sql("SELECT glassheap_stop_point_wait('watch_core_pool')");
+stop_point('watch_core_pool', 'wait');
+wait_for_stop('watch_core_pool');
 for my $name (sort keys %command)
 {
 	my $tid = sql("SELECT two_pools_insert('${name}_t', 21, 'theirs')");
@@ -40,6 +38,6 @@ for my $name (sort keys %command)
 	sql($command{$name});
 	is(sql("SELECT count(*) FROM ${name}_t"), 21, "$name: their row is there");
 }
-sql('SELECT glassheap_stop_point_clear()');
+clear_stop_points();
 $node->stop;
 done_testing();
