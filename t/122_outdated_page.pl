@@ -95,8 +95,24 @@ like($said, qr{ERROR:\s+40001}, 'who has it pinned: the UPDATE is refused');
 sql("UPDATE changer SET note = 'again' WHERE id = 5");
 is(ids('changer'), "$ten 11", 'and after another try');
 
+# ---- who waits for its cleanup latch is told when it is noted, not when it has left the pool
+make_table('cleaned');
+$session->ask('BEGIN; DECLARE c CURSOR FOR SELECT id FROM cleaned; FETCH 1 FROM c');
+my $vacuum = GlassheapSession->new($node);
+$vacuum->begin('VACUUM (FREEZE) cleaned');
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'BufferPin' AND query LIKE 'VACUUM%'") or die 'VACUUM does not wait';
+stop_point('page_outdated', 'wait');
+sql("SELECT two_pools_insert('cleaned', 11, 'theirs')");
+wait_for_stop('page_outdated');
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'VACUUM%'") or die 'VACUUM waits';
+is($vacuum->end, 'ERROR:  40001', 'noted: VACUUM does not wait any longer');
+clear_stop_points();
+$session->ask('COMMIT');
+sql('VACUUM (FREEZE) cleaned');
+is(ids('cleaned'), "$ten 11", 'noted: their row is there');
+
 # ---- on disk, and in the WAL
-my %digest = map { $_ => table_digest($node, $_) } qw(cursor error hinted changer);
+my %digest = map { $_ => table_digest($node, $_) } qw(cursor error hinted changer cleaned);
 kill_server_9($node);
 $node->start;
 is(table_digest($node, $_), $digest{$_}, "$_: the same after kill -9") for sort keys %digest;

@@ -152,6 +152,7 @@ void note_outdated(FrameNo frame, const pg::CoreCopy &copy) noexcept {
     if (frame_at(frame).state.load().outdated()) return;
     frame_at(frame).theirs.store(copy.lsn, std::memory_order_relaxed);
     frame_at(frame).state.note_outdated();
+    ::ConditionVariableBroadcast(&frame_at(frame).waiters);  // who waits for its cleanup latch waits in vain
 }
 
 // The page that this process has refused to write last.
@@ -384,15 +385,17 @@ Written look_after_write(FrameNo frame, Lsn ours) {
 }
 
 bool is_changed_elsewhere(FrameNo frame) noexcept {
-    if (!debug_tripwire) return false;
-    const pg::CoreCopy copy = pg::look_at_core_copy(place_of(frame_at(frame).tag));
+    const PageTag tag = frame_at(frame).tag;
+    if (!debug_tripwire || fork_number(tag) == FSM_FORKNUM) return false;
+    const pg::CoreCopy copy = pg::look_at_core_copy(place_of(tag));
     return copy.present && is_changed(frame, copy);
 }
 
 // While our page is being written, a reader's copy of it only seems changed; that write looks by itself.
 void look_after_image(FrameNo frame) noexcept {
-    if (!debug_tripwire) return;
-    const pg::CoreCopy copy = pg::look_at_core_copy(place_of(frame_at(frame).tag));
+    const PageTag tag = frame_at(frame).tag;
+    if (!debug_tripwire || fork_number(tag) == FSM_FORKNUM) return;
+    const pg::CoreCopy copy = pg::look_at_core_copy(place_of(tag));
     if (copy.present && !frame_at(frame).state.load().io() && is_changed(frame, copy))
         note_outdated(frame, copy);
 }

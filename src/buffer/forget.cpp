@@ -99,8 +99,10 @@ void drop_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept
 
 void drop_met_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
     const PageTag tag = make_tag(node, fork, block);
-    if (is_cached(tag, hash_tag(tag))) note_meeting(node);
-    drop_page(node, fork, block);
+    const FrameNo frame = find_frame(tag, hash_tag(tag));
+    if (frame == kNoFrame) return;
+    note_meeting(node);
+    forget_page({tag, frame});
 }
 
 bool drop_frame(FrameNo frame) noexcept {
