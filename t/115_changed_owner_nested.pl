@@ -122,6 +122,11 @@ sub all_there
 	return;
 }
 all_there('afterwards');
+# Each of these makes the next look meet the table again.
+make_table('moved_often', 'heap', $minimal);
+$said = said(join(';', 'BEGIN', block(moved('moved_often'), 'BEGIN', give('moved_often', 'glassheap'), @kept, changes('moved_often')), ('ALTER TABLE moved_often SET (fillfactor = 90)') x 3, 'SET LOCAL client_min_messages = debug3', 'COMMIT'), $minimal);
+like($said, qr/flushed 1 file\(s\) that came to it/, 'wal_level = minimal: a table that is met several times is flushed once');
+$blocks{moved_often} = [];
 kill_server_9($minimal);
 $minimal->start;
 all_there('after kill -9');

@@ -182,7 +182,6 @@ bool has_arrived(const pg::RelFile &file) noexcept {
 }
 
 void note_arrived(const pg::RelFile &file) {
-    if (has_arrived(file)) return;
     auto *fresh = static_cast<Arrived *>(::MemoryContextAlloc(TopTransactionContext, sizeof(Arrived)));
     *fresh = {file, arrived};
     arrived = fresh;
@@ -265,9 +264,11 @@ void check_newborn(Oid relid, const Owner &now, Birth owner) {
     note_owner(now.file, owner);
 }
 
-// What core had of it our misses take over.
+// What core had of it our misses take over.  Every look that meets it comes here; a rollback between two of
+// them gives up the lock, and nothing else.
 void take_over(Oid relid, const Owner &now) {
     need_exclusive_use(relid);
+    if (has_arrived(now.file)) return;
     sync_arrived_at_commit(now.file);  // an outer subtransaction may have made it
     note_arrived(now.file);
 }

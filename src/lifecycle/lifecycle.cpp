@@ -101,16 +101,23 @@ void forget_temp(EventKind kind) {
         if (event->kind == kind) buffer::forget_relation(event->node);
 }
 
-void flush_synced(const FileEvent *list) {
-    for (const FileEvent *event = list; event != nullptr; event = event->next)
-        if (event->kind == EventKind::synced && pg::skips_wal(event->node.file))
-            buffer::flush_relation(event->node);
+int flush_synced(const FileEvent *list) {
+    int flushed = 0;
+    for (const FileEvent *event = list; event != nullptr; event = event->next) {
+        if (event->kind != EventKind::synced || !pg::skips_wal(event->node.file)) continue;
+        buffer::flush_relation(event->node);
+        ++flushed;
+    }
+    return flushed;
 }
 
 // files.L3.  Core syncs or deletes these files right after the PRE_COMMIT callbacks.
 void flush_unlogged_changes() {
     flush_synced(events);
-    flush_synced(arrived_new);
+    const int flushed = flush_synced(arrived_new);
+    if (flushed > 0)  // for tests
+        ereport(DEBUG3,
+                (errmsg_internal("glassheap: flushed %d file(s) that came to it and skip WAL", flushed)));
 }
 
 // COMMIT PREPARED and ROLLBACK PREPARED unlink without telling us: let nothing stay that they might unlink.
