@@ -13,11 +13,15 @@
 //     TRUNCATE               (lifecycle/changed_owner)
 //   a new relation to be     what was changed in shared_buffers is settled before it is read (core_copies);
 //     swapped with a table     VACUUM FULL, CLUSTER, ALTER TABLE, REFRESH MATERIALIZED VIEW
+//   ALTER TABLE, indexes,    the same before rows are read that the outcome depends on for ever:
+//     ALTER DOMAIN, CREATE     am/lasting_reads
+//     TABLE
 //   CREATE TABLE, EXTENSION  which access method a table gets that does not say: am/new_tables
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
 #include "am/ddl_hooks.hpp"
+#include "am/lasting_reads.hpp"
 #include "am/new_tables.hpp"
 #include "am/table_am.hpp"
 #include "buffer/core_copies.hpp"
@@ -145,22 +149,8 @@ bool is_rollback(const Node *statement) noexcept {
     return kind == TRANS_STMT_ROLLBACK || kind == TRANS_STMT_ROLLBACK_TO;
 }
 
-extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
-                                   ProcessUtilityContext context, ParamListInfo params,
-                                   QueryEnvironment *environment, DestReceiver *dest,
-                                   QueryCompletion *completion) {
-    if (!is_rollback(pstmt->utilityStmt)) lifecycle::check_owners_now();
-    const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
-    const UtilityCall call{.pstmt = pstmt,
-                           .query = query,
-                           .read_only_tree = read_only_tree,
-                           .context = context,
-                           .params = params,
-                           .environment = environment,
-                           .dest = dest,
-                           .completion = completion,
-                           .next = next};
-    switch (nodeTag(pstmt->utilityStmt)) {
+void run_command(const UtilityCall &call) {
+    switch (nodeTag(call.statement())) {
         case T_CreatedbStmt:
             return create_database(call);
         case T_AlterDatabaseStmt:
@@ -181,6 +171,27 @@ extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool r
         default:
             return call.run();
     }
+}
+
+extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool read_only_tree,
+                                   ProcessUtilityContext context, ParamListInfo params,
+                                   QueryEnvironment *environment, DestReceiver *dest,
+                                   QueryCompletion *completion) {
+    if (!is_rollback(pstmt->utilityStmt)) lifecycle::check_owners_now();
+    const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
+    const UtilityCall call{.pstmt = pstmt,
+                           .query = query,
+                           .read_only_tree = read_only_tree,
+                           .context = context,
+                           .params = params,
+                           .environment = environment,
+                           .dest = dest,
+                           .completion = completion,
+                           .next = next};
+    if (is_lasting_read(pstmt->utilityStmt))
+        run_lasting_read(call, run_command);
+    else
+        run_command(call);
 }
 
 // ---- objects

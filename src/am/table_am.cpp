@@ -11,6 +11,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "am/table_am.hpp"
 
+#include "am/lasting_reads.hpp"
 #include "am/stock_readers.hpp"
 #include "am/tuple_ops.hpp"
 #include "buffer/setup.hpp"
@@ -183,6 +184,7 @@ static void gh_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *page
 static TableScanDesc gh_scan_begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key,
                                    ParallelTableScanDesc pscan, uint32 flags) {
     if (reads_file() && (flags & SO_TYPE_ANALYZE) != 0) return scan::begin_analyze_of_file(rel, flags);
+    settle_before_scan(rel);
     return scan::begin(rel, snapshot, nkeys, key, pscan, flags);
 }
 static void gh_scan_end(TableScanDesc desc) {
@@ -220,7 +222,12 @@ static bool gh_scan_analyze_next_tuple(TableScanDesc desc, TransactionId oldest_
     return reads_file() ? scan::analyze_file_next_tuple(desc, oldest_xmin, live, dead, slot)
                         : scan::analyze_next_tuple(desc, oldest_xmin, live, dead, slot);
 }
+static Size gh_parallelscan_initialize(Relation rel, ParallelTableScanDesc desc) {
+    settle_before_parallel_scan(rel);
+    return ::table_block_parallelscan_initialize(rel, desc);
+}
 static IndexFetchTableData *gh_index_fetch_begin(Relation rel) {
+    settle_before_scan(rel);
     return scan::index_fetch_begin(rel);
 }
 static void gh_index_fetch_reset(IndexFetchTableData *fetch) {
@@ -254,11 +261,13 @@ static double gh_index_build_range_scan(Relation table, Relation index, IndexInf
                                         bool anyvisible, bool progress, BlockNumber start, BlockNumber count,
                                         IndexBuildCallback callback, void *callback_state,
                                         TableScanDesc desc) {
+    if (desc == nullptr) settle_before_build(table, start, count);
     return scan::index_build_range(table, index, info, allow_sync, anyvisible, progress, start, count,
                                    callback, callback_state, desc);
 }
 static void gh_index_validate_scan(Relation table, Relation index, IndexInfo *info, Snapshot snapshot,
                                    ValidateIndexState *state) {
+    settle_before_build(table, 0, InvalidBlockNumber);
     scan::index_validate(table, index, info, snapshot, state);
 }
 
@@ -277,7 +286,7 @@ static constexpr TableAmRoutine kRoutine = {
     .scan_getnextslot_tidrange = gh_scan_getnextslot_tidrange,
 
     .parallelscan_estimate = table_block_parallelscan_estimate,
-    .parallelscan_initialize = table_block_parallelscan_initialize,
+    .parallelscan_initialize = gh_parallelscan_initialize,
     .parallelscan_reinitialize = table_block_parallelscan_reinitialize,
 
     .index_fetch_begin = gh_index_fetch_begin,

@@ -300,6 +300,28 @@ bool examine_buffer(int index, Lsn since, Trial trial) {
     return settled;
 }
 
+void settle(const PageTag &tag) {
+    while (!examine(tag, hash_tag(tag))) {
+        ::pg_usleep(1000L);  // somebody writes ours
+        CHECK_FOR_INTERRUPTS();
+    }
+}
+
+// All of the relation's pages in the pool, palloced.  Others may read in more than there is room for, before
+// those that were there; then once more.
+FrameAndTag *collect_cached(const pg::RelFile &node, std::size_t *count) {
+    constexpr std::size_t kSlack = 64;
+    const TagRange range = {node, -1, 0};
+    for (;;) {
+        const std::size_t room = collect_relation(range, nullptr, 0) + kSlack;
+        auto *found =
+            static_cast<FrameAndTag *>(::palloc_extended(room * sizeof(FrameAndTag), MCXT_ALLOC_HUGE));
+        *count = collect_relation(range, found, room);
+        if (*count <= room) return found;
+        ::pfree(found);
+    }
+}
+
 // Where the WAL ended when the last walks through shared_buffers began.  A clean copy with a lower LSN than
 // two walks ago was looked at while it had it: its LSN may come a moment after its record, hence two.
 struct Walks {
@@ -429,21 +451,18 @@ void search_core_pool() {
     }
 }
 
-// Only a page that we have can be read from us.  The caller's lock keeps others from reading in many more.
+// Only a page that we have can be read from us, and what is read in from now on is the newest.
 void settle_core_copies(const pg::RelFile &node) {
     if (!debug_tripwire) return;
-    constexpr std::size_t kSlack = 64;
-    const TagRange range = {node, -1, 0};
-    const std::size_t room = collect_relation(range, nullptr, 0) + kSlack;
-    auto *found = static_cast<FrameAndTag *>(::palloc_extended(room * sizeof(FrameAndTag), MCXT_ALLOC_HUGE));
-    const std::size_t count = std::min(collect_relation(range, found, room), room);
-    for (std::size_t i = 0; i < count; ++i) {
-        while (!examine(found[i].tag, hash_tag(found[i].tag))) {
-            ::pg_usleep(1000L);  // somebody writes ours
-            CHECK_FOR_INTERRUPTS();
-        }
-    }
+    std::size_t count = 0;
+    FrameAndTag *found = collect_cached(node, &count);
+    for (std::size_t i = 0; i < count; ++i) settle(found[i].tag);
     ::pfree(found);
+}
+
+void settle_core_copies(const pg::RelFile &node, BlockNo first, BlockNo count) {
+    if (!debug_tripwire) return;
+    for (BlockNo i = 0; i < count; ++i) settle(make_tag(node, MAIN_FORKNUM, first + i));
 }
 
 }  // namespace glassheap::buffer

@@ -71,8 +71,10 @@ bool read_from_aside(const PageTag &tag, char *page);
 void watch_core_pool(int limit);
 // Looks at all of them, however old.
 void search_core_pool();
-// Looks at those of one relation until ours are settled.  The caller has it locked, will read all of it, and
-// then drops the file.
+// Looks at those of one relation until ours are settled.  For who reads all of it to write a new file or an
+// index, or to say that its rows fulfil a constraint, with a lock that keeps others from changing it (or, as
+// CREATE INDEX CONCURRENTLY and VALIDATE CONSTRAINT, with what they change taking care of itself).
 void settle_core_copies(const pg::RelFile &node);
+void settle_core_copies(const pg::RelFile &node, BlockNo first, BlockNo count);  // blocks of the main fork
 
 }  // namespace glassheap::buffer

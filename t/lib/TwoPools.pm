@@ -25,7 +25,7 @@ sub create_two_pools_functions
 	PostgreSQL::Test::Utils::system_or_bail('cc', '-shared', '-fPIC', '-O1', "-I$include", $source, '-o', $library, '-ldl');
 	chmod 0755, $library;
 	$node->safe_psql($database // 'postgres', <<"SQL");
-CREATE FUNCTION two_pools_insert(regclass, int, text) RETURNS tid AS '$library' LANGUAGE C STRICT;
+CREATE FUNCTION two_pools_insert(regclass, int, text) RETURNS tid AS '$library' LANGUAGE C;
 CREATE FUNCTION two_pools_delete(regclass, tid) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_read(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_set_visible(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;

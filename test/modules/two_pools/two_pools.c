@@ -48,7 +48,7 @@ two_pools_insert(PG_FUNCTION_ARGS)
 {
 	Relation	rel = table_open(PG_GETARG_OID(0), RowExclusiveLock);
 	Datum		values[2] = {PG_GETARG_DATUM(1), PG_GETARG_DATUM(2)};
-	bool		nulls[2] = {false, false};
+	bool		nulls[2] = {PG_ARGISNULL(1), PG_ARGISNULL(2)};
 	HeapTuple	tuple = heap_form_tuple(RelationGetDescr(rel), values, nulls);
 
 	((insert_function) by_name("heap_insert")) (rel, tuple, GetCurrentCommandId(true), 0, NULL);
