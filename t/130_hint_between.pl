@@ -1,11 +1,13 @@
 # t/130_hint_between.pl: with checksums, a query sets hint bits on a page of ours that code bypassing the table access method has changed in
-# shared_buffers and will change again.  An image of our page between the two would undo the first change in replay.
+# shared_buffers and will change again.  An image of our page between the two would undo the first change in replay, so none is logged; one
+# that was about to be logged while they made the first change makes a table with two versions.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
+use GlassheapSession;
 use TwoPools ':all';
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -22,9 +24,10 @@ sub lsn { my ($table) = @_; return sql("SELECT lsn FROM glassheap_page_header('$
 my %change = (deleted => [ "'(0,3)'", "'(0,5)'" ], inserted => [ "11, 'theirs'", "12, 'theirs'" ], control => []);
 my %rows = (deleted => '1 2 4 6 7 8 9', inserted => '1 2 3 4 5 6 7 8 9 11 12', control => '1 2 3 4 5 6 7 8 9');
 my @tables = qw(control deleted inserted);
-sql("CREATE TABLE $_ (id int, note text); INSERT INTO $_ SELECT g, 'ours' FROM generate_series(1, 10) g") for @tables;
+my $at_once = 'meanwhile';
+sql("CREATE TABLE $_ (id int, note text); INSERT INTO $_ SELECT g, 'ours' FROM generate_series(1, 10) g") for @tables, $at_once;
 sql('CHECKPOINT');
-sql("DELETE FROM $_ WHERE id = 10") for @tables;
+sql("DELETE FROM $_ WHERE id = 10") for @tables, $at_once;
 sql('CHECKPOINT');
 stop_point('watch_core_pool', 'wait');
 wait_for_stop('watch_core_pool');
@@ -41,12 +44,31 @@ for my $table (@tables)
 	else { is($after, $before, "$table: it logs no image"); }
 	change($table, 1);
 }
+
+# The image is later than their first change, and earlier than the second: without a word of the first, theirs would be taken.
+stop_point('hint_image_begins', 'wait');
+my $session = GlassheapSession->new($node);
+$session->begin("SELECT count(*) FROM $at_once");
+wait_for_stop('hint_image_begins');
+sql("SELECT two_pools_insert('$at_once', 11, 'theirs')");
+sql("SELECT glassheap_stop_point_clear('hint_image_begins')");
+is($session->end, 9, "$at_once: the query goes on");
+sql("SELECT two_pools_insert('$at_once', 12, 'theirs')");
+
 clear_stop_points();
 for my $table (qw(deleted inserted))
 {
 	wait_until(sub { ids($table) eq $rows{$table} }, "$table: to be noticed");
 }
-is(marks(), 0, 'nothing is marked');
+my $said;
+wait_until(sub { (my $rc, my $out, $said) = $node->psql('postgres', "SELECT count(*) FROM $at_once"); return $rc != 0 || $out != 9; }, "$at_once: to be noticed");
+like($said, qr/relation "$at_once" is in two buffer pools/, "$at_once: has two versions");
+sql("SELECT count(*) FROM $_") for @tables;
+is(marks(), 1, 'no other one has');
+sql("SELECT count(*) FROM glassheap_resolve('$at_once', 'shared_buffers')");
+is(ids($at_once), "$rows{control} 11 12", "$at_once: both changes are in theirs");
+$rows{$at_once} = "$rows{control} 11 12";
+push @tables, $at_once;
 kill_server_9($node);
 $node->start;
 is(ids($_), $rows{$_}, "$_: the same after kill -9") for @tables;

@@ -13,6 +13,7 @@
 #include "buffer/settings.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
+#include "debug/stop_points.hpp"
 #include "pg/pg_core_records.hpp"
 #include "pg/pg_recovery.hpp"
 #include "redo/redo_support.hpp"
@@ -54,9 +55,13 @@ void redo_by_core(Redo redo, XLogReaderState *record) {
     if (watched) {
         part_with_pages(record, buffer::part_with_page);
         begin_record(record);
+        GH_STOP_POINT("redo.core_record");
     }
     redo(record);
-    if (watched) end_record();
+    if (watched) {
+        end_record();
+        GH_STOP_POINT("redo.core_replayed");
+    }
     if (buffer::was_ever_used()) part_with_pages(record, buffer::drop_met_page);
 }
 

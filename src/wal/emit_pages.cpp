@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
+#include "debug/stop_points.hpp"
 #include "wal/emit_support.hpp"
 
 namespace glassheap::wal {
@@ -80,6 +81,7 @@ XLogRecPtr emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm,
 }
 
 XLogRecPtr emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy) {
+    if (CritSectionCount == 0) GH_STOP_POINT("hint_image_begins");
     pg::RelFile node = fork.node.file;
     // Only heap pages keep nothing between pd_lower and pd_upper.
     const std::uint8_t standard = fork.fork == MAIN_FORKNUM ? REGBUF_STANDARD : 0;
