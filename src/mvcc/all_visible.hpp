@@ -2,7 +2,8 @@
 //
 // Why:    pruning and vacuum set the map, the check of the map accuses it: all must mean the same.
 // Invariants: mvcc.A1 a version is visible to all if its fate is live (visibility_rules.hpp), its inserter
-//            is older than every snapshot there is, and, for whoever sets the map, hinted as committed.
+//            is older than every snapshot there is, and, for whoever sets the map, hinted as
+//            committed.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once

@@ -110,6 +110,7 @@ void decode_multi_insert(const Decoding &d) {
         change->data.tp.clear_toast_afterwards = (r.flags & kLastInMulti) != 0 && i + 1 == r.count;
         d.queue(change);
     }
+    if (!rows.at_end()) d.malformed();
 }
 
 void decode_remove(const Decoding &d) {
@@ -147,6 +148,12 @@ void decode_confirm(const Decoding &d) {
 
 enum class Content : std::uint8_t { rows, no_rows, unknown };
 
+bool is_other_without_rows(XLogReaderState *record) noexcept {
+    OtherHead head;
+    ByteReader in = main_data(record);
+    return parse(in, &head) && head.never_has_rows();
+}
+
 Content content_of(XLogReaderState *record) noexcept {
     switch (static_cast<RecordType>(XLogRecGetInfo(record) & ~XLR_INFO_MASK)) {
         case RecordType::insert:
@@ -165,7 +172,8 @@ Content content_of(XLogReaderState *record) noexcept {
         case RecordType::new_pages:
             return Content::no_rows;
         case RecordType::other:  // a later version's may be about rows
-            return judge(record) == Verdict::understood ? Content::no_rows : Content::unknown;
+            return judge(record) == Verdict::understood || is_other_without_rows(record) ? Content::no_rows
+                                                                                         : Content::unknown;
     }
     return Content::unknown;
 }

@@ -43,8 +43,8 @@ Verdict judge_multi_insert(ByteReader main_data, ByteReader rows) noexcept {
     RowReader reader(rows, record.flags);
     LoggedRow row;
     for (int i = 0; i < record.count; ++i)
-        if (!reader.next(&row)) break;
-    return verdict_of(reader.reader());
+        if (!reader.next(&row)) return verdict_of(reader.reader());
+    return reader.at_end() ? Verdict::understood : Verdict::newer;
 }
 
 Verdict judge_remove(ByteReader main_data) noexcept {

@@ -78,10 +78,11 @@ void write_head(ByteWriter &out, const RowHead &head) noexcept {
 
 bool read_head(ByteReader &in, RowHead *head) noexcept {
     const std::uint8_t packed = in.u8();
+    // First: with a bit that is unknown here the rest may be laid out in another way.
+    in.expect_only(packed, (packed & kRawHead) != 0 ? kRawHead : kKnownHeadBits);
     if ((packed & kRawHead) == 0) {
         const std::uint32_t columns = in.varint();
         if (columns > page::kAttributeCountMask) in.fail();
-        in.expect_only(packed, kKnownHeadBits);
         *head = unpack_head(packed, columns);
         return in.ok();
     }

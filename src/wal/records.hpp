@@ -94,10 +94,13 @@ constexpr std::uint8_t newest_format(OtherRecord what) noexcept {
 constexpr bool is_read(std::uint8_t format, std::uint8_t newest) noexcept {
     return format >= 1 && format <= newest;
 }
+// Subtypes from here on never have rows, in any format: decoding passes over those that it does not know.
+inline constexpr std::uint8_t kFirstWithoutRows = 0x80;
 struct OtherHead {
     OtherRecord what;
     std::uint8_t format;
     bool is_known() const noexcept { return is_read(format, newest_format(what)); }
+    bool never_has_rows() const noexcept { return static_cast<std::uint8_t>(what) >= kFirstWithoutRows; }
 };
 
 // Block reference numbers.

@@ -83,6 +83,11 @@ TEST(Judge, WhatIsAddedLaterIsNewer) {
                      "body\x02\x42\x03"
                      "bo"s),
               Verdict::newer);
+    EXPECT_EQ(judged(RecordType::multi_insert, "\x04\x02\x01"s,
+                     "\x04\x02\x03"
+                     "body\x02\x02\x03"
+                     "bo+"s),
+              Verdict::newer);  // a byte behind the rows
     EXPECT_EQ(judged(RecordType::remove, written(RemoveRecord{3, 0, kContainsOldKey, 0}) + kLaterRow),
               Verdict::newer);
     EXPECT_EQ(judged(RecordType::update, written(UpdateRecord{3, 4, 0, kContainsOldKey, 0, 0}) + kLaterRow),
@@ -93,6 +98,23 @@ TEST(Judge, WhatIsAddedLaterIsNewer) {
         judged(RecordType::prune, written(PruneRecord{1, 0, 0, 0, 0, 1}), "\x05\x01\0\x01\0\x04\x01\x02"s),
         Verdict::newer);  // a flag of a freeze plan
     EXPECT_EQ(judged(RecordType::vacuum, written(VacuumRecord{1, 3, 1}), "\x02\x02"s), Verdict::newer);
+}
+
+TEST(Judge, BitsOfARowsHeadComeFirst) {
+    const std::string record = written(InsertRecord{3, 0});
+    EXPECT_EQ(judged(RecordType::insert, record, "\x42\xFF\xFF\x7F"s),
+              Verdict::newer);  // laid out differently
+    EXPECT_EQ(judged(RecordType::insert, record, "\x80\x03\0\x02\x08\x18"s), Verdict::understood);
+    for (const char bit : {'\x01', '\x10', '\x40'})
+        EXPECT_EQ(judged(RecordType::insert, record,
+                         std::string(1, static_cast<char>('\x80' | bit)) + "\x03\0\x02\x08\x18"s),
+                  Verdict::newer);
+}
+
+TEST(Judge, HalfOfTheSubtypesIsKeptForRecordsWithoutRows) {
+    EXPECT_FALSE((OtherHead{static_cast<OtherRecord>(0x7F), 1}).never_has_rows());
+    EXPECT_TRUE((OtherHead{static_cast<OtherRecord>(0x80), 9}).never_has_rows());
+    EXPECT_FALSE((OtherHead{static_cast<OtherRecord>(0x80), 1}).is_known());
 }
 
 TEST(Judge, DamageIsDamage) {
