@@ -2,8 +2,7 @@
 //
 // Why:    pruning and vacuum set the map, the check of the map accuses it: all must mean the same.
 // Invariants: mvcc.A1 a version is visible to all if its fate is live (visibility_rules.hpp), its inserter
-//            is older than every snapshot there is, and, for whoever sets the map, hinted as
-//            committed.
+//            is older than every snapshot there is, and, for whoever sets the map, hinted as committed.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -14,7 +13,7 @@
 namespace glassheap::mvcc {
 
 // Who sets the map needs the hint: without it the commit may be asynchronous and still be lost, and then the
-// map would lie.  Who checks the map may not ask for it: hints are lost with a crash, bits of the map are not.
+// map would lie.  Who checks the map may not ask for it: hints are lost with a crash, its bits are not.
 enum class CommitHint : bool { needed, not_needed };
 
 // Precondition: the version's fate is live.  Every snapshot sees xids that precede `horizon` as ended.
