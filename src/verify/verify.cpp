@@ -213,7 +213,7 @@ PGDLLEXPORT Datum glassheap_verify(PG_FUNCTION_ARGS) {
     Rows rows(fcinfo);
     const BlockNo blocks = unreadable_now(rel) ? 0 : ::RelationGetNumberOfBlocks(rel);
     if (blocks > 0) {
-        auto *v = pg::make_zeroed<Verifier>();
+        auto *v = new (::palloc(sizeof(Verifier))) Verifier{};
         v->rel = rel;
         v->rows = &rows;
         v->safe_xmin = ::GetTransactionSnapshot()->xmin;

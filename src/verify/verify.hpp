@@ -11,6 +11,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "base/containers.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
 #include "page/page_view.hpp"
@@ -71,9 +72,7 @@ struct Verifier {
     int attribute;  // -1: the tuple as a whole
     const char *page;
     ItemState items[page::kMostLinePointers + 1];
-    ToastPointer *pending;  // of this page, checked when it is done
-    int pending_count;
-    int pending_capacity;
+    Vector<ToastPointer> pending;  // of this page, checked when it is done
 
     page::PageView view() const noexcept { return page::PageView(page); }
 };

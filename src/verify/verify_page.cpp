@@ -77,24 +77,22 @@ struct Extent {
 };
 
 void verify_overlaps(Verifier *v, SlotNo last) {
-    auto *extents = static_cast<Extent *>(::palloc(sizeof(Extent) * page::kMostLinePointers));
-    int count = 0;
+    Vector<Extent> extents;
     for (SlotNo slot = 1; slot <= last; ++slot) {
         if (!v->items[slot].valid) continue;
         const LinePointer line = v->view().line(slot);
-        extents[count++] = {line.offset(), static_cast<std::uint16_t>(line.offset() + line.length()), slot};
+        extents.push_back({line.offset(), static_cast<std::uint16_t>(line.offset() + line.length()), slot});
     }
-    std::sort(extents, extents + count, [](const Extent &a, const Extent &b) {
+    std::sort(extents.begin(), extents.end(), [](const Extent &a, const Extent &b) {
         return a.begin != b.begin ? a.begin < b.begin : a.slot < b.slot;
     });
-    for (int i = 1; i < count; ++i) {
+    for (std::size_t i = 1; i < extents.size(); ++i) {
         if (extents[i].begin >= extents[i - 1].end) continue;
         v->slot = extents[i].slot;
         report_damage(v, "tuple at offset %u overlaps the tuple of item %u, which ends at %u",
                       unsigned{extents[i].begin}, unsigned{extents[i - 1].slot},
                       unsigned{extents[i - 1].end});
     }
-    ::pfree(extents);
 }
 
 // ---- HOT chains

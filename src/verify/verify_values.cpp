@@ -54,16 +54,6 @@ unsigned varlena_size(Verifier *v, const Cursor &cursor, unsigned hoff) {
     return 0;
 }
 
-void remember_toast(Verifier *v, const varatt_external &pointer) {
-    if (v->pending_count == v->pending_capacity) {
-        v->pending_capacity = std::max(64, v->pending_capacity * 2);
-        const Size bytes = sizeof(ToastPointer) * static_cast<Size>(v->pending_capacity);
-        v->pending = static_cast<ToastPointer *>(v->pending == nullptr ? ::palloc(bytes)
-                                                                       : ::repalloc(v->pending, bytes));
-    }
-    v->pending[v->pending_count++] = {pointer, v->slot, v->attribute};
-}
-
 void verify_toast_pointer(Verifier *v, const char *at, const page::TupleHead &head, bool may_be_cleaned_up) {
     varatt_external pointer;
     std::memcpy(&pointer, at + VARHDRSZ_EXTERNAL, sizeof pointer);
@@ -91,7 +81,7 @@ void verify_toast_pointer(Verifier *v, const char *at, const page::TupleHead &he
                       pointer.va_toastrelid, table);
         return;
     }
-    if (v->toast != nullptr && !may_be_cleaned_up) remember_toast(v, pointer);
+    if (v->toast != nullptr && !may_be_cleaned_up) v->pending.push_back({pointer, v->slot, v->attribute});
 }
 
 // False: nobody knows where the next attribute begins.
@@ -216,8 +206,8 @@ void verify_attributes(Verifier *v, bool may_be_cleaned_up) {
 }
 
 void verify_pending_toast(Verifier *v) {
-    for (int i = 0; i < v->pending_count; ++i) verify_toast_value(v, v->pending[i]);
-    v->pending_count = 0;
+    for (const ToastPointer &toast : v->pending) verify_toast_value(v, toast);
+    v->pending.clear();
     v->slot = kInvalidSlot;
     v->attribute = -1;
 }
