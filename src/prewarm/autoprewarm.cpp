@@ -73,9 +73,9 @@ int warm_one(const BlockEntry *first, const BlockEntry *end) {
 
 void warm_database(Oid database) {
     const BlockList list = read_block_list();
-    const BlockEntry *end = list.entries + list.count;
+    const BlockEntry *end = list.data() + list.size();
     int done = 0;
-    for (const BlockEntry *entry = list.entries; entry < end;) {
+    for (const BlockEntry *entry = list.data(); entry < end;) {
         const BlockEntry *next = entry + 1;
         while (next < end && next->database == entry->database && same_fork(*next, *entry)) ++next;
         if (entry->database == database) done += warm_one(entry, next);
@@ -88,9 +88,10 @@ void warm_database(Oid database) {
 
 void load_saved_list() {
     const BlockList list = read_block_list();
-    for (int i = 0; i < list.count && !ShutdownRequestPending; ++i) {
-        const Oid database = list.entries[i].database;
-        if (i > 0 && list.entries[i - 1].database == database) continue;
+    Oid database = InvalidOid;
+    for (const BlockEntry &entry : list) {
+        if (std::exchange(database, entry.database) == entry.database) continue;
+        if (ShutdownRequestPending) return;
         BackgroundWorker worker = {};
         worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
         worker.bgw_start_time = BgWorkerStart_ConsistentState;

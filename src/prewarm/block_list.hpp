@@ -8,23 +8,25 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include <compare>
+
+#include "base/containers.hpp"
 #include "pg/pg.hpp"
 
 namespace glassheap::prewarm {
 
 inline constexpr const char *kBlockListFile = "glassheap.blocks";
 
-struct BlockEntry {
+struct BlockEntry {  // in the order of its fields
     Oid database;
     Oid tablespace;
     Oid filenode;
     int fork;
     BlockNo block;
+
+    auto operator<=>(const BlockEntry &) const noexcept = default;
 };
-struct BlockList {
-    BlockEntry *entries;  // sorted by database, tablespace, filenode, fork, block
-    int count;
-};
+using BlockList = Vector<BlockEntry>;  // sorted
 
 BlockList pool_block_list();                  // of what is in the pool now
 int write_block_list(const BlockList &list);  // replaces the file; returns the number of pages
