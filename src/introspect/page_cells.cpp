@@ -29,14 +29,8 @@ PageCells collect_cells(Relation rel, int most) {
     const FrameTable frames(rel, MAIN_FORKNUM);
     const BlockNo blocks = ::RelationGetNumberOfBlocks(rel);
     const auto room = static_cast<BlockNo>(most);
-    PageCells cells = {.cells = nullptr,
-                       .count = 0,
-                       .blocks = blocks,
-                       .pages_per_cell = std::max<BlockNo>(1, blocks / room + (blocks % room != 0 ? 1 : 0))};
-    cells.count =
-        static_cast<int>(blocks / cells.pages_per_cell + (blocks % cells.pages_per_cell != 0 ? 1 : 0));
-    cells.cells =
-        static_cast<PageCell *>(::palloc0(sizeof(PageCell) * static_cast<Size>(std::max(cells.count, 1))));
+    PageCells cells = {{}, blocks, std::max<BlockNo>(1, blocks / room + (blocks % room != 0 ? 1 : 0))};
+    cells.cells.resize(blocks / cells.pages_per_cell + (blocks % cells.pages_per_cell != 0 ? 1 : 0));
     Buffer vmbuf = InvalidBuffer;
     for (BlockNo block = 0; block < blocks; ++block) {
         CHECK_FOR_INTERRUPTS();
@@ -50,8 +44,7 @@ PageCells collect_cells(Relation rel, int most) {
 
 PageCell total_of(const PageCells &cells) {
     PageCell total = {};
-    for (int i = 0; i < cells.count; ++i) {
-        const PageCell &cell = cells.cells[i];
+    for (const PageCell &cell : cells.cells) {
         total.pages += cell.pages;
         total.free_bytes += cell.free_bytes;
         total.visible += cell.visible;

@@ -6,6 +6,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "base/containers.hpp"
 #include "introspect/target.hpp"
 
 namespace glassheap::introspect {
@@ -25,10 +26,11 @@ struct PageCell {
     }
 };
 struct PageCells {
-    PageCell *cells;
-    int count;
+    Vector<PageCell> cells;
     BlockNo blocks;
     BlockNo pages_per_cell;
+
+    int count() const noexcept { return static_cast<int>(cells.size()); }
 };
 PageCells collect_cells(Relation rel, int most);
 PageCell total_of(const PageCells &cells);

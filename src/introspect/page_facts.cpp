@@ -59,29 +59,26 @@ PageLook look_at_page(Relation rel, BlockNo block, char *copy) {
     return {false, kInvalidXid};
 }
 
-FrameTable::FrameTable(Relation rel, ForkNumber fork) : frames_(nullptr) {
+FrameTable::FrameTable(Relation rel, ForkNumber fork) {
     if (RelationUsesLocalBuffers(rel)) return;
     const int capacity = buffer::frame_count();
-    auto *numbers = static_cast<FrameNo *>(::palloc(sizeof(FrameNo) * static_cast<Size>(capacity)));
-    const int found = std::min(buffer::frames_of(pg::file_of(rel), numbers, capacity), capacity);
-    frames_ = static_cast<buffer::FrameInfo *>(::MemoryContextAllocHuge(
-        CurrentMemoryContext, sizeof(buffer::FrameInfo) * static_cast<Size>(std::max(found, 1))));
-    for (int i = 0; i < found; ++i) {
+    Vector<FrameNo> numbers(static_cast<std::size_t>(capacity), boost::container::default_init);
+    const int found = std::min(buffer::frames_of(pg::file_of(rel), numbers.data(), capacity), capacity);
+    numbers.resize(static_cast<std::size_t>(found));
+    for (const FrameNo number : numbers) {
         buffer::FrameInfo info;
-        if (!buffer::peek_frame(numbers[i], &info, false)) continue;
-        if (info.fork == fork && pg::is_same_file(info.node, pg::file_of(rel))) frames_[count_++] = info;
+        if (!buffer::peek_frame(number, &info, false)) continue;
+        if (info.fork == fork && pg::is_same_file(info.node, pg::file_of(rel))) frames_.push_back(info);
     }
-    ::pfree(numbers);
-    std::sort(frames_, frames_ + count_,
+    std::sort(frames_.begin(), frames_.end(),
               [](const buffer::FrameInfo &a, const buffer::FrameInfo &b) { return a.block < b.block; });
 }
 
 const buffer::FrameInfo *FrameTable::find(BlockNo block) const {
-    const buffer::FrameInfo *end = frames_ + count_;
-    const buffer::FrameInfo *at =
-        std::lower_bound(static_cast<const buffer::FrameInfo *>(frames_), end, block,
+    const auto at =
+        std::lower_bound(frames_.begin(), frames_.end(), block,
                          [](const buffer::FrameInfo &info, BlockNo wanted) { return info.block < wanted; });
-    return at != end && at->block == block ? at : nullptr;
+    return at != frames_.end() && at->block == block ? &*at : nullptr;
 }
 
 PageFacts page_facts(Relation rel, BlockNo block, char *scratch) {

@@ -8,6 +8,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "base/containers.hpp"
 #include "buffer/stats.hpp"
 #include "introspect/target.hpp"
 
@@ -25,11 +26,9 @@ class FrameTable {
 public:
     FrameTable(Relation rel, ForkNumber fork);
     const buffer::FrameInfo *find(BlockNo block) const;  // nullptr: not in the shared pool
-    int count() const noexcept { return count_; }
 
 private:
-    buffer::FrameInfo *frames_;
-    int count_ = 0;
+    Vector<buffer::FrameInfo> frames_;  // sorted
 };
 
 struct PageFacts {

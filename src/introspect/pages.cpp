@@ -75,9 +75,9 @@ void draw_map(const PageCells &cells, int width, const char *title, char (*glyph
     add_line(rows, "");
     add_line(rows, title);
     auto *line = static_cast<char *>(::palloc(static_cast<Size>(width) + 32));
-    for (int first = 0; first < cells.count; first += width) {
+    for (int first = 0; first < cells.count(); first += width) {
         int length = ::pg_sprintf(line, "%10u ", cells.cells[first].first);
-        for (int i = first; i < std::min(first + width, cells.count); ++i)
+        for (int i = first; i < std::min(first + width, cells.count()); ++i)
             line[length++] = glyph(cells.cells[i]);
         line[length] = '\0';
         add_line(rows, line);
@@ -112,7 +112,7 @@ PGDLLEXPORT Datum glassheap_map(PG_FUNCTION_ARGS) {
     const PageCells cells = collect_cells(rel, width * kLines);
     add_line(&rows, ::psprintf("%s: %u pages, %u a character", RelationGetRelationName(rel), cells.blocks,
                                cells.pages_per_cell));
-    if (cells.count > 0) {
+    if (cells.count() > 0) {
         draw_map(cells, width, "free space: # none, 0 to 9 tenths of the page", free_char, &rows);
         draw_map(cells, width, "visibility map: F all-frozen, V all-visible, v some, . none", visible_char,
                  &rows);

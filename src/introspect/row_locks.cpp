@@ -7,6 +7,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "base/containers.hpp"
 #include "heap/row_access.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
@@ -101,25 +102,26 @@ struct LockedRow {
     page::TupleHead head;
 };
 
+using LockedRows = FixedVector<LockedRow, page::kMaxTuplesPerPage>;
+
 // Copies the headers of the page's locked, visible rows; looking members up waits until the latch is gone.
-int locked_rows(Relation rel, BlockNo block, buffer::AccessRing *ring, Snapshot snapshot, LockedRow *found) {
+void list_locked(Relation rel, BlockNo block, buffer::AccessRing *ring, Snapshot snapshot,
+                 LockedRows *found) {
+    found->clear();
     const buffer::PinnedPage page = buffer::read_page(rel, MAIN_FORKNUM, block, ring);
     const buffer::ShareLatch latch(page);
     const page::PageView view = page.view();
     const SlotNo last = view.is_new() ? kInvalidSlot : view.max_slot();
-    int count = 0;
-    for (SlotNo slot = 1; slot <= last && count < page::kMaxTuplesPerPage; ++slot) {
+    for (SlotNo slot = 1; slot <= last && found->size() < found->capacity(); ++slot) {
         if (!view.line(slot).is_normal()) continue;
         const page::TupleHead &head = view.tuple(slot);
         if ((head.infomask & page::kXmaxInvalid) != 0) continue;  // nobody
         HeapTupleData tuple = heap::tuple_at(rel, page, slot);
         if (!mvcc::satisfies(&tuple, snapshot, &page)) continue;
         if (mvcc::satisfies_update(&tuple, ::GetCurrentCommandId(false), &page) != TM_BeingModified) continue;
-        found[count].tid = tuple.t_self;
-        std::memcpy(&found[count].head, tuple.t_data, page::kTupleHeadFixed);
-        ++count;
+        LockedRow &row = found->emplace_back(LockedRow{tuple.t_self, {}});
+        std::memcpy(&row.head, tuple.t_data, page::kTupleHeadFixed);
     }
-    return count;
 }
 
 }  // namespace
@@ -131,13 +133,13 @@ PGDLLEXPORT Datum glassheap_rowlocks(PG_FUNCTION_ARGS) {
     Relation rel = open_table(PG_GETARG_OID(0));
     require_select(rel);
     Rows rows(fcinfo);
-    auto *found = static_cast<LockedRow *>(::palloc(sizeof(LockedRow) * page::kMaxTuplesPerPage));
+    LockedRows found;
     buffer::AccessRing *ring = buffer::make_ring(buffer::RingKind::bulk_read);
     const BlockNo blocks = ::RelationGetNumberOfBlocks(rel);
     for (BlockNo block = 0; block < blocks; ++block) {
         CHECK_FOR_INTERRUPTS();
-        const int count = locked_rows(rel, block, ring, ::GetActiveSnapshot(), found);
-        for (int i = 0; i < count; ++i) add_lock(&rows, found[i].tid, found[i].head);
+        list_locked(rel, block, ring, ::GetActiveSnapshot(), &found);
+        for (const LockedRow &row : found) add_lock(&rows, row.tid, row.head);
     }
     buffer::free_ring(ring);
     close_table(rel);

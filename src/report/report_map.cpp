@@ -48,12 +48,12 @@ int columns_for(int cells) {
 template <std::size_t N>
 void draw(Report *report, const char *css, const char *label, const Shade (&shades)[N], int columns) {
     const PageCells &cells = report->cells;
-    const int lines = (cells.count + columns - 1) / columns;
+    const int lines = (cells.count() + columns - 1) / columns;
     report->html.format("<svg class=\"m-%s\" viewBox=\"0 0 %d %d\" role=\"img\" aria-label=\"%s\">", css,
                         columns * kCellSize, lines * kCellSize, label);
     for (const Shade &shade : shades) {
         report->html.format("<path class=\"%s\" d=\"", shade.css);
-        for (int i = 0; i < cells.count; ++i)
+        for (int i = 0; i < cells.count(); ++i)
             if (shade.has(cells.cells[i]))
                 report->html.format("M%d %dh9v9h-9z", i % columns * kCellSize, i / columns * kCellSize);
         report->html.raw("\"/>");
@@ -77,7 +77,7 @@ void data(Report *report, int columns) {
     report->html.format(
         "<script type=\"application/json\" id=\"map-data\">{\"columns\":%d,\"drawn\":%u,\"cells\":[", columns,
         report->drawn);
-    for (int i = 0; i < cells.count; ++i) {
+    for (int i = 0; i < cells.count(); ++i) {
         const PageCell &c = cells.cells[i];
         report->html.format("%s[%u,%u," UINT64_FORMAT ",%u,%u,%u,%u]", i == 0 ? "" : ",", c.first, c.pages,
                             c.free_bytes, c.visible, c.frozen, c.cached, c.dirty);
@@ -90,15 +90,15 @@ void data(Report *report, int columns) {
 void report_map(Report *report) {
     Html *html = &report->html;
     html->raw("<section id=\"map\"><h2>Map of all pages</h2>\n");
-    if (report->cells.count == 0) {
+    if (report->cells.count() == 0) {
         html->raw("<p>The table has no pages.</p></section>\n");
         return;
     }
-    const int columns = columns_for(report->cells.count);
+    const int columns = columns_for(report->cells.count());
     html->format(
         "<p>%d cells, %u page%s each, from the first page at the top left. Move over the map, or focus "
         "it and use the arrow keys, to read a cell and how to have its page drawn.</p>\n",
-        report->cells.count, report->cells.pages_per_cell, report->cells.pages_per_cell == 1 ? "" : "s");
+        report->cells.count(), report->cells.pages_per_cell, report->cells.pages_per_cell == 1 ? "" : "s");
     html->raw(
         "<fieldset class=\"choice\"><legend>Coloured by</legend>"
         "<label><input type=\"radio\" name=\"shade\" value=\"free\" checked> free space</label> "

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "base/containers.hpp"
 #include "buffer/stats.hpp"
 #include "introspect/pool_sums.hpp"
 #include "report/report.hpp"
@@ -10,32 +11,29 @@ namespace glassheap::report {
 
 namespace {
 
-constexpr int kMostBars = 12;
+constexpr std::size_t kMostBars = 12;
 
 struct Bars {
-    ForkSums *forks;  // of this database, largest first
-    int count;
-    int elsewhere;  // pages of other databases
-    int elsewhere_dirty;
+    Vector<ForkSums> forks;  // of this database, largest first
+    int elsewhere = 0;       // pages of other databases
+    int elsewhere_dirty = 0;
 };
 
 Bars forks_by_size() {
     HTAB *table = sum_by_fork();
-    const long entries = ::hash_get_num_entries(table);
-    Bars bars = {
-        static_cast<ForkSums *>(::palloc(sizeof(ForkSums) * static_cast<Size>(std::max(entries, 1L)))), 0};
+    Bars bars;
     HASH_SEQ_STATUS walk;
     ::hash_seq_init(&walk, table);
     while (const auto *sums = static_cast<ForkSums *>(::hash_seq_search(&walk))) {
         if (pg::database_of(sums->key.node) == MyDatabaseId) {
-            bars.forks[bars.count++] = *sums;
+            bars.forks.push_back(*sums);
         } else {
             bars.elsewhere += sums->frames;
             bars.elsewhere_dirty += sums->dirty;
         }
     }
     ::hash_destroy(table);
-    std::sort(bars.forks, bars.forks + bars.count, [](const ForkSums &a, const ForkSums &b) {
+    std::sort(bars.forks.begin(), bars.forks.end(), [](const ForkSums &a, const ForkSums &b) {
         if (a.frames != b.frames) return a.frames > b.frames;
         return pg::number_of(a.key.node) < pg::number_of(b.key.node);
     });
@@ -67,9 +65,9 @@ void report_pool(Report *report) {
     const int total = buffer::frame_count();
     int used = bars.elsewhere;
     int dirty = bars.elsewhere_dirty;
-    for (int i = 0; i < bars.count; ++i) {
-        used += bars.forks[i].frames;
-        dirty += bars.forks[i].dirty;
+    for (const ForkSums &sums : bars.forks) {
+        used += sums.frames;
+        dirty += sums.dirty;
     }
     html->format(
         "<section id=\"pool\"><h2>The pool</h2><p><span id=\"p-used\" data-value=\"%d\">%d</span> of "
@@ -82,13 +80,12 @@ void report_pool(Report *report) {
         "Dirty</th><th scope=\"col\">Share</th></tr></thead><tbody>\n");
     int shown = 0;
     int shown_dirty = 0;
-    for (int i = 0; i < std::min(bars.count, kMostBars); ++i) {
-        const ForkSums &sums = bars.forks[i];
+    for (const ForkSums &sums : span_of(bars.forks).first(std::min(bars.forks.size(), kMostBars))) {
         bar(html, name_of(sums), ::forkNames[sums.key.fork], sums.frames, sums.dirty, total);
         shown += sums.frames;
         shown_dirty += sums.dirty;
     }
-    if (bars.count > kMostBars)
+    if (bars.forks.size() > kMostBars)
         bar(html, "all others", "", used - bars.elsewhere - shown, dirty - bars.elsewhere_dirty - shown_dirty,
             total);
     if (bars.elsewhere > 0) bar(html, "other databases", "", bars.elsewhere, bars.elsewhere_dirty, total);
