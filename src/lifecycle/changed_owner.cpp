@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
+#include "base/containers.hpp"
 #include "buffer/hand_over.hpp"
 #include "buffer/settings.hpp"
 #include "lifecycle/changed_owner.hpp"
@@ -40,12 +41,8 @@ constinit Cost cost = {};
 // Queries and utility commands, those inside of others too.
 constinit std::uint64_t commands_begun = 0;
 
-// Files that became ours in this transaction: if it aborts they are core's again.  In TopTransactionContext.
-struct Arrived {
-    pg::RelFile file;
-    Arrived *next;
-};
-constinit Arrived *arrived = nullptr;
+// Files that became ours in this transaction: if it aborts they are core's again.
+constinit ContextList<pg::RelFile> arrived{&TopTransactionContext};
 
 // The last relations that this transaction dropped: looking for their rows would be in vain, and dear.
 constexpr unsigned kDroppedMax = 64;
@@ -176,15 +173,12 @@ void tell_standbys(const pg::RelFile &file) {
 }
 
 bool has_arrived(const pg::RelFile &file) noexcept {
-    for (const Arrived *known = arrived; known != nullptr; known = known->next)
-        if (pg::is_same_file(known->file, file)) return true;
-    return false;
+    return std::any_of(arrived.begin(), arrived.end(),
+                       [&file](const pg::RelFile &known) { return pg::is_same_file(known, file); });
 }
 
 void note_arrived(const pg::RelFile &file) {
-    auto *fresh = static_cast<Arrived *>(::MemoryContextAlloc(TopTransactionContext, sizeof(Arrived)));
-    *fresh = {file, arrived};
-    arrived = fresh;
+    if (!has_arrived(file)) arrived.push_back(file);
 }
 
 // Core's list of files that an abort will unlink; within a subtransaction, of those that it made.  Asked for
@@ -300,11 +294,11 @@ void check(Oid relid, Unborn &unborn, const Fresh &fresh) {
     take_over(relid, now);
 }
 
-void check_each(Oid *relids, int count, const Fresh &fresh) {
-    std::sort(relids, relids + count);
-    const Oid *end = std::unique(relids, relids + count);
+void check_each(Vector<Oid> relids, const Fresh &fresh) {
+    std::sort(relids.begin(), relids.end());
+    const auto end = std::unique(relids.begin(), relids.end());
     Unborn unborn;
-    for (const Oid *relid = relids; relid != end; ++relid) check(*relid, unborn, fresh);
+    for (auto relid = relids.begin(); relid != end; ++relid) check(*relid, unborn, fresh);
     unborn.done();
 }
 
@@ -315,25 +309,18 @@ void check_noted(const Fresh &fresh) {
         some_missed = true;
         return forget_noted();
     }
-    const int count = noted_in_look = noted_count;
-    auto *relids =
-        static_cast<Oid *>(::palloc_extended(static_cast<Size>(count) * sizeof(Oid), MCXT_ALLOC_HUGE));
-    std::copy(noted, noted + count, relids);
-    check_each(relids, count, fresh);
+    noted_in_look = noted_count;
+    check_each(Vector<Oid>(noted, noted + noted_count), fresh);
     forget_looked_at();
-    ::pfree(relids);
 }
 
 // All that the transaction changed.
 void check_messages(const SharedInvalidationMessage *messages, int count) {
-    auto *relids =
-        static_cast<Oid *>(::palloc_extended(static_cast<Size>(count) * sizeof(Oid), MCXT_ALLOC_HUGE));
-    int found = 0;
+    Vector<Oid> relids;
     for (int i = 0; i < count; ++i)
         if (messages[i].id == SHAREDINVALRELCACHE_ID && OidIsValid(messages[i].rc.relId))
-            relids[found++] = messages[i].rc.relId;
-    check_each(relids, found, {});
-    ::pfree(relids);
+            relids.push_back(messages[i].rc.relId);
+    check_each(std::move(relids), {});
 }
 
 bool has_relation(const SharedInvalidationMessage *messages, int count) noexcept {
@@ -352,11 +339,20 @@ void tell_cost() {
 }
 
 void give_arrived_back(Unborn &unborn, void (*give)(const pg::RelFile &)) {
-    for (; arrived != nullptr; arrived = arrived->next) {  // after an error the abort has those that are left
-        if (unborn.has(arrived->file)) continue;
-        give(arrived->file);
-        if (XLogIsNeeded()) tell_standbys(arrived->file);
+    for (; !arrived.empty(); arrived.pop_back()) {  // after an error the abort has those that are left
+        if (unborn.has(arrived.back())) continue;
+        give(arrived.back());
+        if (XLogIsNeeded()) tell_standbys(arrived.back());
     }
+}
+
+// All but the files that arrived.
+void forget_rest() noexcept {
+    forget_noted();
+    dropped_count = 0;
+    some_missed = false;
+    cost = {};
+    newborns_at_end();
 }
 
 extern "C" void gh_executor_start(QueryDesc *query, int flags) {
@@ -424,12 +420,8 @@ void owners_before_prepare() {
 }
 
 void owners_at_commit() noexcept {
-    forget_noted();
-    dropped_count = 0;
-    arrived = nullptr;
-    some_missed = false;
-    cost = {};
-    newborns_at_end();
+    arrived.forget();
+    forget_rest();
 }
 
 void owners_at_subcommit(int nest_level) noexcept {
@@ -445,10 +437,8 @@ void owners_at_subabort(int nest_level) noexcept {
 // Core reads these files again.  A page that cannot be written now would be missing there: PANIC, and replay
 // brings it.
 void owners_at_abort() noexcept {
-    Arrived *const files = arrived;
-    owners_at_commit();
-    if (files == nullptr) return;
-    arrived = files;
+    forget_rest();
+    if (arrived.empty()) return;
     Unborn unborn;
     unborn.ask();
     START_CRIT_SECTION();

@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
+#include "base/containers.hpp"
 #include "buffer/hand_over.hpp"
 #include "debug/stop_points.hpp"
 #include "lifecycle/changed_owner.hpp"
@@ -20,27 +21,24 @@ enum class EventKind : std::uint8_t {
     synced,        // wal_level = minimal: flush before commit
 };
 
-// Lives in TopTransactionContext.
 struct FileEvent {
     pg::OwnedFile node;
     int nest_level;
     EventKind kind;
-    FileEvent *next;
 };
-FileEvent *events = nullptr;
+// The last ones at the end, so levels never fall along the list.
+constinit ContextList<FileEvent> events{&TopTransactionContext};
 // Files that came to us after their birth, to be flushed as `synced` ones.  The level that saw it first need
 // not be the one that made the file, or the change: they stay to the end, for a flush too many does no harm.
-FileEvent *arrived_new = nullptr;
+constinit ContextList<FileEvent> arrived_new{&TopTransactionContext};
 
 void forget_events() noexcept {
-    events = nullptr;
-    arrived_new = nullptr;
+    events.forget();
+    arrived_new.forget();
 }
 
 void note(const pg::OwnedFile &node, EventKind kind) {
-    auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
-    *event = {.node = node, .nest_level = ::GetCurrentTransactionNestLevel(), .kind = kind, .next = events};
-    events = event;
+    events.push_back({node, ::GetCurrentTransactionNestLevel(), kind});
 }
 
 // ---- core's list of files that the end of this (sub)transaction will unlink
@@ -97,15 +95,15 @@ void forget_at_commit() {
 }
 
 void forget_temp(EventKind kind) {
-    for (FileEvent *event = events; event != nullptr; event = event->next)
-        if (event->kind == kind) buffer::forget_relation(event->node);
+    for (const FileEvent &event : events)
+        if (event.kind == kind) buffer::forget_relation(event.node);
 }
 
-int flush_synced(const FileEvent *list) {
+int flush_synced(const ContextList<FileEvent> &list) {
     int flushed = 0;
-    for (const FileEvent *event = list; event != nullptr; event = event->next) {
-        if (event->kind != EventKind::synced || !pg::skips_wal(event->node.file)) continue;
-        buffer::flush_relation(event->node);
+    for (const FileEvent &event : list) {
+        if (event.kind != EventKind::synced || !pg::skips_wal(event.node.file)) continue;
+        buffer::flush_relation(event.node);
         ++flushed;
     }
     return flushed;
@@ -165,15 +163,16 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
     }
 }
 
-// The events of an aborted subtransaction did not happen.  They come first: levels never rise along the list.
+// The events of an aborted subtransaction did not happen.
 void drop_events_from(int nest_level) {
-    for (; events != nullptr && events->nest_level >= nest_level; events = events->next)
-        if (events->kind == EventKind::temp_created) buffer::forget_relation(events->node);
+    for (; !events.empty() && events.back().nest_level >= nest_level; events.pop_back())
+        if (events.back().kind == EventKind::temp_created) buffer::forget_relation(events.back().node);
 }
 
 void hand_events_to_parent(int nest_level) {
-    for (FileEvent *event = events; event != nullptr && event->nest_level >= nest_level; event = event->next)
-        event->nest_level = nest_level - 1;
+    for (FileEvent *event = events.end(); event != events.begin() && event[-1].nest_level >= nest_level;
+         --event)
+        event[-1].nest_level = nest_level - 1;
 }
 
 extern "C" void gh_subxact_callback(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
@@ -217,9 +216,7 @@ void note_temp_drop(const pg::OwnedFile &node) {
 
 void sync_arrived_at_commit(const pg::RelFile &node) {
     if (XLogIsNeeded() || !pg::skips_wal(node)) return;
-    auto *event = static_cast<FileEvent *>(::MemoryContextAlloc(TopTransactionContext, sizeof(FileEvent)));
-    *event = {.node = pg::shared_file(node), .nest_level = 1, .kind = EventKind::synced, .next = arrived_new};
-    arrived_new = event;
+    arrived_new.push_back({pg::shared_file(node), 1, EventKind::synced});
     make_core_sync(node);
 }
 
