@@ -99,47 +99,48 @@ NewFrames::NewFrames(Relation rel, BlockNo wanted, AccessRing *ring) : ring_(rin
     }
     const BlockNo most = std::min(wanted, frames_allowed(ring));
     if (most == 0) return;
-    frames_[held_++] = claim_victim(ring);
-    while (held_ < most) {
+    frames_.push_back(claim_victim(ring));
+    while (frames_.size() < most) {
         const FrameNo frame = claim_victim_at_once(ring);
         if (frame == kNoFrame) break;
-        frames_[held_++] = frame;
+        frames_.push_back(frame);
     }
-    pages_ = held_;
+    pages_ = static_cast<BlockNo>(frames_.size());
 }
 
 NewFrames::~NewFrames() {
-    while (held_ > 0) free_held(take());
+    while (!frames_.empty()) free_held(take());
 }
 
 // Tags the pages after the first, as far as there are frames.  One that somebody asked for too early, and is
-// reading, ends it: nobody is waited for.  Returns how many pages are tagged, with the first.
-BlockNo NewFrames::tag_followers(const ForkRef &ref, BlockNo first, BlockNo count, FrameNo *tagged) {
-    BlockNo done = 1;
-    while (done < count && held_ > 0) {
-        const Found found = insert_or_find(make_request(ref, first + done, ring_), take());
+// reading, ends it: nobody is waited for.
+FixedVector<FrameNo, NewFrames::kMax> NewFrames::tag_followers(const ForkRef &ref, BlockNo first,
+                                                               BlockNo count) {
+    FixedVector<FrameNo, kMax> tagged;
+    for (BlockNo block = first + 1; block < first + count && !frames_.empty(); ++block) {
+        const Found found = insert_or_find(make_request(ref, block, ring_), take());
         if (!found.mine) {
             unpin_frame(found.frame);
             break;
         }
-        tagged[done++] = found.frame;
+        tagged.push_back(found.frame);
     }
-    return done;
+    return tagged;
 }
 
 PinnedPage NewFrames::add_pages(const ForkRef &ref, BlockNo first, BlockNo count) {
-    FrameNo tagged[kMax];
-    const Found found = find_or_insert_with(make_request(ref, first, ring_), held_ > 0 ? take() : kNoFrame);
+    const Found found =
+        find_or_insert_with(make_request(ref, first, ring_), !frames_.empty() ? take() : kNoFrame);
     PinnedPage page = PoolAccess::adopt_shared(found.frame, first);
-    const BlockNo in_pool = tag_followers(ref, first, count, tagged);
+    const FixedVector<FrameNo, kMax> tagged = tag_followers(ref, first, count);
     page.latch_exclusive();
     if (!found.mine) require_unused(ref, page);
     lengthen(ref, first, count, ring_);
     // From here on nothing may fail: the pages are made up, as the file has them.
     if (found.mine) publish_zeroes(found.frame);
-    for (BlockNo i = 1; i < in_pool; ++i) {
-        publish_zeroes(tagged[i]);
-        unpin_frame(tagged[i]);
+    for (const FrameNo frame : tagged) {
+        publish_zeroes(frame);
+        unpin_frame(frame);
     }
     return page;
 }

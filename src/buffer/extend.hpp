@@ -5,6 +5,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "base/containers.hpp"
 #include "buffer/pool.hpp"
 
 namespace glassheap::buffer {
@@ -25,14 +26,17 @@ public:
 
 private:
     friend PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, NewFrames *frames);
-    FrameNo take() noexcept { return frames_[--held_]; }
+    FrameNo take() noexcept {
+        const FrameNo frame = frames_.back();
+        frames_.pop_back();
+        return frame;
+    }
     PinnedPage add_pages(const ForkRef &ref, BlockNo first, BlockNo count);
-    BlockNo tag_followers(const ForkRef &ref, BlockNo first, BlockNo count, FrameNo *tagged);
+    FixedVector<FrameNo, kMax> tag_followers(const ForkRef &ref, BlockNo first, BlockNo count);
 
     AccessRing *ring_;
-    BlockNo held_ = 0;
     BlockNo pages_ = 1;
-    FrameNo frames_[kMax];
+    FixedVector<FrameNo, kMax> frames_;
 };
 
 // Adds `count` pages to the main fork (or FSM), all zeroed on disk; returns the first, pinned and exclusively
