@@ -4,6 +4,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "base/containers.hpp"
 #include "buffer/setup.hpp"
 #include "guard/patch.hpp"
 #include "introspect/rows.hpp"
@@ -12,16 +13,12 @@ namespace glassheap::introspect {
 
 namespace {
 
-// What does not fit is left out rather than allocated under the loader's lock.
-struct Found {
-    static constexpr int kMost = 1000;
-    int count;
-    guard::ForeignUse uses[kMost];
-};
+using Found = Vector<guard::ForeignUse>;
 
+// What does not fit is left out rather than allocated under the loader's lock.
 void remember(const guard::ForeignUse &use, void *argument) noexcept {
     auto *found = static_cast<Found *>(argument);
-    if (found->count < Found::kMost) found->uses[found->count++] = use;
+    if (found->size() < found->capacity()) found->push_back(use);
 }
 
 }  // namespace
@@ -31,17 +28,16 @@ extern "C" {
 PG_FUNCTION_INFO_V1(glassheap_foreign_writers);
 PGDLLEXPORT Datum glassheap_foreign_writers(PG_FUNCTION_ARGS) {
     buffer::require_ready();
-    auto *found = pg::make_zeroed<Found>();
-    guard::each_foreign_use(remember, found);
+    Found found;
+    found.reserve(1000);
+    guard::each_foreign_use(remember, &found);
     Rows rows(fcinfo);
-    for (int i = 0; i < found->count; ++i) {
-        const guard::ForeignUse &use = found->uses[i];
+    for (const guard::ForeignUse &use : found) {
         rows.begin_row();
         rows.add({text_cell(use.library), text_cell(use.function->name),
                   text_cell(use.function->routed ? "route" : "refuse"), int4(use.entries),
                   int4(use.guarded)});
     }
-    ::pfree(found);
     return 0;
 }
 

@@ -119,30 +119,30 @@ constexpr int kMostChained = 20 * kChainColumns;
 constexpr std::size_t kMostLines = (page::kPageSize - page::kHeaderSize) / page::kLinePointerSize;
 
 struct Chains {
-    SlotNo order[kMostLines];
-    int place[kMostLines + 1];  // of a slot in `order`, from 1; 0: in no chain
-    int count;
+    FixedVector<SlotNo, kMostLines> order;
+    int place[kMostLines + 1] = {};  // of a slot in `order`, from 1; 0: in no chain
+
+    int count() const noexcept { return static_cast<int>(order.size()); }
 };
 
 void add_chain(Chains *chains, PageView view, BlockNo block, SlotNo slot) {
     while (slot != kInvalidSlot && chains->place[slot] == 0) {
-        chains->order[chains->count] = slot;
-        chains->place[slot] = ++chains->count;
+        chains->order.push_back(slot);
+        chains->place[slot] = chains->count();
         slot = next_of(view, block, slot);
     }
 }
 
 // Those nobody points to begin a chain; what is left then goes round in a circle, on a damaged page.
-Chains *find_chains(PageView view, BlockNo block) {
-    auto *chains = static_cast<Chains *>(::palloc0(sizeof(Chains)));
-    auto *pointed_to = static_cast<bool *>(::palloc0(kMostLines + 1));
+Chains find_chains(PageView view, BlockNo block) {
+    Chains chains;
+    bool pointed_to[kMostLines + 1] = {};
     const SlotNo last = view.max_slot();
     for (SlotNo slot = 1; slot <= last; ++slot) pointed_to[next_of(view, block, slot)] = true;
     for (const bool starts : {true, false})
         for (SlotNo slot = 1; slot <= last; ++slot)
             if (next_of(view, block, slot) != kInvalidSlot && pointed_to[slot] != starts)
-                add_chain(chains, view, block, slot);
-    ::pfree(pointed_to);
+                add_chain(&chains, view, block, slot);
     return chains;
 }
 
@@ -181,15 +181,15 @@ void draw_chained_item(Html *html, const Chains &chains, PageView view, SlotNo s
 }
 
 void draw_chains(Html *html, PageView view, BlockNo block) {
-    const Chains &chains = *find_chains(view, block);
+    const Chains chains = find_chains(view, block);
     html->raw("<h3>HOT chains</h3>\n");
-    if (chains.count == 0) {
+    if (chains.count() == 0) {
         html->raw(
             "<p>This page has none: no row was updated in place since it was last pruned to single "
             "versions.</p>\n");
         return;
     }
-    const int drawn = std::min(chains.count, kMostChained);
+    const int drawn = std::min(chains.count(), kMostChained);
     html->format(
         "<svg class=\"drawing\" id=\"chains\" viewBox=\"0 0 %d %d\" role=\"img\" "
         "aria-label=\"HOT chains as arrows\"><defs><marker id=\"tip\" viewBox=\"0 0 8 8\" refX=\"6\" "
@@ -203,7 +203,7 @@ void draw_chains(Html *html, PageView view, BlockNo block) {
     }
     for (int i = 0; i < drawn; ++i) draw_chained_item(html, chains, view, chains.order[i]);
     html->raw("</svg>");
-    if (drawn < chains.count) html->format("<p>... and %d more items.</p>", chains.count - drawn);
+    if (drawn < chains.count()) html->format("<p>... and %d more items.</p>", chains.count() - drawn);
     html->raw("<p>Dashed: a redirect left by pruning. Solid: from one version to the next.</p>\n");
 }
 
