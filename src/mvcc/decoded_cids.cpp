@@ -9,6 +9,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "mvcc/decoded_cids.hpp"
 
+#include "base/containers.hpp"
 #include "pg/pg_logical_rewrite.hpp"
 
 namespace glassheap::mvcc {
@@ -61,43 +62,36 @@ struct MappingFile {
     char path[MAXPGPATH];
 };
 
-int by_rewrite(const ListCell *a, const ListCell *b) noexcept {
-    const XLogRecPtr x = static_cast<const MappingFile *>(lfirst(a))->rewritten_at;
-    const XLogRecPtr y = static_cast<const MappingFile *>(lfirst(b))->rewritten_at;
-    return x < y ? -1 : x > y;
-}
-
 // The file's name tells what it maps: rows of which table, changed by which transaction, and who rewrote it.
-MappingFile *relevant(const char *name, Oid database, Oid table, Snapshot snapshot) {
+bool is_relevant(const char *name, Oid database, Oid table, Snapshot snapshot, MappingFile *file) {
     Oid of_database;
     Oid of_table;
     uint32 hi;
     uint32 lo;
     TransactionId mapped_xid;
     TransactionId rewriter;
-    if (std::strncmp(name, "map-", 4) != 0) return nullptr;
+    if (std::strncmp(name, "map-", 4) != 0) return false;
     if (std::sscanf(name, LOGICAL_REWRITE_FORMAT, &of_database, &of_table, &hi, &lo, &mapped_xid,
                     &rewriter) != 6)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("could not parse filename \"%s\"", name)));
-    if (of_database != database || of_table != table) return nullptr;
-    if (!is_decoded_one(mapped_xid, snapshot) || !::TransactionIdDidCommit(rewriter)) return nullptr;
-    auto *file = pg::make_raw<MappingFile>();
+    if (of_database != database || of_table != table) return false;
+    if (!is_decoded_one(mapped_xid, snapshot) || !::TransactionIdDidCommit(rewriter)) return false;
     file->rewritten_at = (static_cast<XLogRecPtr>(hi) << 32) | lo;
     ::pg_snprintf(file->path, sizeof file->path, "%s/%s", kFolder, name);
-    return file;
+    return true;
 }
 
 void apply_mappings(HTAB *cids, Oid table, Snapshot snapshot) {
     const Oid database = ::IsSharedRelation(table) ? InvalidOid : MyDatabaseId;
-    List *files = NIL;
+    Vector<MappingFile> files;
+    MappingFile file;
     DIR *folder = ::AllocateDir(kFolder);
     while (const dirent *entry = ::ReadDir(folder, kFolder))
-        if (MappingFile *file = relevant(entry->d_name, database, table, snapshot))
-            files = ::lappend(files, file);
+        if (is_relevant(entry->d_name, database, table, snapshot, &file)) files.push_back(file);
     ::FreeDir(folder);
-    ::list_sort(files, by_rewrite);  // mvcc.C1
-    for (auto *file : pg::each<MappingFile>(files)) follow_all_of(cids, file->path);
-    ::list_free_deep(files);
+    std::sort(files.begin(), files.end(),  // mvcc.C1
+              [](const MappingFile &a, const MappingFile &b) { return a.rewritten_at < b.rewritten_at; });
+    for (const MappingFile &each : files) follow_all_of(cids, each.path);
 }
 
 }  // namespace
