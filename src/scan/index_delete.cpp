@@ -11,6 +11,7 @@
 // Errors: ERRCODE_INDEX_CORRUPTED for TIDs that no index entry may have.
 // See:    PG: access/heap/heapam.c (facts), access/tableam.h (contract), access/nbtree/README
 // SPDX-License-Identifier: PostgreSQL
+#include "base/containers.hpp"
 #include "heap/fetch.hpp"
 #include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
@@ -20,9 +21,9 @@ namespace glassheap::scan {
 
 namespace {
 
-constexpr int kBlocksMax = 6;        // blocks visited by a bottom-up call
-constexpr int kNeighbourBlocks = 3;  // blocks this near each other count as contiguous
-constexpr int kPromisingMin = 4;     // fewer promising TIDs than this are noise
+constexpr std::size_t kBlocksMax = 6;  // blocks visited by a bottom-up call
+constexpr int kNeighbourBlocks = 3;    // blocks this near each other count as contiguous
+constexpr int kPromisingMin = 4;       // fewer promising TIDs than this are noise
 
 BlockNo block_of(const TM_IndexDelete &entry) noexcept {
     return ItemPointerGetBlockNumber(&entry.tid);
@@ -54,21 +55,22 @@ struct BlockGroup {  // the TIDs of one table block
     std::int16_t first;
 };
 
-int group_by_block(const TM_IndexDeleteOp &op, BlockGroup *groups) noexcept {
-    int count = 0;
+Vector<BlockGroup> group_by_block(const TM_IndexDeleteOp &op) {
+    Vector<BlockGroup> groups;
+    groups.reserve(static_cast<std::size_t>(op.ndeltids));
     for (int i = 0; i < op.ndeltids; ++i) {
         const TM_IndexDelete &entry = op.deltids[i];
         if (i == 0 || block_of(entry) != block_of(op.deltids[i - 1]))
-            groups[count++] = {0, 0, static_cast<std::int16_t>(i)};
-        BlockGroup &group = groups[count - 1];
+            groups.push_back({0, 0, static_cast<std::int16_t>(i)});
+        BlockGroup &group = groups.back();
         ++group.count;
         if (op.status[entry.id].promising) ++group.promising;
     }
-    for (int i = 0; i < count; ++i) {
-        const auto promising = static_cast<uint32>(std::max<int>(groups[i].promising, kPromisingMin));
-        groups[i].promising = static_cast<std::int16_t>(::pg_nextpower2_32(promising));
+    for (BlockGroup &group : groups) {
+        const auto promising = static_cast<uint32>(std::max<int>(group.promising, kPromisingMin));
+        group.promising = static_cast<std::int16_t>(::pg_nextpower2_32(promising));
     }
-    return count;
+    return groups;
 }
 
 bool promises_more(const BlockGroup &a, const BlockGroup &b) noexcept {
@@ -80,37 +82,31 @@ bool promises_more(const BlockGroup &a, const BlockGroup &b) noexcept {
 }
 
 // How many of the first blocks in line lie close together: those are cheap to visit one after the other.
-int count_favorable(const BlockGroup *groups, int count, const TM_IndexDelete *entries) noexcept {
-    int favorable = 1;
-    while (favorable < count) {
+int count_favorable(std::span<const BlockGroup> groups, const TM_IndexDelete *entries) noexcept {
+    std::size_t favorable = 1;
+    while (favorable < groups.size()) {
         const auto before = static_cast<std::int64_t>(block_of(entries[groups[favorable - 1].first]));
         const auto here = static_cast<std::int64_t>(block_of(entries[groups[favorable].first]));
         if (here < before - kNeighbourBlocks || here > before + kNeighbourBlocks) break;
         ++favorable;
     }
-    return favorable;
+    return static_cast<int>(favorable);
 }
 
 // Bottom-up: keeps the TIDs of the most promising blocks, most promising first.  Returns the number of
 // favorable blocks.
 int keep_promising_blocks(TM_IndexDeleteOp *op) {
-    auto *groups = static_cast<BlockGroup *>(::palloc(sizeof(BlockGroup) * static_cast<Size>(op->ndeltids)));
-    auto *kept =
-        static_cast<TM_IndexDelete *>(::palloc(sizeof(TM_IndexDelete) * static_cast<Size>(op->ndeltids)));
-    const int all = group_by_block(*op, groups);
-    const int count = std::min(all, kBlocksMax);
-    std::partial_sort(groups, groups + count, groups + all, promises_more);
-    const int favorable = count_favorable(groups, count, op->deltids);
+    Vector<BlockGroup> groups = group_by_block(*op);
+    const std::span<BlockGroup> best = span_of(groups).first(std::min(groups.size(), kBlocksMax));
+    std::partial_sort(best.data(), best.data() + best.size(), groups.data() + groups.size(), promises_more);
+    const int favorable = count_favorable(best, op->deltids);
 
-    int entries = 0;
-    for (int i = 0; i < count; ++i) {
-        std::copy_n(op->deltids + groups[i].first, groups[i].count, kept + entries);
-        entries += groups[i].count;
-    }
-    std::copy_n(kept, entries, op->deltids);
-    op->ndeltids = entries;
-    ::pfree(kept);
-    ::pfree(groups);
+    Vector<TM_IndexDelete> kept;
+    kept.reserve(static_cast<std::size_t>(op->ndeltids));
+    for (const BlockGroup &group : best)
+        kept.insert(kept.end(), op->deltids + group.first, op->deltids + group.first + group.count);
+    std::copy(kept.begin(), kept.end(), op->deltids);
+    op->ndeltids = static_cast<int>(kept.size());
     return favorable;
 }
 
