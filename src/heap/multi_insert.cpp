@@ -11,6 +11,7 @@
 #include "heap/prepare_row.hpp"
 #include "heap/row_access.hpp"
 #include "heap/rows.hpp"
+#include "page/slot_list.hpp"
 #include "wal/emit.hpp"
 
 namespace glassheap::heap {
@@ -42,17 +43,18 @@ HeapTuple *prepare_rows(Relation rel, TupleTableSlot **slots, int count, Command
     return rows;
 }
 
-// Puts rows on the page as long as they fit; the first is known to.  Returns how many.
-int fill_page(const Batch &batch, const buffer::PinnedPage &page, SlotNo *slots) noexcept {
-    int count = 0;
+// Puts rows on the page as long as they fit; the first is known to.
+page::SlotList fill_page(const Batch &batch, const buffer::PinnedPage &page) noexcept {
+    page::SlotList slots;
     for (int i = batch.done; i < batch.total; ++i) {
         HeapTuple row = batch.rows[i];
-        if (count > 0 && page.view().free_space_for_tuple() < MAXALIGN(row->t_len) + batch.reserved) break;
+        if (!slots.empty() && page.view().free_space_for_tuple() < MAXALIGN(row->t_len) + batch.reserved)
+            break;
         put_row(page, row, false);
-        slots[count++] = ItemPointerGetOffsetNumberNoCheck(&row->t_self);
+        slots.push_back(ItemPointerGetOffsetNumberNoCheck(&row->t_self));
         if (batch.needs_wal) log_command_ids(batch.rel, *row);
     }
-    return count;
+    return slots;
 }
 
 void store_page(Batch *batch) {
@@ -67,12 +69,12 @@ void store_page(Batch *batch) {
     const bool set_frozen = was_empty && freeze;
     const bool clear = page.view().all_visible() && !freeze;
     const Buffer vmbuf = set_frozen || clear ? batch->vmbuf : InvalidBuffer;
-    SlotNo slots[page::kMaxTuplesPerPage];
 
     vm::VmLock vm_lock(vmbuf);
     buffer::PageChange change;
     change.add(page);
-    const int count = fill_page(*batch, page, slots);
+    const page::SlotList slots = fill_page(*batch, page);
+    const auto count = static_cast<int>(slots.size());
     if (clear) {
         clear_all_visible(page, vmbuf);
     } else if (set_frozen) {
@@ -83,7 +85,7 @@ void store_page(Batch *batch) {
         wal::emit_multi_insert({.rel = batch->rel,
                                 .page = &page,
                                 .tuples = batch->rows + batch->done,
-                                .slots = slots,
+                                .slots = slots.data(),
                                 .count = count,
                                 .init_page = was_empty,
                                 .last = batch->done + count == batch->total,

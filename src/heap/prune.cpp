@@ -32,7 +32,8 @@ namespace {
 
 using After = PrunePlan::After;
 
-// Freeze plans of a page; kept apart from the plan, because pruning during a scan has none.
+// Freeze plans of a page; kept apart from the plan, because pruning during a scan has none.  Plans are made in
+// their place (base/README.md has the number).
 struct FreezeList {
     page::FreezePlan plans[page::kMaxTuplesPerPage];
     int count = 0;
@@ -57,7 +58,7 @@ public:
             const page::LinePointer line = view.line(slot);
             if (after == After::unused || !line.is_used()) continue;
             if (after == After::dead || (line.is_dead() && after == After::untouched)) {
-                out_->dead_slots[out_->lp_dead++] = slot;
+                out_->dead_slots.push_back(slot);
             } else if (after == After::redirected || line.is_redirect()) {
                 out_->has_storage_items = true;
             } else {
@@ -134,7 +135,7 @@ struct MapChange {
 };
 
 MapChange decide_map(const buffer::PinnedPage &page, const PruneRequest &request, const PruneOutcome &out) {
-    if (!BufferIsValid(request.vmbuf) || !out.all_visible || out.lp_dead > 0) return {};
+    if (!BufferIsValid(request.vmbuf) || !out.all_visible || !out.dead_slots.empty()) return {};
     const std::uint8_t want = out.all_frozen ? vm::kBothBits : vm::kAllVisibleBit;
     const std::uint8_t have = vm::get_bits(request.vmbuf, page.block());
     if ((want & ~have) == 0 && page.view().all_visible()) return {};

@@ -8,6 +8,7 @@
 
 #include "buffer/pool.hpp"
 #include "mvcc/freeze.hpp"
+#include "page/slot_list.hpp"
 #include "pg/pg_old_snapshot.hpp"
 
 namespace glassheap::heap {
@@ -28,13 +29,12 @@ struct PruneOutcome {
     int removed;  // tuples whose storage was reclaimed
     int live;     // tuples that count as live for reltuples
     int recently_dead;
-    int lp_dead;         // dead line pointers on the page after pruning
-    int dead_reclaimed;  // dead items, old and new, that became unused at once (mark_unused_now)
-    SlotNo dead_slots[page::kMaxTuplesPerPage];
-    int frozen;              // tuples frozen
-    bool has_storage_items;  // some line pointer still has storage or redirects (page cannot be truncated
-                             // away)
-    bool all_visible;        // as far as this pass can tell, ignoring lp_dead
+    int dead_reclaimed;         // dead items, old and new, that became unused at once (mark_unused_now)
+    page::SlotList dead_slots;  // dead line pointers on the page after pruning
+    int frozen;                 // tuples frozen
+    bool has_storage_items;     // some line pointer still has storage or redirects (page cannot be truncated
+                                // away)
+    bool all_visible;           // as far as this pass can tell, ignoring dead_slots
     bool all_frozen;
     TransactionId visibility_cutoff_xid;
     TransactionId new_relfrozenxid;  // oldest ids left on the page (in/out with the caller's running minimum)

@@ -112,9 +112,9 @@ void PrunePlan::walk_from(SlotNo root) {
     }
     Chain chain;
     collect(root, &chain);
-    if (chain.last_dead >= 0) {
+    if (chain.dead > 0) {
         cut(root, chain);
-    } else if (chain.count < 2 && view_.line(root).is_redirect()) {
+    } else if (chain.members.size() < 2 && view_.line(root).is_redirect()) {
         // Its only member was removed before, as a dead tuple without a chain.
         set_dead(root);
     }
@@ -140,11 +140,11 @@ bool PrunePlan::continues_at(SlotNo slot) const noexcept {
 void PrunePlan::collect(SlotNo root, Chain *chain) {
     SlotNo slot = root;
     if (view_.line(root).is_redirect()) {
-        chain->members[chain->count++] = root;
+        chain->members.push_back(root);
         slot = view_.line(root).redirect_to();
     }
     TransactionId prior_xmax = InvalidTransactionId;
-    while (continues_at(slot) && chain->count < page::kMaxTuplesPerPage) {
+    while (continues_at(slot) && chain->members.size() < chain->members.capacity()) {
         HeapTupleHeader tuple = header(slot);
         // The successor was inserted by who updated the version before; else the slot was used anew.
         if (TransactionIdIsValid(prior_xmax) && HeapTupleHeaderGetXmin(tuple) != prior_xmax) return;
@@ -157,10 +157,10 @@ void PrunePlan::collect(SlotNo root, Chain *chain) {
 // False: nothing behind this member can be dead.
 bool PrunePlan::enter_member(SlotNo slot, Chain *chain) {
     HeapTupleHeader tuple = header(slot);
-    chain->members[chain->count++] = slot;
+    chain->members.push_back(slot);
     switch (fate(slot)) {
         case HEAPTUPLE_DEAD:
-            chain->last_dead = chain->count - 1;
+            chain->dead = chain->members.size();
             mvcc::advance_latest_removed_xid(tuple, &latest_removed_xid_);
             return true;
         case HEAPTUPLE_RECENTLY_DEAD:
@@ -177,23 +177,22 @@ bool PrunePlan::enter_member(SlotNo slot, Chain *chain) {
 }
 
 void PrunePlan::cut(SlotNo root, const Chain &chain) {
-    for (int i = 1; i <= chain.last_dead; ++i) {
+    for (std::size_t i = 1; i < chain.dead; ++i) {
         set_unused(chain.members[i]);
         ++removed_;
     }
     if (view_.line(root).is_normal()) ++removed_;  // changing a redirect removes nothing
-    const int survivor = chain.last_dead + 1;
-    if (survivor < chain.count) {
-        set_redirect(root, chain.members[survivor]);
+    if (chain.dead < chain.members.size()) {
+        set_redirect(root, chain.members[chain.dead]);
     } else {
         set_dead(root);
     }
 }
 
 void PrunePlan::reclaim_dead() noexcept {
-    reclaimed_ += dead_count_;
-    for (int i = 0; i < dead_count_; ++i) set_unused(dead_[i]);
-    dead_count_ = 0;
+    reclaimed_ += static_cast<int>(dead_.size());
+    for (const SlotNo slot : dead_) set_unused(slot);
+    dead_.clear();
     for (SlotNo slot = 1; slot <= last_slot_; ++slot) {
         if (after_[slot] != After::untouched || !view_.line(slot).is_dead()) continue;
         set_unused(slot);
@@ -209,18 +208,18 @@ void PrunePlan::note_prunable(TransactionId xid) noexcept {
 }
 
 void PrunePlan::set_redirect(SlotNo from, SlotNo to) noexcept {
-    redirected_[redirected_count_++] = {from, to};
+    redirected_.push_back({from, to});
     after_[from] = After::redirected;
     after_[to] = After::redirect_target;
 }
 
 void PrunePlan::set_dead(SlotNo slot) noexcept {
-    dead_[dead_count_++] = slot;
+    dead_.push_back(slot);
     after_[slot] = After::dead;
 }
 
 void PrunePlan::set_unused(SlotNo slot) noexcept {
-    unused_[unused_count_++] = slot;
+    unused_.push_back(slot);
     after_[slot] = After::unused;
 }
 

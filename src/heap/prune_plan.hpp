@@ -34,14 +34,10 @@ public:
     // With no index to clean first: dead line pointers, planned and old ones, become unused at once.
     void reclaim_dead() noexcept;
 
-    bool changes_lines() const noexcept { return redirected_count_ + dead_count_ + unused_count_ > 0; }
-    std::span<const page::Redirect> redirected() const noexcept {
-        return {redirected_, static_cast<std::size_t>(redirected_count_)};
-    }
-    std::span<const SlotNo> dead() const noexcept { return {dead_, static_cast<std::size_t>(dead_count_)}; }
-    std::span<const SlotNo> unused() const noexcept {
-        return {unused_, static_cast<std::size_t>(unused_count_)};
-    }
+    bool changes_lines() const noexcept { return redirected_.size() + dead_.size() + unused_.size() > 0; }
+    std::span<const page::Redirect> redirected() const noexcept { return span_of(redirected_); }
+    std::span<const SlotNo> dead() const noexcept { return span_of(dead_); }
+    std::span<const SlotNo> unused() const noexcept { return span_of(unused_); }
     After after(SlotNo slot) const noexcept { return after_[slot]; }
     HTSV_Result fate(SlotNo slot) const noexcept { return static_cast<HTSV_Result>(fate_[slot]); }
     int removed() const noexcept { return removed_; }  // tuples that lose their storage
@@ -51,9 +47,8 @@ public:
 
 private:
     struct Chain {
-        SlotNo members[page::kMaxTuplesPerPage];
-        int count = 0;
-        int last_dead = -1;  // index of the last dead member
+        page::SlotList members;
+        std::size_t dead = 0;  // how many members there are up to the last dead one
     };
 
     HTSV_Result judge_tuple(SlotNo slot);
@@ -86,12 +81,9 @@ private:
     TransactionId latest_removed_xid_ = InvalidTransactionId;
     int removed_ = 0;
     int reclaimed_ = 0;
-    int redirected_count_ = 0;
-    int dead_count_ = 0;
-    int unused_count_ = 0;
-    page::Redirect redirected_[page::kMaxTuplesPerPage];
-    SlotNo dead_[page::kMaxTuplesPerPage];
-    SlotNo unused_[page::kMaxTuplesPerPage];
+    FixedVector<page::Redirect, page::kMaxTuplesPerPage> redirected_;
+    page::SlotList dead_;
+    page::SlotList unused_;
     After after_[page::kMaxTuplesPerPage + 1];
     std::int8_t fate_[page::kMaxTuplesPerPage + 1];  // HTSV_Result; valid for normal line pointers
 };

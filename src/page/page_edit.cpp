@@ -14,6 +14,7 @@
 #include <algorithm>
 
 #include "base/check.hpp"
+#include "base/containers.hpp"
 #include "base/xid_order.hpp"
 
 namespace glassheap::page {
@@ -42,8 +43,7 @@ struct Piece {
 
 // What a walk over the line pointers finds.
 struct Inventory {
-    Piece pieces[kMaxTuplesPerPage];
-    int count = 0;
+    FixedVector<Piece, kMaxTuplesPerPage> pieces;
     int unused = 0;          // all unused line pointers
     SlotNo last_used = 0;    // highest line pointer in use
     std::size_t bytes = 0;   // aligned length of all pieces
@@ -67,7 +67,7 @@ void take_inventory(PageEdit page, Inventory *found) noexcept {
         GH_ASSERT(lp.offset() >= page.head().upper && lp.offset() + length <= page.head().special);
         if (lp.offset() >= below) found->descending = false;
         below = std::min(below, lp.offset());
-        found->pieces[found->count++] = {slot, lp.offset(), length};
+        found->pieces.push_back({slot, lp.offset(), length});
         found->bytes += length;
     }
 }
@@ -83,8 +83,7 @@ void pack(PageEdit page, const Inventory &found, const char *from) noexcept {
     const auto flush = [&]() noexcept {
         if (run_start != upper) std::memmove(page.bytes() + upper, from + run_start, run_end - run_start);
     };
-    for (int i = 0; i < found.count; ++i) {
-        const Piece &piece = found.pieces[i];
+    for (const Piece &piece : found.pieces) {
         if (piece.end() != run_start) {
             flush();
             run_end = piece.end();

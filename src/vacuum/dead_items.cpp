@@ -115,20 +115,20 @@ BlockNo DeadItems::next_block(BlockNo from) const noexcept {
     return kInvalidBlock;
 }
 
-int DeadItems::slots_of(BlockNo block, SlotNo (&slots)[page::kMaxTuplesPerPage]) const noexcept {
+page::SlotList DeadItems::slots_of(BlockNo block) const noexcept {
     const std::uint32_t ref = ref_of(block);
     const std::uint32_t words = ref >> kWordsShift;
-    int count = 0;
+    page::SlotList slots;
     if (words == 0) {
         for (std::uint32_t rest = ref; rest != 0; rest >>= kInlineBits)
-            slots[count++] = static_cast<SlotNo>(rest & kInlineMask);
-        return count;
+            slots.push_back(static_cast<SlotNo>(rest & kInlineMask));
+        return slots;
     }
     for (std::uint32_t word = 0; word < words; word++) {
         for (std::uint64_t bits = memory_[(ref & kRestMask) + word]; bits != 0; bits &= bits - 1)
-            slots[count++] = static_cast<SlotNo>(word * 64U + static_cast<unsigned>(std::countr_zero(bits)));
+            slots.push_back(static_cast<SlotNo>(word * 64U + static_cast<unsigned>(std::countr_zero(bits))));
     }
-    return count;
+    return slots;
 }
 
 }  // namespace glassheap::vacuum

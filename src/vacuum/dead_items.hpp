@@ -20,7 +20,7 @@
 
 #include <span>
 
-#include "page/layout.hpp"
+#include "page/slot_list.hpp"
 
 namespace glassheap::vacuum {
 
@@ -50,8 +50,8 @@ public:
     // Walks the blocks that have dead items, in order: the first one at or behind `from`, kInvalidBlock at
     // the end.
     BlockNo next_block(BlockNo from) const noexcept;
-    // The dead slots of a block, ascending; returns how many.
-    int slots_of(BlockNo block, SlotNo (&slots)[page::kMaxTuplesPerPage]) const noexcept;
+    // The dead slots of a block, ascending.
+    page::SlotList slots_of(BlockNo block) const noexcept;
 
     std::int64_t count() const noexcept { return count_; }
     BlockNo blocks_with_items() const noexcept { return blocks_with_items_; }

@@ -71,14 +71,13 @@ void mark_empty_page(const VacuumState &state, const PinnedPage &page, Buffer vm
 // ---- somebody has the page pinned
 
 struct Tally {  // what a page without cleanup latch adds to the counts, if it need not be cleaned
-    int dead_items = 0;
     int live = 0;
     int recently_dead = 0;
     int missed_dead = 0;
     bool has_tuples = false;
     TransactionId new_relfrozenxid;
     MultiXactId new_relminmxid;
-    SlotNo dead_slots[page::kMaxTuplesPerPage];
+    page::SlotList dead;
 };
 
 void tally_tuple(const VacuumState &state, const PinnedPage &page, SlotNo slot, Tally *tally) {
@@ -108,7 +107,7 @@ bool tally_page(VacuumState &state, const PinnedPage &page, Tally *tally) {
         state.place.slot = slot;
         if (!line.is_used()) continue;
         if (line.is_dead()) {
-            tally->dead_slots[tally->dead_items++] = slot;
+            tally->dead.push_back(slot);
             continue;
         }
         tally->has_tuples = true;
@@ -124,18 +123,16 @@ bool tally_page(VacuumState &state, const PinnedPage &page, Tally *tally) {
 
 // Dead items that stay, because without an index there is no second pass.
 void count_dead_items_as_missed(Tally *tally) {
-    tally->has_tuples = tally->has_tuples || tally->dead_items > 0;
-    tally->missed_dead += tally->dead_items;
-    tally->dead_items = 0;
+    tally->has_tuples = tally->has_tuples || !tally->dead.empty();
+    tally->missed_dead += static_cast<int>(tally->dead.size());
+    tally->dead.clear();
 }
 
 void add_tally(VacuumState &state, BlockNo block, const Tally &tally) {
     Counts &counts = state.counts;
     state.new_relfrozenxid = tally.new_relfrozenxid;
     state.new_relminmxid = tally.new_relminmxid;
-    if (tally.dead_items > 0)
-        collect_dead_items(state, block,
-                           std::span(tally.dead_slots, static_cast<std::size_t>(tally.dead_items)));
+    if (!tally.dead.empty()) collect_dead_items(state, block, span_of(tally.dead));
     counts.live_tuples += tally.live;
     counts.recently_dead += tally.recently_dead;
     counts.missed_dead += tally.missed_dead;
@@ -152,7 +149,7 @@ Visit visit_pinned_page(VacuumState &state, const PinnedPage &page) {
     if (!may_stay) return {.done = false};
     if (state.index_count == 0) count_dead_items_as_missed(&tally);
     add_tally(state, page.block(), tally);
-    if (tally.dead_items > 0) return {};  // the second pass will record the space
+    if (!tally.dead.empty()) return {};  // the second pass will record the space
     return done_with_space(page.view());
 }
 
@@ -242,10 +239,9 @@ Visit visit_cleanable_page(VacuumState &state, const PinnedPage &page, Buffer vm
 
     add_outcome(state, outcome);
     if (outcome.has_storage_items) state.counts.nonempty_pages = page.block() + 1;
-    if (outcome.lp_dead == 0) return done_with_space(page.view());
+    if (outcome.dead_slots.empty()) return done_with_space(page.view());
     distrust_page(state, page, vmbuf);
-    const std::span dead(outcome.dead_slots, static_cast<std::size_t>(outcome.lp_dead));
-    if (state.index_count > 0) collect_dead_items(state, page.block(), dead);
+    if (state.index_count > 0) collect_dead_items(state, page.block(), span_of(outcome.dead_slots));
     if (state.plan.index_vacuuming) return {};  // the second pass will record the space
     return done_with_space(page.view());
 }

@@ -53,12 +53,10 @@ void reclaim_items(VacuumState &state, const buffer::PinnedPage &page, std::span
 
 // Returns the page's free space afterwards.
 Size vacuum_page(VacuumState &state, BlockNo block, Buffer vmbuf) {
-    SlotNo slots[page::kMaxTuplesPerPage];
-    const int count = state.dead->slots_of(block, slots);
+    page::SlotList slots = state.dead->slots_of(block);
     const buffer::PinnedPage page = buffer::read_page(state.rel, MAIN_FORKNUM, block, state.ring);
     const buffer::ExclusiveLatch latch(page);
-    const std::span<const SlotNo> dead =
-        still_dead(page.view(), std::span(slots, static_cast<std::size_t>(count)));
+    const std::span<const SlotNo> dead = still_dead(page.view(), span_of(slots));
     if (!dead.empty()) reclaim_items(state, page, dead, vmbuf);
     return page.view().free_space_for_tuple();
 }

@@ -22,9 +22,8 @@ struct Store {
 };
 
 Slots slots_of(const DeadItems &dead, BlockNo block) {
-    SlotNo slots[page::kMaxTuplesPerPage];
-    const int count = dead.slots_of(block, slots);
-    return {slots, slots + count};
+    const page::SlotList slots = dead.slots_of(block);
+    return {slots.begin(), slots.end()};
 }
 
 TEST(DeadItems, EmptyKnowsNothing) {
