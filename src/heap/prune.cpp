@@ -32,8 +32,8 @@ namespace {
 
 using After = PrunePlan::After;
 
-// Freeze plans of a page; kept apart from the plan, because pruning during a scan has none.  Plans are made in
-// their place (base/README.md has the number).
+// Freeze plans of a page; kept apart from the plan, because pruning during a scan has none.  Plans are made
+// in their place (base/README.md has the number).
 struct FreezeList {
     page::FreezePlan plans[page::kMaxTuplesPerPage];
     int count = 0;

@@ -46,14 +46,5 @@ void throw_bad_alloc() {
 void throw_length_error(const char *what) {
     complain(what);
 }
-void throw_out_of_range(const char *what) {
-    complain(what);
-}
-void throw_logic_error(const char *what) {
-    complain(what);
-}
-void throw_runtime_error(const char *what) {
-    complain(what);
-}
 
 }  // namespace boost::container

@@ -70,14 +70,5 @@ void throw_bad_alloc() {
 void throw_length_error(const char *what) {
     fail(what);
 }
-void throw_out_of_range(const char *what) {
-    fail(what);
-}
-void throw_logic_error(const char *what) {
-    fail(what);
-}
-void throw_runtime_error(const char *what) {
-    fail(what);
-}
 
 }  // namespace boost::container
