@@ -77,8 +77,8 @@ SELECT sum(hits) > 0 AS hits, sum(reads) > 0 AS reads, sum(writes) > 0 AS writes
 SELECT hits > 0 AS hits, reads > 0 AS reads, stats_reset <= now() AS since FROM glassheap_stat_totals();
 
 -- Workers.
-SELECT pid > 0 AS runs, buffers_alloc > 0 AS alloc, rounds > 0 AS rounds, last_round > now() - interval '1 minute' AS recent FROM glassheap_stat_bgwriter;
-SELECT pid > 0 AS runs, turns > 0 AS turns, flushes > 0 AS flushes, mode = 'write-back' AS guarded, redo_lsn > '0/0' AS redo, last_turn > now() - interval '1 minute' AS recent,
+SELECT pid > 0 AS runs, buffers_alloc > 0 AS alloc, rounds > 0 AS rounds, last_round BETWEEN pg_postmaster_start_time() AND clock_timestamp() AS recent FROM glassheap_stat_bgwriter;
+SELECT pid > 0 AS runs, turns > 0 AS turns, flushes > 0 AS flushes, mode = 'write-back' AS guarded, redo_lsn > '0/0' AS redo, last_turn BETWEEN pg_postmaster_start_time() AND clock_timestamp() AS recent,
        flush_lag_bytes >= 0 AS lag, waiting_for, unwritable FROM glassheap_stat_checkpointer;
 SELECT role, backend_type, purpose IS NOT NULL AS explained FROM glassheap_processes
  WHERE role IN ('postmaster', 'glassheap') AND backend_type !~ 'prewarm|vacuum' ORDER BY 1, 2;

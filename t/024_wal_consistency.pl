@@ -82,23 +82,27 @@ append_to_file($script, <<'SQL');
 \set j random(1, 300)
 \set what random(1, 8)
 \if :what = 1
-BEGIN; SELECT v FROM w WHERE k = :k FOR KEY SHARE; SELECT pg_sleep(0.001); UPDATE w SET v = v + 1 WHERE k = :k; END;
+BEGIN; SELECT v FROM w WHERE k = 1 + :k % 5 FOR KEY SHARE; UPDATE w SET v = v + 1 WHERE k = 1 + :k % 5; END;
 \elif :what = 2
-BEGIN; SELECT v FROM w WHERE k = :k FOR SHARE; SELECT pg_sleep(0.001); END;
+BEGIN; SELECT v FROM w WHERE k = 1 + :k % 5 FOR SHARE; SELECT count(*) FROM child; END;
 \elif :what = 3
 INSERT INTO w VALUES (:k, 1, 'u') ON CONFLICT (k) DO UPDATE SET v = w.v + 1;
 \elif :what = 4
-DELETE FROM w WHERE k = :k;
+DELETE FROM w WHERE k = 5 + :k;
 \elif :what = 5
 BEGIN; INSERT INTO child VALUES (1 + :k % 50, 'c'); UPDATE parent SET n = n + 1 WHERE id = 1 + :k % 50; ROLLBACK;
 \else
 UPDATE w SET v = :j, t = repeat('t', :j) WHERE k = :k;
 \endif
 SQL
+my $next = 'SELECT next_multixact_id::text::bigint FROM pg_control_checkpoint()';
+$primary->safe_psql('postgres', 'CHECKPOINT');
+my $multixacts = $primary->safe_psql('postgres', $next);
 $primary->command_checks_all(
 	[ 'pgbench', '-n', '-c', 5, '-j', 2, '-t', 300, '-f', $script, $primary->connstr('postgres') ],
 	0, [qr/processed: /], [qr/.*/], 'concurrent writers');
 $primary->safe_psql('postgres', 'VACUUM (FREEZE) w; CHECKPOINT');
+cmp_ok($primary->safe_psql('postgres', $next), '>', $multixacts, 'they met: there are new multixacts');
 caught_up('concurrent writers');
 
 my %wanted = map { $_ => 1 } qw(INSERT INSERT+INIT MULTI_INSERT INIT_PAGE DELETE UPDATE HOT_UPDATE LOCK CONFIRM

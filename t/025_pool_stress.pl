@@ -1,17 +1,18 @@
 # t/025_pool_stress.pl: a pool of 1 MB under many clients, DDL that rolls back, and backends and workers that are
 # terminated all the time; then the same books after kill -9 right after a CHECKPOINT, and once more without any
-# worker (write-through).
+# worker (write-through).  What is terminated is seen to be gone, pages are seen to leave the pool and checkpoints to
+# complete before the end comes.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use GlassheapSession;
 use GlassheapTest;
 use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
 
 plan skip_all => 'about the pool' unless is_glassheap();
 
@@ -55,7 +56,7 @@ sub start_pgbench
 {
 	my (@options) = @_;
 	my $output = '';
-	my $run = IPC::Run::start([ $node->installed_command('pgbench'), '-n', '-T', 60, '--random-seed=' . int(rand(2**31)), @options, $node->connstr('postgres') ],
+	my $run = IPC::Run::start([ $node->installed_command('pgbench'), '-n', '-T', 3600, '--random-seed=' . int(rand(2**31)), @options, $node->connstr('postgres') ],
 		'<', '/dev/null', '>', \$output, '2>&1');
 	return $run;
 }
@@ -68,59 +69,85 @@ sub check_books
 	return;
 }
 
-# One round of trouble: some of those who match are terminated, but at least one.  Returns how many were told to go.
+# What has happened since the start of the server: evictions, checkpoints, and transactions of the books' clients.
+sub progress
+{
+	my %now;
+	@now{qw(evictions checkpoints transactions)} = split /\|/, $node->safe_psql('postgres',
+		"SELECT (SELECT evictions FROM glassheap_stat_totals()), (SELECT checkpoints_req FROM pg_stat_bgwriter), n_tup_ins FROM pg_stat_user_tables WHERE relname = 'pgbench_history'");
+	return \%now;
+}
+
+# Some of those who match are terminated, but at least one; returns when they are gone, and how many they were.
 sub terminate_some
 {
 	my ($who, $chance) = @_;
-	my ($rc, $pids) = $node->psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $who ORDER BY pid");
-	return 0 unless $rc == 0 && $pids ne '';
-	my @all = split /\n/, $pids;
+	my @all = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $who ORDER BY pid");
+	return 0 unless @all;
 	my @chosen = grep { rand() < $chance } @all;
 	@chosen = ($all[ int rand @all ]) unless @chosen;
-	my ($done, $told) = $node->psql('postgres', 'SELECT count(*) FILTER (WHERE pg_terminate_backend(p)) FROM unnest(ARRAY[' . join(',', @chosen) . ']) p');
-	return $done == 0 ? $told : 0;
+	my $pids = join ',', @chosen;
+	my $told = $node->safe_psql('postgres', "SELECT count(*) FILTER (WHERE pg_terminate_backend(p)) FROM unnest(ARRAY[$pids]) p");
+	wait_until(sub { $node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE pid IN ($pids)") == 0 }, 'the terminated to go');
+	return $told;
 }
 
-# A load, trouble for some seconds, CHECKPOINT, and the end comes at once.  Returns how many were terminated.
+# Eight times: trouble, some work, CHECKPOINT; the end comes right after the last one.  Returns how many were terminated.
 sub load_and_kill
 {
-	my (%trouble) = @_;
+	my ($what, %trouble) = @_;
 	my $terminated = 0;
-	my @load = (start_pgbench('-c', 10), start_pgbench('-c', 5, '-f', $ddl));
-	my $end = time + 4;
-	while (time < $end)
+	my @kinds = ([ '-c', 10 ], [ '-c', 5, '-f', $ddl ]);
+	my @load = map { start_pgbench(@$_) } @kinds;
+	my $begin = progress();
+	for (1 .. 8)
 	{
+		my $before = progress();
 		$terminated += terminate_some(@{ $trouble{terminate} }) if $trouble{terminate};
-		usleep(300_000);
-		$node->psql('postgres', 'CHECKPOINT');
+		for (0, 1)    # clients that were terminated do not come back
+		{
+			eval { $load[$_]->pump_nb };
+			$load[$_] = start_pgbench(@{ $kinds[$_] }) unless $load[$_]->pumpable;
+		}
+		wait_until(sub { progress()->{transactions} > $before->{transactions} + 50 }, 'the clients to work');
+		$node->safe_psql('postgres', 'CHECKPOINT');
 	}
-	$node->psql('postgres', 'CHECKPOINT');
+	my $end = progress();
+	my $log_start = -s $node->logfile;
 	kill_server_9($node);
 	$_->kill_kill for @load;
 	$node->start;
-	return $terminated;
+	like(slurp_file($node->logfile, $log_start), qr/redo starts at/, "$what: the server recovered");
+	cmp_ok($end->{$_}, '>=', $begin->{$_} + 8, "$what: there were " . ($end->{$_} - $begin->{$_}) . " $_") for qw(evictions checkpoints transactions);
+	cmp_ok($terminated, '>=', 8, "$what: $terminated were terminated") if $trouble{terminate};
+	check_books("after a crash: $what");
+	return;
 }
 
 $node->command_ok([ 'pgbench', '-i', '-q', '-s', 2, $node->connstr('postgres') ], 'pgbench -i');
 
-for my $round (1 .. 3)
-{
-	cmp_ok(load_and_kill(terminate => [ "backend_type LIKE 'glassheap%'", 0.7 ]), '>', 0, "workers were terminated (round $round)");
-	check_books("after workers were terminated under load (round $round)");
-}
-cmp_ok(load_and_kill(terminate => [ "backend_type = 'client backend' AND pid <> pg_backend_pid()", 0.1 ]), '>', 0, 'backends were terminated');
-check_books('after backends were terminated under load');
+load_and_kill("workers terminated, round $_", terminate => [ "backend_type LIKE 'glassheap%'", 0.7 ]) for 1 .. 3;
+load_and_kill('backends terminated', terminate => [ "backend_type = 'client backend' AND pid <> pg_backend_pid()", 0.1 ]);
 
-is($node->safe_psql('postgres', 'SELECT count(*) FROM glassheap_buffercache WHERE pinning_backends > 0'),
-	'0', 'no pin is left');
+# The server lives on this time.
+my @load = (start_pgbench('-c', 10), start_pgbench('-c', 5, '-f', $ddl));
+my $others = "backend_type = 'client backend' AND pid <> pg_backend_pid()";
+my $transactions = progress()->{transactions};
+wait_until(sub { progress()->{transactions} > $transactions + 50 }, 'the clients to work');
+my $gone = terminate_some($others, 0.5);
+$_->kill_kill for @load;
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE $others") or die 'clients did not go';
+cmp_ok($gone, '>', 0, "$gone backends were terminated under load");
+# The writer's own pins come and go.
+ok($node->poll_query_until('postgres', 'SELECT count(*) = 0 FROM glassheap_buffercache WHERE pinning_backends > 0'), 'no pin is left');
 
 # One backend dies: the postmaster restarts the others on fresh shared memory.
 my $before = $node->safe_psql('postgres', 'SELECT sum(abalance) FROM pgbench_accounts');
-my $victim = start_background($node, sql => 'SELECT pg_sleep(60)');
-$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'");
-my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%'");
-kill 'KILL', $pid;
-$victim->kill_kill;
+my $victim = GlassheapSession->new($node);
+my $log_start = -s $node->logfile;
+kill 'KILL', $victim->ask('SELECT pg_backend_pid()');
+wait_until(sub { slurp_file($node->logfile, $log_start) =~ /terminated by signal 9/ }, 'the backend to die');
+$victim->close;
 $node->poll_query_until('postgres', 'SELECT true') or die 'no restart after a backend crashed';
 is($node->safe_psql('postgres', 'SELECT sum(abalance) FROM pgbench_accounts'), $before,
 	'same sum after a crash restart');
@@ -133,8 +160,7 @@ $node->append_conf('postgresql.conf', 'max_worker_processes = 0');
 $node->restart;
 is($node->safe_psql('postgres', "SELECT count(*) FROM pg_stat_activity WHERE backend_type LIKE 'glassheap%'"),
 	'0', 'no worker runs');
-load_and_kill();
-check_books('after a crash in write-through mode');
+load_and_kill('write-through');
 
 my $log = slurp_file($node->logfile);
 unlike($log, qr/PANIC/, 'no PANIC');

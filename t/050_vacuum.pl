@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use GlassheapSession;
 use GlassheapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -106,16 +107,17 @@ DELETE FROM tail WHERE id > 10;
 SQL
 my $full = $node->safe_psql('postgres', "SELECT pg_relation_size('tail')");
 # The reader waits in its transaction for a lock that somebody else holds as long as we like.
-my $holder = start_background($node, sql => 'SELECT pg_advisory_lock(7); SELECT pg_sleep(600)', continue => 1);
-$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND granted");
+my $holder = GlassheapSession->new($node);
+$holder->ask('SELECT pg_advisory_lock(7)');
 my $reader = start_background($node, sql => 'BEGIN; SELECT count(*) FROM tail; SELECT pg_advisory_xact_lock(7); COMMIT');
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted");
 my ($vacuum_rc, $vacuum_out, $vacuum_said) = $node->psql('postgres', 'VACUUM (VERBOSE) tail');
 like($vacuum_said, qr/stopping truncate due to conflicting lock request/, 'vacuum beside a reader: gives up the tail and says why');
 is($node->safe_psql('postgres', "SELECT pg_relation_size('tail')"), $full, 'vacuum beside a reader: no page is gone');
 is_sound($node, 'tail', 10, 'vacuum beside a reader');
-$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND granted");
-IPC::Run::finish($_) for $reader, $holder;
+$holder->ask('SELECT pg_advisory_unlock(7)');
+IPC::Run::finish($reader);
+$holder->close;
 $node->safe_psql('postgres', 'VACUUM tail');
 is($node->safe_psql('postgres', "SELECT pg_relation_size('tail')"), 8192, 'and without it the tail is gone');
 

@@ -10,7 +10,6 @@ use GlassheapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time);
 
 # Nobody but checkpoints writes, so that nobody has the file open when it goes away.
 my $node = new_node('unwritable', 'glassheap.writer_max_pages' => 0, bgwriter_lru_maxpages => 0, restart_after_crash => 'off');
@@ -25,9 +24,9 @@ my $rows = 0;
 
 sub checkpoint
 {
-	my ($error, $began) = ('', time);
+	my $error = '';
 	my $rc = $node->psql('postgres', 'CHECKPOINT', stderr => \$error, timeout => 120, timed_out => \my $late);
-	return { rc => $rc, error => $late ? 'timed out' : $error, seconds => time - $began };
+	return { rc => $rc, error => $late ? 'timed out' : $error };
 }
 
 # Changed pages of a table without a file.
@@ -62,8 +61,7 @@ my $before = sql($redo);
 my $log_start = -s $node->logfile;
 my $failed = checkpoint();
 isnt($failed->{rc}, 0, 'CHECKPOINT fails');
-like($failed->{error}, qr/checkpoint request failed/, '... as in heap');
-cmp_ok($failed->{seconds}, '<', 60, '... and does not wait');
+like($failed->{error}, qr/checkpoint request failed/, '... as in heap, and does not wait for ever');
 isnt(checkpoint()->{rc}, 0, 'so does the next one');
 is(sql($redo), $before, 'no checkpoint has completed');
 like(slurp_file($node->logfile, $log_start), qr/could not open file "\Q$relation\E"/, 'the log has the reason');

@@ -1,7 +1,8 @@
-# t/086_idle.pl: on an idle server the two guardians and the pool writer rest nearly as the background writer does, and
+# t/086_idle.pl: on an idle server the checkpoint guardian and the pool writer rest as long as the background writer does, and
 # still guard: a change is not written at once, a checkpoint does not wait for the end of a nap, and a page that cannot
 # be written is no PANIC, also while a worker is missing for a moment.
 #
+# Their naps last until somebody ends them (test/modules/worker_naps), so what does not end one does not come back.
 # A limit of file size (prlimit --fsize) stands for the disk that fails: writes beyond it do.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
@@ -13,7 +14,6 @@ use GlassheapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
 
 plan skip_all => 'heap has no guardians' unless is_glassheap();
 plan skip_all => 'no prlimit' if system('prlimit --version >/dev/null 2>&1') != 0;
@@ -21,8 +21,18 @@ plan skip_all => 'no prlimit' if system('prlimit --version >/dev/null 2>&1') != 
 my $node = GlassheapNode->new('idle');
 # Segments of WAL below the limit.
 $node->init(extra => [ '-k', '-E', 'UTF8', '--locale=C.UTF-8', '--wal-segsize=1' ], allows_streaming => 1);
-$node->append_conf('postgresql.conf', GlassheapTest::common_settings(default_table_access_method => 'heap', max_wal_size => '200MB', restart_after_crash => 'off'));
-$node->start;
+$node->append_conf('postgresql.conf', GlassheapTest::common_settings(default_table_access_method => 'heap', max_wal_size => '200MB', bgwriter_delay => '10ms', restart_after_crash => 'off'));
+
+# The workers' naps, mapped by them.
+my $folder = PostgreSQL::Test::Utils::tempdir();
+PostgreSQL::Test::Utils::system_or_bail('cc', '-shared', '-fPIC', '-O1', "$FindBin::Bin/../test/modules/worker_naps/worker_naps.c", '-o', "$folder/worker_naps.so", '-ldl');
+open my $naps, '+>:raw', "$folder/naps" or die "$folder/naps: $!";
+syswrite $naps, pack('q4', 0, -1, 0, -1);
+{
+	local $ENV{LD_PRELOAD} = "$folder/worker_naps.so";
+	local $ENV{GH_NAPS} = "$folder/naps";
+	$node->start;
+}
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub mode { return sql('SELECT mode FROM glassheap_stat_checkpointer'); }
 sub dirty { return sql('SELECT count(*) FROM glassheap_buffercache WHERE isdirty'); }
@@ -35,31 +45,13 @@ sub switches
 	return slurp_file("/proc/$pid/status") =~ /^voluntary_ctxt_switches:\s*(\d+)/m ? $1 : die "no process $pid";
 }
 
-# While anything is to do their turns follow each other in half a second.
+# What a worker wants to wait for right now, in milliseconds, and how often it began to.
+sub nap_of { my ($worker) = @_; seek $naps, 16 * $worker, 0; sysread $naps, my $bytes, 16; my ($begun, $asked) = unpack 'q2', $bytes; return ($asked, $begun); }
+
+# Naps grow when there was nothing to do for a while.
 sub wait_for_rest
 {
-	$node->poll_query_until('postgres', "SELECT now() - last_turn > interval '3 s' FROM glassheap_stat_checkpointer") or die 'no rest';
-	return;
-}
-
-# Wake-ups in twenty seconds, by process.
-sub count_wakeups
-{
-	my %pid = map { $_ => pid_of($_) } @guardians, 'background writer';
-	my %before = map { $_ => switches($pid{$_}) } keys %pid;
-	usleep(20_000_000);
-	my %count = map { $_ => switches($pid{$_}) - $before{$_} } keys %pid;
-	note "$_: $count{$_} wake-ups in 20 s" for sort keys %count;
-	return %count;
-}
-
-# Seconds that it takes; a nap is ten.
-sub quick
-{
-	my ($statement, $what) = @_;
-	my $began = time;
-	sql($statement);
-	cmp_ok(time - $began, '<', 5, $what);
+	wait_until(sub { (nap_of(0))[0] >= 10_000 && (nap_of(1))[0] >= 5_000 }, 'the workers to rest');
 	return;
 }
 
@@ -79,29 +71,39 @@ sub change    # a row on a page of its own, and beyond the limit
 
 cmp_ok(dirty(), '>', 0, 'there are dirty pages');
 wait_for_rest();
-my %idle = count_wakeups();
-cmp_ok($idle{$_}, '<=', 10, "$_: few wake-ups") for @guardians;
+# The background writer is the clock: where nobody wants a page it naps for half a second.
+my $clock = pid_of('background writer');
+my ($then, @begun) = (switches($clock), map { (nap_of($_))[1] } 0, 1);
+wait_until(sub { switches($clock) >= $then + 16 }, 'the background writer to wake up sixteen times');
+is((nap_of($_))[1], $begun[$_], "$guardians[$_]: nobody has called it meanwhile") for 0, 1;
 is(mode(), 'write-back', 'they guard nevertheless');
-quick('CHECKPOINT', 'a checkpoint wakes them');
+sql('CHECKPOINT');
+pass('a checkpoint wakes them');
 is(dirty(), 0, '... and has written everything');
 
 wait_for_rest();
 change('with nothing dirty');
 cmp_ok(dirty(), '>', 0, 'and so it is dirty');
-quick($_, "$_ does not wait") for ('CREATE DATABASE other', 'DROP DATABASE other');
+for my $command ('CREATE DATABASE other', 'DROP DATABASE other')
+{
+	sql($command);
+	pass("$command wakes them");
+}
 
 wait_for_rest();
 my $rounds = "SELECT rounds FROM glassheap_processes WHERE backend_type = 'glassheap pool writer'";
 my $before = sql($rounds);
-my $began = time;
 sql('CREATE TABLE more USING glassheap AS SELECT generate_series(1, 1000)');
 wait_until(sub { sql($rounds) > $before }, 'a round of the writer');
-cmp_ok(time - $began, '<', 5, 'who asks for pages wakes the writer');
+pass('who asks for pages wakes the writer');
 
 wait_for_rest();
 sql($_) for ('ALTER SYSTEM SET log_checkpoints = off', 'SELECT pg_reload_conf()');
 $node->poll_query_until('postgres', "SELECT setting = 'off' FROM pg_settings WHERE name = 'log_checkpoints'") or die 'no reload';
-quick('CHECKPOINT', 'a checkpoint that nobody announces does not wait long either');
+sql('CHECKPOINT');
+pass('a checkpoint that nobody announces completes');
+wait_until(sub { my ($asked) = nap_of(0); $asked >= 0 && $asked <= 200 }, 'a short nap');
+pass('... for they look often then');
 sql($_) for ('ALTER SYSTEM RESET log_checkpoints', 'SELECT pg_reload_conf()');
 
 # A round of the writer that ended at its limit is no reason to rest.

@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use GlassheapSession;
 use GlassheapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -31,14 +32,14 @@ is($node->safe_psql('postgres', $dirty), '0', 'a read that sets hints leaves no 
 # DROP DATABASE is held right before it removes the files: it looks for the tablespaces it has files in.  Meanwhile no
 # query may ask for the cost of a table's tablespace.
 my $tablespaces = 'pg_locks WHERE relation = 1213';
-my $blocker = start_background($node, sql => 'BEGIN; LOCK TABLE pg_tablespace IN ACCESS EXCLUSIVE MODE; SELECT pg_sleep(600); COMMIT');
-$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM $tablespaces AND mode = 'AccessExclusiveLock' AND granted") or die 'no lock';
+my $blocker = GlassheapSession->new($node);
+is($blocker->ask('BEGIN; LOCK TABLE pg_tablespace IN ACCESS EXCLUSIVE MODE'), '', 'pg_tablespace is locked');
 my $drop = start_background($node, sql => 'DROP DATABASE d');
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM $tablespaces AND NOT granted") or die 'DROP does not wait';
 $node->safe_psql('postgres', 'SELECT glassheap_buffercache_evict(bufferid) FROM glassheap_buffercache WHERE isdirty');
-$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM $tablespaces AND mode = 'AccessExclusiveLock' AND granted");
+$blocker->ask('COMMIT');
 ok(IPC::Run::finish($drop), 'DROP DATABASE ends');
-eval { IPC::Run::finish($blocker) };
+$blocker->close;
 is($node->psql('postgres', 'CHECKPOINT'), 0, 'a checkpoint succeeds');
 unlike(slurp_file($node->logfile), qr/PANIC/, 'nobody panicked');
 $node->stop('fast');

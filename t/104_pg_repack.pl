@@ -7,6 +7,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use GlassheapSession;
 use GlassheapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -61,9 +62,8 @@ repack('in another order', '-o', 'n');
 agree('in another order', $expected);
 
 # ---- changes while it works: before the swap it waits for every transaction that was there when it began
-my $elder = start_background($node, sql => 'SELECT pg_sleep(600)');
-my $sleeps = "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'PgSleep'";
-$node->poll_query_until('postgres', $sleeps) or die 'no elder transaction';
+my $elder = GlassheapSession->new($node);
+$elder->ask('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT 1');
 my $run = IPC::Run::start(\@command, '<', '/dev/null', '>', '/dev/null', '2>', '/dev/null');
 $node->poll_query_until('postgres', q{SELECT to_regclass('repack.table_' || 't'::regclass::oid) IS NOT NULL}) or die 'pg_repack makes no copy';
 is($node->safe_psql('postgres', q{SELECT DISTINCT amname FROM pg_class c JOIN pg_am a ON a.oid = c.relam
@@ -74,9 +74,10 @@ $node->safe_psql('postgres', $_) for
   'UPDATE t SET id = id + 10000 WHERE id % 10 = 3',
   'DELETE FROM t WHERE id % 10 = 5';
 $expected = contents($node);
-$node->safe_psql('postgres', "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event = 'PgSleep'");
-ok($run->finish, 'pg_repack ends');
-eval { $elder->finish };
+ok($run->pumpable, 'pg_repack waits for the elder transaction');
+$elder->ask('COMMIT');
+ok($run->finish, '... and ends after it');
+$elder->close;
 agree('changed meanwhile', $expected);
 
 # ---- the guard may refuse: what pg_repack writes with heap's functions are catalogs

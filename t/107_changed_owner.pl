@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use GlassheapSession;
 use GlassheapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -119,14 +120,14 @@ is(handed_over(), 1, 'one that was given away: handed over');
 
 # ---- somebody else uses the table
 make_table('used', 'glassheap');
-my $other = start_background($node, sql => "BEGIN; SELECT count(*) FROM used; SELECT pg_advisory_lock(1); SELECT pg_sleep(600)");
-$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory'") or die 'the other session did not come';
+my $other = GlassheapSession->new($node);
+$other->ask('BEGIN; SELECT count(*) FROM used');
 my ($rc, $out, $err) = $node->psql('postgres', "\\set VERBOSITY verbose\n" . give('used', 'heap'));
 like($err, qr/ERROR:  55006: cannot change the access method of "used" while other transactions use it.*HINT:  Lock the table in ACCESS EXCLUSIVE mode first/s,
 	'in use: refused, and the hint says what to do');
 is(sql('BEGIN; ' . give('used', 'heap') . ' ROLLBACK; SELECT 1'), 1, 'in use: a rollback goes through');
-sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
-$other->kill_kill;
+$other->ask('COMMIT');
+$other->close;
 is(count_of('used'), $full, 'in use: nothing happened to the table');
 is(sql("SELECT amname FROM pg_class c JOIN pg_am a ON a.oid = relam WHERE relname = 'used'"), 'glassheap', 'in use: nor to its row');
 unlike(slurp_file($node->logfile), qr/two buffer pools/, 'no table was taken for damaged');

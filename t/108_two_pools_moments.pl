@@ -6,6 +6,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use GlassheapSession;
 use GlassheapTest;
 use TwoPools;
 use PostgreSQL::Test::Cluster;
@@ -77,14 +78,13 @@ is(ids('old_copy'), "$ten 11 21", 'read between look and write: both rows are th
 
 # ---- somebody holds an old copy while we write, and may change it yet
 make_table('held');
-my $holder = start_background($node, sql => "BEGIN; SELECT two_pools_hold('held', 0); SELECT pg_advisory_lock(1); SELECT pg_sleep(600)");
-$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_locks WHERE locktype = 'advisory'") or die 'the holder did not come';
+my $holder = GlassheapSession->new($node);
+$holder->ask("BEGIN; SELECT two_pools_hold('held', 0)");
 sql("INSERT INTO held VALUES (11, 'ours')");
 sql('CHECKPOINT');
 ok(is_marked('held'), 'an old copy under a lasting pin: refused');
-sql("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory'");
-$holder->kill_kill;
-$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_locks WHERE locktype = 'advisory'") or die 'the holder did not go';
+$holder->ask('ROLLBACK');
+$holder->close;
 sql("SELECT count(*) FROM glassheap_resolve('held', 'glassheap')");
 is(ids('held'), "$ten 11", 'an old copy under a lasting pin: ours is kept');
 

@@ -15,7 +15,6 @@ use IPC::Run ();
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
-use Time::HiRes qw(time usleep);
 
 use constant { LOADERS => 1, INSERTERS => 4, COPY_ROWS => 2000, ROUND => 20 };
 
@@ -70,6 +69,8 @@ sub stop_clients
 
 sub acknowledged_words { my ($client) = @_; return grep { /^(?:\d+|copied)$/ } split /\n/, slurp_file($client->{out}); }
 
+sub answers { my $bytes = 0; $bytes += -s $_->{out} // 0 for @_; return int($bytes / 8); }    # of single rows
+
 # Everything acknowledged is there; what was under way when the clients were stopped may be.
 sub check_books
 {
@@ -105,11 +106,17 @@ sub run_round
 	my @loaders = map { start_client("loader_$_", loads()) } 1 .. LOADERS;
 	my $reader = IPC::Run::start([ $node->installed_command('pgbench'), '-n', '-c', 2, '-T', 3600, '-f', "$folder/read.sql", $node->connstr('postgres') ],
 		'<', '/dev/null', '>', '/dev/null', '2>', '/dev/null');
+	my $checkpoints = 0;
 	my $end = time + ($seconds < ROUND ? $seconds : ROUND);
 	while (time < $end)
 	{
-		usleep(500_000);
-		$node->safe_psql('postgres', 'CHECKPOINT') if rand() < 0.1;
+		my $answers = answers(@inserters);
+		wait_until(sub { answers(@inserters) >= $answers + 100 }, 'the inserters to work');
+		if (!$checkpoints || rand() < 0.1)
+		{
+			$node->safe_psql('postgres', 'CHECKPOINT');
+			$checkpoints++;
+		}
 	}
 	# On a slow machine it takes longer until what is to be tested has happened.
 	wait_until(sub { (grep { !acknowledged_words($_) } @inserters, @loaders) == 0 }, 'every client to be answered');
@@ -125,7 +132,7 @@ sub run_round
 
 	my @ids = map { acknowledged_words($_) } @inserters;
 	my $copies = map { acknowledged_words($_) } @loaders;
-	note "round $round: $copies copies, " . @ids . " single rows, $extends extensions ($batches by loads), $evictions evictions";
+	note "round $round: $copies copies, " . @ids . " single rows, $extends extensions ($batches by loads), $evictions evictions, $checkpoints checkpoints";
 	cmp_ok($copies, '>', 0, "round $round: rows were loaded");
 	cmp_ok(scalar @ids, '>', 10, "round $round: rows were inserted");
 	cmp_ok($batches, '>', 15, "round $round: loads made the table longer");
