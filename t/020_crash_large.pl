@@ -7,5 +7,5 @@ use lib "$FindBin::Bin/lib";
 use GlassheapCrash;
 use Test::More;
 
-run_crash_cycles('large', rows => 21000, pad => 900, cycles => 20, 'glassheap.buffers' => '1MB');
+run_crash_cycles('large', rows => 21000, pad => 900, cycles => 20, evictions => 1, 'glassheap.buffers' => '1MB');
 done_testing();

@@ -59,13 +59,15 @@ my @step = (
 	([ 1, sub { 'ROLLBACK; BEGIN' } ]),
 	([ 1, sub { 'COMMIT; SELECT count(*) FROM t; SELECT count(*) FROM f; BEGIN' } ]));
 my @urn = map { ($_->[1]) x $_->[0] } @step;
-my ($steps, @alarms) = (0);
+my (%came_off, @alarms);
+my $steps = 0;
 $_->ask('BEGIN') for @sessions;
 for (1 .. 400)
 {
 	my $session = $sessions[ rand @sessions ];
 	my $sql = $urn[ rand @urn ]->();
 	my $answer = $session->ask($sql);
+	$came_off{$answer =~ /ERROR:  (\w+)/ ? $1 : $sql =~ /^(\w+(?: (?:TO|INTO \w|\w FOR))?)/ ? $1 : die $sql}++;
 	# Errors end the transaction: deadlocks, timeouts, savepoints that do not exist.
 	$session->ask('ROLLBACK; BEGIN') if $answer =~ /ERROR/;
 	my $alarm = $outside->ask($look);
@@ -74,6 +76,9 @@ for (1 .. 400)
 	$steps++;
 }
 is(join("\n", @alarms[ 0 .. ($#alarms > 4 ? 4 : $#alarms) ]), '', "no alarm in $steps random steps");
+# 55P03: a lock that another of the three has.
+note join ', ', map { "$_ $came_off{$_}" } sort keys %came_off;
+is(join(' ', grep { !$came_off{$_} } 'UPDATE', 'DELETE', 'INSERT INTO t', 'INSERT INTO f', 'SELECT', 'SAVEPOINT', 'ROLLBACK TO', 'COMMIT', '55P03'), '', 'every kind of step came off, and sessions met');
 $_->ask('COMMIT') for @sessions;
 is($outside->ask($look), '', 'nor after all have ended');
 
