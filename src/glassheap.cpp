@@ -58,9 +58,9 @@ void hook_shared_memory() {
 // not matter: a standby must have room for as many workers as its primary.  Who sets max_worker_processes has
 // counted for himself.
 void make_room_for_workers() {
-    constexpr int own_workers = 4;
+    constexpr int kOwnWorkers = 4;
     char wanted[16];
-    ::pg_snprintf(wanted, sizeof wanted, "%d", max_worker_processes + own_workers);
+    ::pg_snprintf(wanted, sizeof wanted, "%d", max_worker_processes + kOwnWorkers);
     ::SetConfigOption("max_worker_processes", wanted, PGC_POSTMASTER, PGC_S_DYNAMIC_DEFAULT);
 }
 

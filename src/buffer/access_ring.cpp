@@ -9,8 +9,8 @@ namespace glassheap::buffer {
 namespace {
 
 int ring_frames(RingKind kind) noexcept {
-    constexpr int kb = 1024 / static_cast<int>(page::kPageSize / 1024);  // frames per megabyte
-    const int wanted = kind == RingKind::bulk_write ? 16 * kb : kb / 4;
+    constexpr int kFramesPerMb = 1024 / static_cast<int>(page::kPageSize / 1024);  // frames per megabyte
+    const int wanted = kind == RingKind::bulk_write ? 16 * kFramesPerMb : kFramesPerMb / 4;
     return std::max(1, std::min(wanted, pool.frame_count / 8));
 }
 

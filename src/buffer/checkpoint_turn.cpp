@@ -93,7 +93,7 @@ void note_flush(XLogRecPtr redo, std::size_t pages, TimestampTz began) {
 
 // A lone holder says once why changes are slow.
 void complain_if_alone_for_long() {
-    constexpr long patience_ms = 30'000;
+    constexpr long kPatienceMs = 30'000;
     static TimestampTz alone_since = 0;
     static bool complained = false;
     const TimestampTz now = ::GetCurrentTimestamp();
@@ -102,7 +102,7 @@ void complain_if_alone_for_long() {
         return;
     }
     if (alone_since == 0) alone_since = now;
-    if (complained || !::TimestampDifferenceExceeds(alone_since, now, patience_ms)) return;
+    if (complained || !::TimestampDifferenceExceeds(alone_since, now, kPatienceMs)) return;
     complained = true;
     ereport(
         WARNING,
@@ -178,10 +178,10 @@ void serve_together(TurnResult *result) {
 
 // Nobody may have the turn for long but a partner that writes, or is stopped.
 void acquire_turn_patiently() {
-    constexpr long pause_us = 10'000;
+    constexpr long kPauseUs = 10'000;
     while (!::LWLockConditionalAcquire(&pool.shared->turn, LW_EXCLUSIVE)) {
         watch_partner_in_turn();
-        ::pg_usleep(pause_us);
+        ::pg_usleep(kPauseUs);
     }
     partner_came();
 }

@@ -102,8 +102,8 @@ std::size_t flush_matching(int flush_after, Wanted wanted) {
 
 // The chain may grow between counting and collecting; what does not fit is walked for.
 void flush_range(const TagRange &range) {
-    constexpr std::size_t slack = 256;
-    const Space space = get_space(collect_relation(range, nullptr, 0) + slack);
+    constexpr std::size_t kSlack = 256;
+    const Space space = get_space(collect_relation(range, nullptr, 0) + kSlack);
     const std::size_t count = collect_relation(range, space.entries, space.capacity);
     if (count <= space.capacity) flush_sorted(space.entries, count, 0);
     free_space(space);

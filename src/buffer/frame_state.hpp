@@ -60,8 +60,8 @@ struct StateBits {
     constexpr bool outdated() const noexcept { return has(kOutdated); }
     // A page to begin something with.
     constexpr bool usable() const noexcept {
-        constexpr std::uint32_t wanted = kTagValid | kDataValid;
-        return (word & (wanted | kOutdated)) == wanted;
+        constexpr std::uint32_t kWanted = kTagValid | kDataValid;
+        return (word & (kWanted | kOutdated)) == kWanted;
     }
     constexpr bool dirty() const noexcept { return has(kDirty); }
     constexpr bool io() const noexcept { return has(kIoInProgress); }
@@ -171,10 +171,10 @@ public:
             if (bits.pins() == 0) {
                 if (exchange(seen, 1)) return Doom::held;
             } else {
-                constexpr std::uint32_t gone = StateBits::kTagValid | StateBits::kDirty |
-                                               StateBits::kJustDirtied | StateBits::kPermanent |
-                                               StateBits::kIoError;
-                if (exchange(seen, (seen & ~gone) | StateBits::kDoomed)) return Doom::doomed;
+                constexpr std::uint32_t kGone = StateBits::kTagValid | StateBits::kDirty |
+                                                StateBits::kJustDirtied | StateBits::kPermanent |
+                                                StateBits::kIoError;
+                if (exchange(seen, (seen & ~kGone) | StateBits::kDoomed)) return Doom::doomed;
             }
         }
     }

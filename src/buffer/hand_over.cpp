@@ -26,9 +26,9 @@ void forget_pages(const pg::RelFile &node) noexcept {
 // One page that was kept aside becomes the file's; what shared_buffers has of it was given up.
 void put_into_file(const storage::AsidePage &at) {
     alignas(4096) static char page[page::kPageSize];
-    constexpr int patience = 500;
+    constexpr int kPatience = 500;
     if (!storage::read_aside(at.node, at.fork, at.block, page)) return;
-    for (int i = 0; i < patience && !pg::evict_core_copy({at.node, at.fork, at.block}, ~Lsn{0}); ++i)
+    for (int i = 0; i < kPatience && !pg::evict_core_copy({at.node, at.fork, at.block}, ~Lsn{0}); ++i)
         ::pg_usleep(10'000L);  // somebody reads it
     if (at.block < storage::block_count(at.node, pg::kNoBackend, at.fork))
         storage::write_block(at.node, pg::kNoBackend, at.fork, at.block, page);

@@ -16,17 +16,17 @@ namespace {
 constexpr int kPeekTries = 8;
 
 void add(IoCounts *sum, const CounterSet &from) noexcept {
-    constexpr auto relaxed = std::memory_order_relaxed;
-    sum->reads += from.reads.load(relaxed);
-    sum->writes += from.writes.load(relaxed);
-    sum->writebacks += from.writebacks.load(relaxed);
-    sum->extends += from.extends.load(relaxed);
-    sum->hits += from.hits.load(relaxed);
-    sum->evictions += from.evictions.load(relaxed);
-    sum->reuses += from.reuses.load(relaxed);
-    sum->read_us += from.read_us.load(relaxed);
-    sum->write_us += from.write_us.load(relaxed);
-    sum->extend_us += from.extend_us.load(relaxed);
+    constexpr auto kRelaxed = std::memory_order_relaxed;
+    sum->reads += from.reads.load(kRelaxed);
+    sum->writes += from.writes.load(kRelaxed);
+    sum->writebacks += from.writebacks.load(kRelaxed);
+    sum->extends += from.extends.load(kRelaxed);
+    sum->hits += from.hits.load(kRelaxed);
+    sum->evictions += from.evictions.load(kRelaxed);
+    sum->reuses += from.reuses.load(kRelaxed);
+    sum->read_us += from.read_us.load(kRelaxed);
+    sum->write_us += from.write_us.load(kRelaxed);
+    sum->extend_us += from.extend_us.load(kRelaxed);
 }
 
 void clear(CounterSet *set) noexcept {

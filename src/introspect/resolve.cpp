@@ -79,9 +79,9 @@ void read_theirs(const Site &site, const char *file, Version *out) {
 
 // The checksum is computed when a page is written.
 bool same_page(const char *a, const char *b) noexcept {
-    constexpr std::size_t checksum = offsetof(PageHeaderData, pd_checksum);
-    constexpr std::size_t behind = checksum + sizeof(std::uint16_t);
-    return std::memcmp(a, b, checksum) == 0 && std::memcmp(a + behind, b + behind, BLCKSZ - behind) == 0;
+    constexpr std::size_t kChecksum = offsetof(PageHeaderData, pd_checksum);
+    constexpr std::size_t kBehind = kChecksum + sizeof(std::uint16_t);
+    return std::memcmp(a, b, kChecksum) == 0 && std::memcmp(a + kBehind, b + kBehind, BLCKSZ - kBehind) == 0;
 }
 
 // Rows by line pointer, but for hint bits, which anybody may set at any time.
@@ -113,9 +113,9 @@ int rows_differing(const char *a, const char *b) {
 
 // Even when it is dirty.  The checkpointer or a reader may have it pinned for a moment.
 void evict_theirs(const Site &site) {
-    constexpr int patience = 500;
+    constexpr int kPatience = 500;
     for (int i = 0; !pg::evict_core_copy(site.place(), ~XLogRecPtr{0}); ++i) {
-        if (i == patience)
+        if (i == kPatience)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
                             errmsg("block %u of relation \"%s\" is in use in shared_buffers", site.block,
                                    RelationGetRelationName(site.rel)),

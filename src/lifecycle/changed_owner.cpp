@@ -190,10 +190,10 @@ public:
         cost.listed += static_cast<std::uint64_t>(count_);
     }
     bool has(const pg::RelFile &file) {
-        constexpr int few = 8;
+        constexpr int kFew = 8;
         if (count_ < 0) ask();
-        if (++questions_ == few) std::sort(nodes_, nodes_ + count_, before);
-        if (questions_ >= few) return std::binary_search(nodes_, nodes_ + count_, file, before);
+        if (++questions_ == kFew) std::sort(nodes_, nodes_ + count_, before);
+        if (questions_ >= kFew) return std::binary_search(nodes_, nodes_ + count_, file, before);
         return std::any_of(nodes_, nodes_ + count_,
                            [&file](const pg::RelFile &node) { return pg::is_same_file(node, file); });
     }

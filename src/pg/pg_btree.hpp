@@ -39,13 +39,13 @@ private:
 // scan.L2: the position of the btree scan that makes this fetch, or none.
 inline LeafPosition position_of_fetch(IndexFetchTableData *fetch, ItemPointer tid,
                                       bool *call_again) noexcept {
-    constexpr std::ptrdiff_t tid_field = offsetof(IndexScanDescData, xs_heaptid);
-    constexpr std::ptrdiff_t again_field = offsetof(IndexScanDescData, xs_heap_continue);
+    constexpr std::ptrdiff_t kTidField = offsetof(IndexScanDescData, xs_heaptid);
+    constexpr std::ptrdiff_t kAgainField = offsetof(IndexScanDescData, xs_heap_continue);
     const LeafPosition none(nullptr);
     const auto *tid_bytes = reinterpret_cast<const char *>(tid);
     const auto *again_bytes = reinterpret_cast<const char *>(call_again);
-    if (again_bytes - tid_bytes != again_field - tid_field) return none;
-    const auto *scan = reinterpret_cast<const IndexScanDescData *>(tid_bytes - tid_field);
+    if (again_bytes - tid_bytes != kAgainField - kTidField) return none;
+    const auto *scan = reinterpret_cast<const IndexScanDescData *>(tid_bytes - kTidField);
     if (scan->xs_heapfetch != fetch || scan->opaque == nullptr) return none;
     if (scan->indexRelation->rd_rel->relam != BTREE_AM_OID) return none;
     const LeafPosition position(&static_cast<const BTScanOpaqueData *>(scan->opaque)->currPos);

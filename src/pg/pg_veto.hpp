@@ -31,12 +31,12 @@ inline void unpin_for_nobody(Buffer buffer) noexcept {
 // Precondition: pinned, content lock held exclusively, so that nobody begins to write it.  Who has failed to
 // write it gives the lock back before the I/O.
 inline void clean_without_writing(Buffer buffer) noexcept {
-    constexpr long pause_us = 1'000;
+    constexpr long kPauseUs = 1'000;
     BufferDesc *descriptor = GetBufferDescriptor(buffer - 1);
     std::uint32_t state = ::LockBufHdr(descriptor);
     while ((state & BM_IO_IN_PROGRESS) != 0) {
         UnlockBufHdr(descriptor, state);
-        ::pg_usleep(pause_us);
+        ::pg_usleep(kPauseUs);
         state = ::LockBufHdr(descriptor);
     }
     state &= ~static_cast<std::uint32_t>(BM_DIRTY | BM_JUST_DIRTIED | BM_CHECKPOINT_NEEDED | BM_IO_ERROR);

@@ -151,10 +151,10 @@ int core_buffer_count() noexcept {
 }
 
 bool is_suspect_core_page(int index, XLogRecPtr since, CorePlace *place) noexcept {
-    constexpr std::uint32_t wanted = BM_TAG_VALID | BM_VALID;
+    constexpr std::uint32_t kWanted = BM_TAG_VALID | BM_VALID;
     BufferDesc *desc = GetBufferDescriptor(index);
     const std::uint32_t state = pg_atomic_read_u32(&desc->state);
-    if ((state & wanted) != wanted) return false;
+    if ((state & kWanted) != kWanted) return false;
     const BufferTag tag = desc->tag;
     if (tag.forkNum != MAIN_FORKNUM && tag.forkNum != FSM_FORKNUM) return false;
     if ((state & BM_DIRTY) == 0 && page_lsn(index) <= since) return false;

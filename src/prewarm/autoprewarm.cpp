@@ -126,7 +126,7 @@ void save_list() {
 
 long until_next_save(TimestampTz last_save) {
     if (autoprewarm_interval <= 0) return -1;
-    const TimestampTz next = TimestampTzPlusMilliseconds(last_save, autoprewarm_interval * 1000);
+    const TimestampTz next = TimestampTzPlusMilliseconds(last_save, autoprewarm_interval * 1000L);
     return ::TimestampDifferenceMilliseconds(::GetCurrentTimestamp(), next);
 }
 

@@ -55,7 +55,7 @@ void Html::grouped(std::uint64_t value) {
 
 void Html::bytes(std::uint64_t value) {
     grouped(value);
-    if (value < 10 * 1024) return;
+    if (value < std::uint64_t{10} * 1024) return;
     const Datum pretty = DirectFunctionCall1(pg_size_pretty, Int64GetDatum(static_cast<int64>(value)));
     format(" (%s)", ::text_to_cstring(DatumGetTextPP(pretty)));
 }

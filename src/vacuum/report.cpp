@@ -102,7 +102,7 @@ void say_usage(StringInfo text, const StartOfWork &start, TimestampTz end_time) 
     ::appendStringInfo(text, "avg read rate: %.3f MB/s, avg write rate: %.3f MB/s\n", rate(read),
                        rate(dirtied));
     ::appendStringInfo(text, "buffer usage: %lld hits, %lld misses, %lld dirtied\n",
-                       static_cast<longest>(buffers.shared_blks_hit + buffers.local_blks_hit), read, dirtied);
+                       static_cast<longest>(buffers.shared_blks_hit) + buffers.local_blks_hit, read, dirtied);
     ::appendStringInfo(text, "WAL usage: %lld records, %lld full page images, %llu bytes\n",
                        static_cast<longest>(wal.wal_records), static_cast<longest>(wal.wal_fpi),
                        static_cast<unsigned long long>(wal.wal_bytes));

@@ -149,10 +149,10 @@ void look_while_pausing(long milliseconds) {
 // What others do to shared_buffers wakes nobody, so long naps are interrupted for a look, which is no turn.
 // 0: somebody woke us.
 long look_while_resting(long nap_ms) {
-    constexpr int events = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
+    constexpr int kEvents = WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH;
     for (; nap_ms > kLookAtRestMs; nap_ms -= kLookAtRestMs) {
         if (is_signalled() || buffer::was_called()) return 0;
-        if ((::WaitLatch(MyLatch, events, kLookAtRestMs, PG_WAIT_EXTENSION) & WL_LATCH_SET) != 0) return 0;
+        if ((::WaitLatch(MyLatch, kEvents, kLookAtRestMs, PG_WAIT_EXTENSION) & WL_LATCH_SET) != 0) return 0;
         look_at_core_pool();
     }
     return nap_ms;
