@@ -15,6 +15,23 @@
 #include <span>
 #include <type_traits>
 
+#include "base/check.hpp"
+
+// Boost's assertions are ours: compiled away in a release, or else reported by check_failed.
+#if GH_CHECKS >= 1
+#define BOOST_ENABLE_ASSERT_HANDLER
+namespace boost {
+inline void assertion_failed(const char *condition, const char *, const char *file, long line) noexcept {
+    ::glassheap::check_failed(condition, file, static_cast<int>(line));
+}
+inline void assertion_failed_msg(const char *, const char *message, const char *, const char *file,
+                                 long line) noexcept {
+    ::glassheap::check_failed(message, file, static_cast<int>(line));
+}
+}  // namespace boost
+#else
+#define BOOST_DISABLE_ASSERTS
+#endif
 #define BOOST_CONTAINER_USER_DEFINED_THROW_CALLBACKS
 #include <boost/container/static_vector.hpp>
 #include <boost/container/vector.hpp>
