@@ -76,7 +76,7 @@ ISOLATION_OPTS = --inputdir=$(GH_SRC) --load-extension=glassheap
 GH_CHECKS ?= 0
 PG_CONFIG ?= pg_config
 ifeq (,$(shell $(PG_CONFIG) --pgxs 2>/dev/null))
-$(error PostgreSQL's server headers are missing (no usable $(PG_CONFIG)): sudo apt-get install postgresql-server-dev-15, or make deps)
+$(error PostgreSQL's server headers are missing (no usable $(PG_CONFIG)): sudo apt-get install postgresql-server-dev-15 libboost-container-dev, or make deps)
 endif
 PG_CPPFLAGS = -I$(GH_SRC)/src -isystem $(shell $(PG_CONFIG) --includedir-server) -DGH_CHECKS=$(GH_CHECKS) -MMD -MP
 PG_CXXFLAGS = -std=c++20 -fno-exceptions -fno-rtti -fno-threadsafe-statics -fvisibility=hidden \
