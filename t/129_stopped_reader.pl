@@ -1,5 +1,6 @@
 # t/129_stopped_reader.pl: somebody is stopped while he reads a page of ours into shared_buffers.  The page is not written meanwhile, and
-# that is all: queries that need frames choose others, the pool writer writes and looks at other pages, no table is marked.
+# that is all: queries that need frames choose others, the pool writer writes and looks at other pages, no table is marked, and without
+# workers nobody panics.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -52,5 +53,49 @@ $reader->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT");
 wait_until(sub { my ($bad) = $node->psql('postgres', 'CHECKPOINT'); return $bad == 0; }, 'a checkpoint');
 is(marks(), 0, 'nothing is marked');
 is(ids('slow'), "$ten 11", 'all rows');
+
+# ---- he begins between the look and the write: ours is in the file, and nothing need be decided
+sub is_dirty { return sql("SELECT count(*) FROM glassheap_buffercache WHERE isdirty AND relfilenode = pg_relation_filenode('slow')"); }
+sql("INSERT INTO slow VALUES (12, 'ours')");
+sql("SELECT glassheap_stop_point_set('write_looked', 'wait')");
+my $checkpoint = start_background($node, sql => 'CHECKPOINT');
+sql("SELECT glassheap_stop_point_wait('write_looked')");
+$reader->ask("BEGIN; SELECT two_pools_read_slowly('slow', 0, true)");
+sql("SELECT glassheap_stop_point_clear('write_looked')");
+ok(IPC::Run::finish($checkpoint), 'the checkpoint that has written it succeeds');
+is(marks(), 0, 'still nothing is marked');
+is(is_dirty(), 1, 'the page will be written again');
+is(ids('slow'), "$ten 11 12", 'it can be read');
+
+# ---- nor does he hinder changes while the workers are away
+my $workers = "backend_type IN ('glassheap checkpoint guardian', 'glassheap pool writer')";
+$reader->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT");
+sql('CHECKPOINT');
+my $old = sql("SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE $workers");
+sql("SELECT glassheap_stop_point_set('veto_page_read', 'wait')");
+sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $workers");
+sql("SELECT glassheap_stop_point_wait('veto_page_read')");
+$node->poll_query_until('postgres', "SELECT count(*) = 2 FROM pg_stat_activity WHERE $workers AND pid NOT IN ($old)") or die 'no workers';
+$reader->ask("BEGIN; SELECT two_pools_read_slowly('slow', 0, true)");
+$from = -s $node->logfile;
+sql("INSERT INTO slow VALUES (13, 'ours')");
+isnt($node->psql('postgres', 'CHECKPOINT'), 0, 'in write-through mode a checkpoint fails');
+like(slurp_file($node->logfile, $from), qr/LOG:  block 0 of relation .* $refused/, 'the log says why');
+is(ids('slow'), "$ten 11 12 13", 'and the change is there');
+$reader->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT");
+sql("INSERT INTO other VALUES (13, 'ours')");
+is($node->psql('postgres', 'CHECKPOINT'), 0, 'a checkpoint succeeds after the next change');
+is(is_dirty(), 0, 'which has written the page');
+is(marks(), 0, 'nothing is marked by this either');
+sql("SELECT glassheap_stop_point_clear('veto_page_read')");
+
+# ---- as many of them as a ring has frames: VACUUM takes others
+sql("CREATE TABLE ring AS SELECT g AS id, repeat('r', 900) AS v FROM generate_series(1, 2000) g; DELETE FROM ring WHERE id % 5 = 0; CHECKPOINT");
+$node->restart;
+$reader = GlassheapSession->new($node);
+$reader->ask("BEGIN; SELECT count(two_pools_read_slowly('ring', g, true)::text) FROM generate_series(0, 39) g");
+($rc, $out, $err) = $node->psql('postgres', 'VACUUM ring', timeout => 120, timed_out => \my $late);
+is($late ? 'timed out' : "$rc$err", 0, 'VACUUM, which dirties what its ring holds');
+$reader->ask("SELECT count(two_pools_read_slowly('ring', g, false)::text) FROM generate_series(0, 39) g; COMMIT");
 $node->stop;
 done_testing();

@@ -7,6 +7,7 @@
 #include "buffer/checkpoint_veto.hpp"
 #include "buffer/core_copies.hpp"
 #include "buffer/flush.hpp"
+#include "buffer/left_pages.hpp"
 #include "buffer/partner_watch.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/settings.hpp"
@@ -49,6 +50,7 @@ std::size_t flush_all_of_it(int flush_after) {
     search_core_pool();
     const std::size_t pages = debug_guardian_flush ? flush_every_dirty(flush_after) : 0;
     unwritten = false;
+    lower_left_veto_if_none();
     return pages;
 }
 
@@ -140,7 +142,7 @@ void write_for_checkpoint(XLogRecPtr redo) {
 bool turn() {
     const XLogRecPtr redo = ::GetRedoRecPtr();
     const bool moved = redo != pool.shared->flushed_redo;
-    const bool due = moved || holder(me).veto;
+    const bool due = moved || holder(me).veto || is_left_veto_up();
     if (moved) redo_pointer_has_moved();
     if (due) write_for_checkpoint(redo);
     GH_STOP_POINT("guardian_before_rotate");
@@ -154,11 +156,11 @@ void maybe_switch_to_write_back() noexcept {
     pool.shared->write_back.store(true);
 }
 
-// In write-through mode only a veto of mine still asks for a flush.  ckpt.C3: a partner that is leaving
-// guards.
+// In write-through mode only a veto of mine, or nobody's, still asks for a flush.  ckpt.C3: a partner that is
+// leaving guards.
 void serve_alone() {
     if (holder(me).guarding && !holder(partner()).guarding) stop_guarding();
-    if (holder(me).veto && is_retry_due()) write_for_checkpoint(::GetRedoRecPtr());
+    if ((holder(me).veto || is_left_veto_up()) && is_retry_due()) write_for_checkpoint(::GetRedoRecPtr());
 }
 
 void serve_together(TurnResult *result) {
@@ -172,7 +174,8 @@ void serve_together(TurnResult *result) {
         result->flushed = turn();
         maybe_switch_to_write_back();
         result->partner_awake = result->flushed || !is_write_back();
-        result->settled = is_write_back() && !holder(me).veto && !holder(partner()).veto;
+        result->settled =
+            is_write_back() && !holder(me).veto && !holder(partner()).veto && !is_left_veto_up();
     }
 }
 

@@ -5,6 +5,7 @@
 #include "buffer/checkpoint_veto.hpp"
 
 #include "buffer/checkpoint_turn.hpp"
+#include "buffer/left_pages.hpp"
 #include "buffer/pool_internal.hpp"
 #include "debug/stop_points.hpp"
 #include "pg/pg_buffers.hpp"
@@ -22,10 +23,6 @@ HolderShared &mine() noexcept {
     return pool.shared->holders[static_cast<int>(my_holder())];
 }
 
-pg::RelFile veto_node() noexcept {
-    return {DEFAULTTABLESPACE_OID, InvalidOid, static_cast<Oid>(my_holder()) + 1};
-}
-
 // A holder runs without transactions, so without their resource owners.
 template <typename Body>
 void as_owner(Body body) {
@@ -34,15 +31,16 @@ void as_owner(Body body) {
     CurrentResourceOwner = outer;
 }
 
-// The holder whose veto page the message names; none: another file.
-const HolderShared *named_in(const ErrorData &message) noexcept {
-    if (message.message == nullptr) return nullptr;
+// The page for which the veto is up whose page the message names.  False: another file.
+bool is_veto(const ErrorData &message, PageTag *failed) noexcept {
+    if (message.message == nullptr) return false;
     const char *path = std::strstr(message.message, "base/0/");
-    if (path == nullptr || (path[7] != '1' && path[7] != '2') || ::isdigit(path[8]) != 0) return nullptr;
-    const bool writers = path[7] == '2';
-    const Holder who = writers ? Holder::writer : Holder::guardian;
-    const HolderShared &holder = pool.shared->holders[static_cast<int>(who)];
-    return holder.veto ? &holder : nullptr;
+    if (path == nullptr || path[7] < '1' || path[7] > '3' || ::isdigit(path[8]) != 0) return false;
+    const int number = path[7] - '0';
+    if (number == static_cast<int>(kLeftVetoPage)) return is_left_veto_up(failed);
+    const HolderShared &holder = pool.shared->holders[number - 1];
+    *failed = holder.failed;
+    return holder.veto;
 }
 
 // What an error in one of core's buffer functions leaves: a victim of core's that could not be written is
@@ -56,14 +54,19 @@ extern "C" void glassheap_release_core_buffers(int code, Datum arg) {
 
 }  // namespace
 
+Buffer read_veto_page(Oid number) {
+    const pg::RelFile node = {DEFAULTTABLESPACE_OID, InvalidOid, number};
+    return ::ReadBufferWithoutRelcache(node, MAIN_FORKNUM, 0, RBM_ZERO_AND_LOCK, nullptr, true);
+}
+
 void prepare_veto() {
     owner = ::ResourceOwnerCreate(nullptr, "glassheap checkpoint veto");
     ::before_shmem_exit(glassheap_release_core_buffers, 0);  // the first to be registered is the last to run
     as_owner([] {
-        const Buffer page =
-            ::ReadBufferWithoutRelcache(veto_node(), MAIN_FORKNUM, 0, RBM_ZERO_AND_LOCK, nullptr, true);
-        GH_STOP_POINT("veto_page_read");
+        prepare_left_veto();
+        const Buffer page = read_veto_page(static_cast<Oid>(my_holder()) + 1);
         ::LockBuffer(page, BUFFER_LOCK_UNLOCK);
+        GH_STOP_POINT("veto_page_read");
         veto_page = page;
     });
 }
@@ -93,14 +96,13 @@ void lower_veto() {
 }
 
 void explain_veto(ErrorData *message) {
-    const HolderShared *holder = named_in(*message);
-    if (holder == nullptr) return;
+    PageTag failed;
+    if (!is_veto(*message, &failed)) return;
     // From the second failure on, core warns once more when it cleans up.
     if (message->elevel == WARNING) {
         message->output_to_server = false;
         return;
     }
-    const PageTag failed = holder->failed;
     message->message =
         failed == PageTag{}
             ? ::pstrdup("checkpoint cannot complete, because glassheap could not write all pages")
@@ -109,7 +111,7 @@ void explain_veto(ErrorData *message) {
                   failed.block, storage::path_of(node_of(failed), pg::kNoBackend, fork_number(failed)));
     message->context = nullptr;  // names the veto page
     message->hint = ::pstrdup(
-        "The messages of glassheap's worker processes give the reason.  Checkpoints succeed again once the "
+        "Earlier messages in the server's log give the reason.  Checkpoints succeed again once the "
         "file can be written, or its table or database is gone (repeat DROP DATABASE if it failed).");
 }
 

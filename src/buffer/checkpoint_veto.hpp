@@ -24,8 +24,9 @@
 
 namespace glassheap::buffer {
 
-void prepare_veto();   // once per holder, before it guards
-void drop_veto_pin();  // at its end
+Buffer read_veto_page(Oid number);  // pinned, content lock held exclusively; may longjmp
+void prepare_veto();                // once per holder, before it guards
+void drop_veto_pin();               // at its end
 // `failed`: the page that could not be written.
 void raise_veto(const PageTag &failed) noexcept;
 void lower_veto();

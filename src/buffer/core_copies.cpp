@@ -391,7 +391,8 @@ WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader) {
     return judge(frame, ours, reader);
 }
 
-Written look_after_write(FrameNo frame, Lsn ours) {
+// Of a page that is only being read nothing need be decided: its next write looks first, as for `later`.
+Written look_after_write(FrameNo frame, Lsn ours, Reader reader) {
     const Frame &f = frame_at(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!debug_tripwire || !pg::has_core_copy(place)) return Written::alone;
@@ -400,7 +401,9 @@ Written look_after_write(FrameNo frame, Lsn ours) {
         return Written::alone;
     }
     pg::CoreCopy copy = {};
-    if (look_patiently(frame, ours, kIoPatience, &copy) == Copies::ours_alone)
+    const Copies found = look_patiently(frame, ours, io_patience(f.tag, reader), &copy);
+    if (found == Copies::unknown && CritSectionCount == 0) return Written::undecided;
+    if (found == Copies::ours_alone)
         return copy.present && !is_same_version(frame, copy, ours) ? Written::again : Written::alone;
     mark_page(frame, copy);
     return Written::aside;

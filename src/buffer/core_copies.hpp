@@ -44,10 +44,11 @@ enum class WriteTo : std::uint8_t { file, aside, nowhere, later };
 WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader);
 enum class Written : std::uint8_t {
     alone,
-    again,  // there was an older copy, and PostgreSQL may have written it after us
-    aside,  // there is another version: the relation is marked now, and ours has to go aside
+    again,      // there was an older copy, and PostgreSQL may have written it after us
+    aside,      // there is another version: the relation is marked now, and ours has to go aside
+    undecided,  // somebody has been reading it in all the time: ours is in the file, and has to be written again
 };
-Written look_after_write(FrameNo frame, Lsn ours);
+Written look_after_write(FrameNo frame, Lsn ours, Reader reader);
 
 // An outdated page, pinned by the caller, leaves the pool however many others have it pinned.  May longjmp
 // (when what was changed of it has to go aside).

@@ -16,6 +16,7 @@
 #include "buffer/flush.hpp"
 #include "buffer/hand_over.hpp"
 #include "buffer/io.hpp"
+#include "buffer/left_pages.hpp"
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
@@ -79,6 +80,7 @@ void forget_relation(const pg::OwnedFile &node) noexcept {
     forget_range({node.file, -1, 0});
     drop_relation_counters(node.file);
     unmark_two_pools(node.file);
+    lower_left_veto_if_none();
 }
 
 void part_with_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
@@ -111,10 +113,12 @@ bool drop_frame(FrameNo frame) noexcept {
 
 void forget_from(const pg::OwnedFile &node, ForkNumber fork, BlockNo first) noexcept {
     if (!is_ready()) return;
-    if (node.is_temp())
+    if (node.is_temp()) {
         local_forget(node, fork, first);
-    else
-        forget_range({node.file, fork, first});
+        return;
+    }
+    forget_range({node.file, fork, first});
+    lower_left_veto_if_none();
 }
 
 void forget_database(Oid database, Oid tablespace) noexcept {
@@ -128,6 +132,7 @@ void forget_database(Oid database, Oid tablespace) noexcept {
         if (OidIsValid(tablespace) && entry.tag.space != tablespace) continue;
         forget_page(entry);
     }
+    lower_left_veto_if_none();
 }
 
 }  // namespace glassheap::buffer

@@ -77,6 +77,17 @@ struct HolderShared {
     PageTag failed;                    // the page it could not write, for messages
 };
 
+// What could not be written through, and its veto (left_pages.hpp).
+struct LeftPages {
+    LWLock lock;                        // raising and lowering, `failed`
+    std::atomic<Buffer> veto_page;      // pinned for nobody as long as the server runs
+    std::atomic<bool> veto;             // is up
+    std::atomic<std::uint32_t> raised;  // how often
+    PageTag failed;                     // the last one, for messages
+    std::atomic<std::int64_t> tried;    // when (milliseconds, monotonic) all were tried in vain,
+    std::atomic<std::uint32_t> calls;   // and checkpoint_calls then
+};
+
 // I/O of one relation file; `key` is a 64-bit mix of its identity, 0: unused.
 struct RelationCounters {
     std::atomic<std::uint64_t> key, reads, writes, evictions, extends;
@@ -102,6 +113,8 @@ struct PoolShared {
     int last_turn;       // index of the holder that turned last
     int turns_together;  // since both are guarding
     XLogRecPtr flushed_redo;
+
+    LeftPages left;
 
     // Introspection.  Times are TimestampTz.
     std::atomic<std::uint64_t> guardian_turns, guardian_flushes, guardian_pages, guardian_write_us;

@@ -64,6 +64,8 @@ struct StateBits {
         return (word & (kWanted | kOutdated)) == kWanted;
     }
     constexpr bool dirty() const noexcept { return has(kDirty); }
+    // A write of it failed, and none has succeeded since (buffer/left_pages).
+    constexpr bool left() const noexcept { return has(kDirty | kIoError); }
     constexpr bool io() const noexcept { return has(kIoInProgress); }
     constexpr bool doomed() const noexcept { return has(kDoomed); }
     constexpr bool permanent() const noexcept { return has(kPermanent); }
@@ -188,6 +190,12 @@ public:
             if (word_.compare_exchange_weak(seen, seen | StateBits::kDirty | StateBits::kJustDirtied,
                                             std::memory_order_seq_cst, std::memory_order_relaxed))
                 return (seen & StateBits::kDirty) == 0;
+        }
+    }
+    // As if a write of it had failed.
+    void note_left() noexcept {
+        std::uint32_t seen = word_.load(std::memory_order_relaxed);
+        while (StateBits{seen}.dirty() && !exchange(seen, seen | StateBits::kIoError)) {
         }
     }
     // Nothing on a frame that is in no table: nobody finds or writes that one.

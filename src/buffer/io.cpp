@@ -50,13 +50,22 @@ void write_to_file(Frame &f, RingKind context, Lsn lsn) {
     f.disk_lsn.store(lsn, std::memory_order_relaxed);
 }
 
-// False: somebody has another version.
-bool write_alone(FrameNo frame, RingKind context, Lsn lsn) {
+Written write_alone(FrameNo frame, RingKind context, Lsn lsn, Reader reader) {
     for (;;) {
         write_to_file(frame_at(frame), context, lsn);
-        const Written written = look_after_write(frame, lsn);
-        if (written != Written::again) return written == Written::alone;
+        const Written written = look_after_write(frame, lsn, reader);
+        if (written != Written::again) return written;
     }
+}
+
+// False: the page has to be written again.
+bool write_where(WriteTo where, FrameNo frame, RingKind context, Lsn lsn, Reader reader) {
+    const PageTag &tag = frame_at(frame).tag;
+    Written written = where == WriteTo::aside ? Written::aside : Written::alone;
+    if (where == WriteTo::file) written = write_alone(frame, context, lsn, reader);
+    if (written == Written::aside)
+        storage::write_aside(node_of(tag), fork_number(tag), tag.block, write_copy);
+    return where != WriteTo::later && written != Written::undecided;
 }
 
 }  // namespace
@@ -115,9 +124,7 @@ bool write_out(FrameNo frame, RingKind context, Reader reader) {
     if (CritSectionCount == 0) GH_STOP_POINT("page_write");
     const WriteTo where = where_to_write(frame, lsn, reader);
     if (CritSectionCount == 0) GH_STOP_POINT("write_looked");
-    if (where == WriteTo::aside || (where == WriteTo::file && !write_alone(frame, context, lsn)))
-        storage::write_aside(node_of(f.tag), fork_number(f.tag), f.tag.block, write_copy);
-    f.state.end_write(where != WriteTo::later);
+    f.state.end_write(write_where(where, frame, context, lsn, reader));
     forget_claim(frame);
     ::ConditionVariableBroadcast(&f.waiters);
     return where == WriteTo::file;

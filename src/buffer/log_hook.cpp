@@ -19,6 +19,11 @@ namespace {
 
 emit_log_hook_type next_hook = nullptr;
 
+// In single-user mode, the one process.
+bool writes_checkpoints() noexcept {
+    return MyBackendType == B_CHECKPOINTER || !IsPostmasterEnvironment;
+}
+
 bool is_checkpoint_start(const ErrorData &message) noexcept {
     return MyBackendType == B_CHECKPOINTER && message.elevel == LOG && message.funcname != nullptr &&
            std::strcmp(message.funcname, "LogCheckpointStart") == 0;
@@ -37,8 +42,7 @@ extern "C" void gh_emit_log(ErrorData *message) {
             pool.shared->checkpoint_calls.fetch_add(1);
             wake_holder(Holder::guardian);
             wake_holder(Holder::writer);
-        } else if (MyBackendType == B_CHECKPOINTER &&
-                   message->elevel >= WARNING) {  // nobody else meets the page
+        } else if (message->elevel >= WARNING && writes_checkpoints()) {  // nobody else meets the page
             explain_veto(message);
         }
     }

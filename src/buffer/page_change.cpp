@@ -2,7 +2,7 @@
 //
 // Why:    a page changed before a checkpoint's redo pointer must be written before that checkpoint ends.  In
 //         write-back mode the guardians see to it; in write-through mode the writer holds the checkpoint
-//         off by itself until it has written the page.
+//         off by itself until it has written the page, or its veto is up (left_pages).
 // Invariants: pool.D1 dirty is set before the record is inserted, and before the mode is read (full barrier):
 //            the writer sees write-through, or the holder that leaves sees the dirty page.
 //         pool.D2 a page that a hint leaves dirty, and whose torn write would be noticed (checksums), has an
@@ -10,14 +10,14 @@
 //            the checkpoint's flush, or the image behind its redo pointer.  DIRTY with JUST_DIRTIED is such a
 //            mark: no write has begun since, so the one to come takes the hint along.  DIRTY alone is a
 //            write in progress (or one that failed), whose copy may lack the hint: the hint dirties anew.
-// Errors: a write that fails in write-through mode is a PANIC: nothing else protects the page.
+// Errors: none gets out.  A write that fails in write-through mode leaves the page dirty, under a veto.
 // WAL:    none of its own, but hint images through the registered logger.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/core_copies.hpp"
-#include "buffer/io.hpp"
+#include "buffer/left_pages.hpp"
 #include "buffer/local_pool.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/verify.hpp"
@@ -76,10 +76,10 @@ void dirty_with_image(Frame &f, FrameNo frame) {
         log_image_if_needed(f, page_at(frame), redo);
     }
     look_after_image(frame);
+    END_CRIT_SECTION();
     // The guardians left while we were at it: see PageChange.
     if (!is_write_back()) [[unlikely]]
-        write_out(frame);
-    END_CRIT_SECTION();
+        write_through(frame);
     if (!held_before) pg::stop_delaying_checkpoints();
 }
 
@@ -92,7 +92,7 @@ void dirty_without_record(Frame &f, FrameNo frame) {
     const bool guarded = is_write_back();
     if (!guarded && !::RecoveryInProgress()) return;
     if (f.state.set_dirty()) pg::count_page_dirtied();
-    if (guarded && !is_write_back()) write_out(frame);  // the guardians left while we were at it
+    if (guarded && !is_write_back()) write_through(frame);  // the guardians left while we were at it
 }
 
 }  // namespace
@@ -107,6 +107,8 @@ void advance_page_lsn(char *page, Lsn lsn) noexcept {
 }
 
 PageChange::PageChange() noexcept {
+    if (!is_write_back()) [[unlikely]]
+        prepare_left_veto_quietly();
     START_CRIT_SECTION();
 }
 
@@ -130,12 +132,17 @@ void PageChange::add(const PinnedPage &page) noexcept {
 
 void PageChange::finish() noexcept {
     for (int i = 0; i < count_; ++i) check_changed(frames_[i]);
-    if (writes_through_) [[unlikely]] {
-        for (int i = 0; i < count_; ++i) write_out(frames_[i]);
-        if (holds_checkpoint_) pg::stop_delaying_checkpoints();
-    }
     finished_ = true;
     END_CRIT_SECTION();
+    if (writes_through_) [[unlikely]]
+        write_all_through();
+}
+
+// The pages' latches hold interrupts off, so nobody ends here with the flag up and neither page nor veto.
+void PageChange::write_all_through() noexcept {
+    for (int i = 0; i < count_; ++i) write_through(frames_[i]);
+    if (holds_checkpoint_) pg::stop_delaying_checkpoints();
+    write_left_pages();
 }
 
 PageChange::~PageChange() {

@@ -190,6 +190,8 @@ public:
     PageChange &operator=(const PageChange &) = delete;
 
 private:
+    void write_all_through() noexcept;
+
     static constexpr int kPagesMax = 4;
     FrameNo frames_[kPagesMax];
     int count_ = 0;

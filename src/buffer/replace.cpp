@@ -120,7 +120,10 @@ bool clean_candidate(FrameNo frame, AccessRing *ring) {
     const bool wrote = write_out(frame, kind_of(ring), Reader::leave);
     ::LWLockRelease(&f.latch);
     if (wrote) written.add(tag, backend_flush_after);
-    return true;
+    if (!f.state.load().dirty()) return true;
+    // Somebody reads it into shared_buffers: a ring of such frames would be gone round for ever.
+    if (ring != nullptr) ring->frames[ring->at] = kNoFrame;
+    return false;
 }
 
 void count_eviction(const PageTag &tag, Frame &f, AccessRing *ring) noexcept {

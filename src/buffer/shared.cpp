@@ -143,6 +143,7 @@ void init_pool(const Layout &l) {
     shared.tranche_relations = ::LWLockNewTrancheId();
     shared.tranche_turn = ::LWLockNewTrancheId();
     ::LWLockInitialize(&shared.turn, shared.tranche_turn);
+    ::LWLockInitialize(&shared.left.lock, shared.tranche_turn);
     init_frames(shared);
     init_tables(shared);
     std::memset(static_cast<void *>(pool.processes), 0,

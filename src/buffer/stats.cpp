@@ -6,6 +6,7 @@
 
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/io.hpp"
+#include "buffer/left_pages.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 
@@ -64,14 +65,16 @@ int overdue_holder() noexcept {
 }
 
 void read_veto(GuardianInfo *guardian) noexcept {
-    guardian->unwritable = false;
+    PageTag failed = {};
+    guardian->unwritable = is_left_veto_up(&failed);
     for (const HolderShared &holder : pool.shared->holders) {
         if (!holder.veto) continue;
         guardian->unwritable = true;
-        guardian->failed_node = node_of(holder.failed);
-        guardian->failed_fork = fork_number(holder.failed);
-        guardian->failed_block = holder.failed.block;
+        failed = holder.failed;
     }
+    guardian->failed_node = node_of(failed);
+    guardian->failed_fork = fork_number(failed);
+    guardian->failed_block = failed.block;
 }
 
 }  // namespace

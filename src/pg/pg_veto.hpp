@@ -28,6 +28,13 @@ inline void unpin_for_nobody(Buffer buffer) noexcept {
     UnlockBufHdr(descriptor, state - BUF_REFCOUNT_ONE);
 }
 
+// Dirties a page that is pinned for nobody; needs no lock and no pin, and cannot fail.
+inline void dirty_for_nobody(Buffer buffer) noexcept {
+    BufferDesc *descriptor = GetBufferDescriptor(buffer - 1);
+    const std::uint32_t state = ::LockBufHdr(descriptor);
+    UnlockBufHdr(descriptor, state | BM_DIRTY | BM_JUST_DIRTIED);
+}
+
 // Precondition: pinned, content lock held exclusively, so that nobody begins to write it.  Who has failed to
 // write it gives the lock back before the I/O.
 inline void clean_without_writing(Buffer buffer) noexcept {
@@ -41,6 +48,18 @@ inline void clean_without_writing(Buffer buffer) noexcept {
     }
     state &= ~static_cast<std::uint32_t>(BM_DIRTY | BM_JUST_DIRTIED | BM_CHECKPOINT_NEEDED | BM_IO_ERROR);
     UnlockBufHdr(descriptor, state);
+}
+
+// The same without the lock: who comes to write it afterwards finds it clean.
+// False: somebody is just failing to write it; it stays dirty.
+inline bool try_clean_without_writing(Buffer buffer) noexcept {
+    BufferDesc *descriptor = GetBufferDescriptor(buffer - 1);
+    std::uint32_t state = ::LockBufHdr(descriptor);
+    const bool busy = (state & BM_IO_IN_PROGRESS) != 0;
+    if (!busy)
+        state &= ~static_cast<std::uint32_t>(BM_DIRTY | BM_JUST_DIRTIED | BM_CHECKPOINT_NEEDED | BM_IO_ERROR);
+    UnlockBufHdr(descriptor, state);
+    return !busy;
 }
 
 }  // namespace glassheap::pg

@@ -167,7 +167,7 @@ void release_core_buffers() noexcept {
     ::UnlockBuffers();
     if (own_owner == nullptr) return;
     if (CurrentResourceOwner == own_owner) CurrentResourceOwner = nullptr;
-    ::ResourceOwnerRelease(own_owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, true);
+    ::ResourceOwnerRelease(own_owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
 }
 
 }  // namespace glassheap::pg

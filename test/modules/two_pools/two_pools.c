@@ -111,15 +111,16 @@ two_pools_set_visible(PG_FUNCTION_ARGS)
 }
 
 /*
- * two_pools_read_slowly(table, block, begin): the buffer looks as while it is being read in, until it is called again in the
- * same session without "begin".
+ * two_pools_read_slowly(table, block, begin): the buffer looks as while it is being read in, until it is called again for
+ * the block in the same session without "begin".  A session has at most 64 neighbouring blocks, of one table.
  */
 PG_FUNCTION_INFO_V1(two_pools_read_slowly);
 Datum
 two_pools_read_slowly(PG_FUNCTION_ARGS)
 {
-	static Buffer buffer = InvalidBuffer;
+	static Buffer buffers[64];
 	bool		begin = PG_GETARG_BOOL(2);
+	Buffer	   *buffer = &buffers[PG_GETARG_INT32(1) % 64];
 	BufferDesc *desc;
 	uint32		state;
 
@@ -129,11 +130,11 @@ two_pools_read_slowly(PG_FUNCTION_ARGS)
 		ResourceOwner owner = CurrentResourceOwner;
 
 		CurrentResourceOwner = TopTransactionResourceOwner;
-		buffer = ReadBuffer(rel, PG_GETARG_INT32(1));
+		*buffer = ReadBuffer(rel, PG_GETARG_INT32(1));
 		CurrentResourceOwner = owner;
 		relation_close(rel, AccessShareLock);
 	}
-	desc = GetBufferDescriptor(buffer - 1);
+	desc = GetBufferDescriptor(*buffer - 1);
 	state = LockBufHdr(desc);
 	if (begin)
 		state = (state | BM_IO_IN_PROGRESS) & ~BM_VALID;

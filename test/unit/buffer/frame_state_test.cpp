@@ -298,6 +298,27 @@ TEST(FrameStateThreads, retire_excludes_pins) {
     EXPECT_EQ(state.load().pins(), 0U);
 }
 
+// A page is left while its last write failed; one that is clean never is.
+TEST(FrameState, a_failed_write_leaves_the_page_until_one_succeeds) {
+    FrameState state;
+    make_valid(&state);
+    state.note_left();
+    EXPECT_FALSE(state.load().left());
+    state.set_dirty();
+    EXPECT_FALSE(state.load().left());
+    ASSERT_EQ(state.try_begin_write(), BeginIo::begun);
+    state.end_write(false);
+    EXPECT_TRUE(state.load().left());
+    state.set_dirty();
+    ASSERT_EQ(state.try_begin_write(), BeginIo::begun);
+    EXPECT_TRUE(state.load().left());
+    state.end_write(true);
+    EXPECT_FALSE(state.load().left());
+    state.set_dirty();
+    state.note_left();
+    EXPECT_TRUE(state.load().left());
+}
+
 // A change is on "disk" or the frame is dirty: never neither.
 TEST(FrameStateThreads, no_change_is_lost_between_writers_and_flushers) {
     FrameState state;

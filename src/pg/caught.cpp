@@ -1,0 +1,103 @@
+// pg/caught.cpp — see pg/caught.hpp.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+
+#include "pg/caught.hpp"
+
+#include "pg/pg_buffers.hpp"
+
+namespace glassheap::pg {
+
+namespace {
+
+constexpr int kLocksMax = 200;  // LWLocks that one process may hold
+struct Locks {
+    LWLock *held[kLocksMax];
+    int count;
+};
+
+extern "C" void glassheap_note_lock(LWLock *lock, LWLockMode mode, void *argument) {
+    (void)mode;
+    auto *locks = static_cast<Locks *>(argument);
+    if (locks->count < kLocksMax) locks->held[locks->count++] = lock;
+}
+
+void read_locks(Locks *locks) noexcept {
+    locks->count = 0;
+    ::ForEachLWLockHeldByMe(glassheap_note_lock, locks);
+}
+
+int count_locks() noexcept {
+    Locks locks;
+    read_locks(&locks);
+    return locks.count;
+}
+
+// The last ones; each release lets one hold of interrupts go, which the error has taken away already.
+void release_locks_beyond(int count) noexcept {
+    Locks locks;
+    read_locks(&locks);
+    while (locks.count > count) {
+        HOLD_INTERRUPTS();
+        ::LWLockRelease(locks.held[--locks.count]);
+    }
+}
+
+struct Before {
+    MemoryContext context;
+    ResourceOwner owner;
+    std::uint32_t interrupts, cancels;
+    int locks;
+};
+
+void put_back(const Before &before) noexcept {
+    InterruptHoldoffCount = before.interrupts;
+    QueryCancelHoldoffCount = before.cancels;
+    ::MemoryContextSwitchTo(before.context);
+    release_locks_beyond(before.locks);
+    ::ConditionVariableCancelSleep();
+    pgstat_report_wait_end();
+    release_core_buffers();
+    CurrentResourceOwner = before.owner;
+}
+
+bool try_to_run(void (*body)(void *), void *argument) noexcept {
+    volatile bool done = false;
+    PG_TRY();
+    {
+        body(argument);
+        done = true;
+    }
+    PG_CATCH();
+    {}
+    PG_END_TRY();
+    return done;
+}
+
+// Without the context of the statement, which does not fail.
+void log_error(void *argument) {
+    (void)argument;
+    ErrorData *error = ::CopyErrorData();
+    ::FlushErrorState();
+    error->elevel = LOG_SERVER_ONLY;
+    ErrorContextCallback *outer = std::exchange(error_context_stack, nullptr);
+    ::ThrowErrorData(error);
+    error_context_stack = outer;
+    ::FreeErrorData(error);
+}
+
+}  // namespace
+
+bool run_caught(void (*body)(void *), void *argument, Telling telling) noexcept {
+    GH_ASSERT(CritSectionCount == 0);
+    const Before before = {CurrentMemoryContext, CurrentResourceOwner, InterruptHoldoffCount,
+                           QueryCancelHoldoffCount, count_locks()};
+    if (try_to_run(body, argument)) return true;
+    put_back(before);
+    if (telling == Telling::log && try_to_run(log_error, nullptr)) return false;
+    put_back(before);
+    ::FlushErrorState();
+    return false;
+}
+
+}  // namespace glassheap::pg
