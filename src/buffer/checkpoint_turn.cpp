@@ -36,6 +36,15 @@ struct LastTry {
 };
 constinit LastTry last_try = {};
 
+// My turn is not over: pages were passed over that somebody reads into shared_buffers.  It goes on in a later
+// round, so that in between nothing is held and everything else is done.
+struct OpenTurn {
+    std::int64_t since, next;  // milliseconds, monotonic; 0: none is open
+    XLogRecPtr redo;
+    std::size_t pages;
+};
+constinit OpenTurn open_turn = {};
+
 HolderShared &holder(Holder who) noexcept {
     return pool.shared->holders[static_cast<int>(who)];
 }
@@ -43,15 +52,27 @@ Holder partner() noexcept {
     return me == Holder::guardian ? Holder::writer : Holder::guardian;
 }
 
-std::size_t flush_all_of_it(int flush_after) {
+bool is_any_veto_up() noexcept {
+    return holder(me).veto || holder(partner()).veto || is_left_veto_up();
+}
+
+// Comes back with pages passed over, or when all is written.  `goes_on`: only those of before.
+Flushed flush_all_of_it(int flush_after, bool goes_on) {
     unwritten = true;
     forget_last_tried();
     // Before core writes its pages for this checkpoint.
-    search_core_pool();
-    const std::size_t pages = debug_guardian_flush ? flush_every_dirty(flush_after) : 0;
+    if (!goes_on) search_core_pool();
+    Flushed done = {0, 0};
+    if (debug_guardian_flush)
+        done = goes_on ? flush_passed_over(flush_after) : flush_every_dirty(flush_after, Reader::leave);
+    if (done.passed == 0) lower_left_veto_if_none();
     unwritten = false;
-    lower_left_veto_if_none();
-    return pages;
+    return done;
+}
+
+[[noreturn]] void give_readers_up() {
+    unwritten = true;
+    refuse_to_write(first_passed_over());
 }
 
 // A virtual transaction of our own, never a real one: ending one would lower the flag.
@@ -114,6 +135,7 @@ void complain_if_alone_for_long() {
 
 // Lets the checkpoints go that waited for this turn.
 void end_turn() noexcept {
+    open_turn = {};
     rotate();
     pool.shared->last_turn = static_cast<int>(me);
     holder(me).overdue = false;
@@ -123,31 +145,55 @@ void end_turn() noexcept {
 }
 
 bool is_retry_due() {
+    if (open_turn.since != 0) return pg::monotonic_ms() >= open_turn.next;
     if (!holder(me).veto) return true;
     return last_try.redo != ::GetRedoRecPtr() || last_try.calls != pool.shared->checkpoint_calls.load() ||
            pg::monotonic_ms() - last_try.at >= kRetryMs;
 }
 
-// The veto has to go when everything is written (ckpt.T1).
-void write_for_checkpoint(XLogRecPtr redo) {
+// While a veto is up the checkpoint fails anyhow, so nobody waits.
+void keep_turn_open(XLogRecPtr redo, const Flushed &done, std::int64_t began) {
+    constexpr std::int64_t kPauseMs = 50;
+    constexpr std::int64_t kLongestPauseMs = 1'000;
+    const std::int64_t now = pg::monotonic_ms();
+    if (open_turn.since == 0) open_turn.since = now;
+    if (is_any_veto_up() || now - open_turn.since >= kReaderPatienceMs) give_readers_up();
+    open_turn.next = now + std::clamp(10 * (now - began), kPauseMs, kLongestPauseMs);
+    open_turn.redo = redo;
+    open_turn.pages += done.written;
+    note_progress();
+    GH_STOP_POINT("turn_kept_open");
+}
+
+// The veto has to go when everything is written (ckpt.T1).  False: pages were passed over.
+bool write_for_checkpoint(XLogRecPtr redo) {
     const TimestampTz began = ::GetCurrentTimestamp();
     // Of the beginning: a checkpoint announced meanwhile is not tried by this.
     last_try = {pg::monotonic_ms(), redo, pool.shared->checkpoint_calls.load()};
-    const std::size_t pages = flush_all_of_it(checkpoint_flush_after);
-    note_flush(redo, pages, began);
+    const bool goes_on = open_turn.since != 0 && open_turn.redo == redo;
+    const Flushed done = flush_all_of_it(checkpoint_flush_after, goes_on);
+    if (done.passed > 0) {
+        keep_turn_open(redo, done, last_try.at);
+        return false;
+    }
+    note_flush(redo, open_turn.pages + done.written, began);
+    open_turn = {};
     if (holder(me).veto) lower_veto();
+    return true;
 }
 
-// The turn proper, under the turn lock with both guarding and the partner having gone last.
-bool turn() {
+// The turn proper, under the turn lock with both guarding and the partner having gone last.  False: it is not
+// over.
+bool turn(TurnResult *result) {
     const XLogRecPtr redo = ::GetRedoRecPtr();
     const bool moved = redo != pool.shared->flushed_redo;
     const bool due = moved || holder(me).veto || is_left_veto_up();
-    if (moved) redo_pointer_has_moved();
-    if (due) write_for_checkpoint(redo);
+    if (moved && open_turn.since == 0) redo_pointer_has_moved();
+    if (due && !write_for_checkpoint(redo)) return false;
     GH_STOP_POINT("guardian_before_rotate");
     end_turn();
-    return due;
+    result->flushed = due;
+    return true;
 }
 
 void maybe_switch_to_write_back() noexcept {
@@ -159,6 +205,7 @@ void maybe_switch_to_write_back() noexcept {
 // In write-through mode only a veto of mine, or nobody's, still asks for a flush.  ckpt.C3: a partner that is
 // leaving guards.
 void serve_alone() {
+    open_turn = {};
     if (holder(me).guarding && !holder(partner()).guarding) stop_guarding();
     if ((holder(me).veto || is_left_veto_up()) && is_retry_due()) write_for_checkpoint(::GetRedoRecPtr());
 }
@@ -169,9 +216,9 @@ void serve_together(TurnResult *result) {
         start_guarding();
         result->partner_awake = result->hurry = true;
     } else if (!holder(partner()).guarding) {
+        open_turn = {};
         rotate();
-    } else if (shared.last_turn != static_cast<int>(me) && is_retry_due()) {
-        result->flushed = turn();
+    } else if (shared.last_turn != static_cast<int>(me) && is_retry_due() && turn(result)) {
         maybe_switch_to_write_back();
         result->partner_awake = result->flushed || !is_write_back();
         result->settled =
@@ -187,6 +234,22 @@ void acquire_turn_patiently() {
         ::pg_usleep(kPauseUs);
     }
     partner_came();
+}
+
+// In a shutdown, when both leave, the last checkpoint needs what is written here.  Who leaves alone comes
+// back.
+void flush_before_leaving() {
+    constexpr std::int64_t kPatienceMs = kChecks >= 1 ? 2'000 : 20'000;
+    constexpr std::int64_t kTogetherMs = kChecks >= 1 ? 100 : 1'000;  // at most between the two
+    constexpr long pause_us = 50'000;
+    const std::int64_t began = pg::monotonic_ms();
+    for (bool again = false; flush_all_of_it(0, again).passed > 0; again = true) {
+        const bool alone = holder(partner()).present;
+        if (pg::monotonic_ms() - began >= (alone ? kTogetherMs : kPatienceMs)) give_readers_up();
+        unwritten = true;
+        note_progress();
+        ::pg_usleep(pause_us);
+    }
 }
 
 // before_shmem_exit: LWLocks of an interrupted turn are released already, and this process is still among
@@ -205,7 +268,7 @@ extern "C" void glassheap_leave_turns(int code, Datum arg) {
     ::LWLockRelease(&pool.shared->turn);
     pg_memory_barrier();
     GH_STOP_POINT("guardian_leaves");
-    flush_all_of_it(0);
+    flush_before_leaving();
     if (holder(me).veto) lower_veto();
 }
 
@@ -260,6 +323,7 @@ TurnResult take_turn() {
         serve_together(&result);
     else
         serve_alone();
+    result.open = open_turn.since != 0;
     ::LWLockRelease(&pool.shared->turn);
     if (waits) result.partner_awake = true;
     return result;
@@ -269,6 +333,7 @@ void after_failed_round() {
     if (!unwritten) return;
     acquire_turn_patiently();
     unwritten = false;
+    open_turn = {};
     last_try.at = pg::monotonic_ms();
     raise_veto(last_tried_page());
     const bool together = holder(partner()).present && holder(partner()).guarding && holder(me).guarding;

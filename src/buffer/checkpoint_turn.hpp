@@ -20,6 +20,12 @@
 //            It counts as a turn together: both guard, and what was missed has a veto.
 //         ckpt.C5 a holder whose partner is there and does not guard may rotate at will: nothing rests on its
 //            flag before the two turns together that turn write-back on.
+//         ckpt.C6 a turn that has passed pages over, because somebody reads them into shared_buffers, does
+//            not rotate and stays open: rounds later it writes them, and only then rotates.  In between its
+//            holder has no lock, latch or claim, so that the checkpointer alone waits.  Until the holder
+//            rotates it is one turn, however long: the redo pointer is read again each time, and if it has
+//            moved, everything is written again.  A partner that leaves takes care of itself (ckpt.C2).
+//            After kReaderPatienceMs, or while a veto is up, it has failed (ckpt.C4).
 // Locking: PoolShared::turn is held during a turn with its flush; nothing else is taken before it.  It is
 //         taken conditionally, so that a holder whose partner is stopped in the middle of a turn can
 //         still say so.
@@ -37,6 +43,7 @@ Holder my_holder() noexcept;
 void join_as(Holder holder);  // once per worker process, after it is in ProcArray; also arms leaving at exit
 struct TurnResult {
     bool flushed;        // the redo pointer had moved
+    bool open;           // it is not over: a page is being read into shared_buffers
     bool partner_awake;  // the partner should take its turn soon
     bool hurry;          // more turns should follow at once
     bool busy;           // the partner has the turn

@@ -4,7 +4,6 @@
 
 #include "buffer/core_copies.hpp"
 
-#include "buffer/checkpoint_turn.hpp"
 #include "buffer/flush.hpp"
 #include "buffer/hand_over.hpp"
 #include "buffer/io.hpp"
@@ -22,13 +21,10 @@ namespace glassheap::buffer {
 
 namespace {
 
-constexpr int kTries = 10;       // how often a copy may change while it is taken over
-constexpr int kPatience = 1000;  // milliseconds for somebody's pin to go
-constexpr int kIoPatience =
-    kChecks >= 1 ? 3'000 : 30'000;  // and for I/O to end: somebody may be stopped in it
-// The same in the pool writer: while it waits, nobody looks at shared_buffers.
-constexpr int kWriterPatience = kChecks >= 1 ? 500 : 2'000;
-constexpr Lsn kAnyLsn = ~Lsn{0};  // of a copy that counts for nothing
+constexpr int kTries = 10;                      // how often a copy may change while it is taken over
+constexpr int kPatience = 1000;                 // milliseconds for somebody's pin to go
+constexpr int kIoPatience = kReaderPatienceMs;  // and for I/O to end: somebody may be stopped in it
+constexpr Lsn kAnyLsn = ~Lsn{0};                // of a copy that counts for nothing
 
 pg::CorePlace place_of(const PageTag &tag) noexcept {
     return {node_of(tag), fork_number(tag), tag.block};
@@ -124,18 +120,17 @@ enum class Copies : std::uint8_t {
 };
 
 // Somebody's pin usually goes in a moment, and I/O ends.  `copy`: the last one seen, if any.
-Copies look_patiently(FrameNo frame, Lsn ours, int io_patience, pg::CoreCopy *copy) noexcept {
+Copies look_patiently(FrameNo frame, Lsn ours, Reader reader, pg::CoreCopy *copy) noexcept {
     const Frame &f = frame_at(frame);
     const pg::CorePlace place = place_of(f.tag);
-    for (int wait = 0, total = 0, reading = 0;; ++wait, ++total) {
+    for (int wait = 0, total = 0;; ++wait, ++total) {
         const pg::CoreCopy now = pg::look_at_core_copy(place);
         if (!now.present) return Copies::ours_alone;
         *copy = now;
         if (is_changed(frame, now)) return Copies::changed;
         if (pg::evict_core_copy(place, discardable(f))) return Copies::ours_alone;
         if (is_same_version(frame, now, ours)) return Copies::ours_alone;
-        reading = now.in_io ? reading + 1 : 0;
-        if (reading > io_patience || (now.in_io && total >= kIoPatience)) return Copies::unknown;
+        if (now.in_io && (reader == Reader::leave || total >= kIoPatience)) return Copies::unknown;
         if (now.in_io) wait = 0;  // its reader needs a moment afterwards, too
         if (wait >= kPatience) return Copies::stale;
         ::pg_usleep(1000L);
@@ -155,38 +150,11 @@ void note_outdated(FrameNo frame, const pg::CoreCopy &copy) noexcept {
     ::ConditionVariableBroadcast(&frame_at(frame).waiters);  // who waits for its cleanup latch waits in vain
 }
 
-// The page that this process has refused to write last.
-constinit PageTag refused = {};
-
-// The pool writer, which looks at the pages of all tables, waits once for this reader, and not long; not
-// where it leaves: then the last checkpoint waits for what it writes.
-int io_patience(const PageTag &tag, Reader reader) noexcept {
-    if (reader == Reader::leave) return 0;
-    if (my_holder() != Holder::writer || proc_exit_inprogress) return kIoPatience;
-    return refused == tag ? 0 : kWriterPatience;
-}
-
-// Nothing was written yet, and nobody has changed anything: the page stays dirty, and is tried again.
-[[noreturn]] void refuse_to_write(FrameNo frame) {
-    const PageTag tag = frame_at(frame).tag;
-    refused = tag;
-    ereport(ERROR,
-            (errcode(ERRCODE_OBJECT_IN_USE),
-             errmsg("block %u of relation %s cannot be written, because another process is reading it into "
-                    "shared_buffers",
-                    tag.block, storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag))),
-             errhint("It is stopped, or waits for the disk; it runs code that bypasses the table access "
-                     "method.")));
-    pg_unreachable();
-}
-
 WriteTo judge(FrameNo frame, Lsn ours, Reader reader) {
-    const PageTag tag = frame_at(frame).tag;
     pg::CoreCopy copy = {};
-    const Copies found = look_patiently(frame, ours, io_patience(tag, reader), &copy);
+    const Copies found = look_patiently(frame, ours, reader, &copy);
     if (found == Copies::unknown && reader == Reader::leave) return WriteTo::later;
-    if (found == Copies::unknown && CritSectionCount == 0) refuse_to_write(frame);
-    if (refused == tag) refused = {};
+    if (found == Copies::unknown && CritSectionCount == 0) refuse_to_write(frame_at(frame).tag);
     if (found == Copies::ours_alone) return WriteTo::file;
     if (found == Copies::changed && !ours_is_changed(frame, copy.lsn)) {
         note_outdated(frame, copy);
@@ -338,6 +306,19 @@ void begin_walk(Walks *walks) noexcept {
 
 }  // namespace
 
+// Nothing was written yet, and nobody has changed anything: the page stays dirty, and is tried again.
+void refuse_to_write(const PageTag &tag) {
+    note_tried_page(tag);
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_IN_USE),
+             errmsg("block %u of relation %s cannot be written, because another process is reading it into "
+                    "shared_buffers",
+                    tag.block, storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag))),
+             errhint("It is stopped, or waits for the disk; it runs code that bypasses the table access "
+                     "method.")));
+    pg_unreachable();
+}
+
 bool has_core_copy(const PageTag &tag) noexcept {
     return debug_tripwire && pg::has_core_copy(place_of(tag));
 }
@@ -383,10 +364,7 @@ WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader) {
     if (is_in_two_pools(node_of(f.tag))) return WriteTo::aside;
     if (f.state.load().outdated()) return judge_outdated(frame);
     const pg::CorePlace place = place_of(f.tag);
-    if (!pg::has_core_copy(place)) {
-        if (refused == f.tag) refused = {};
-        return WriteTo::file;
-    }
+    if (!pg::has_core_copy(place)) return WriteTo::file;
     if (::RecoveryInProgress()) return judge_in_replay(place, ours);
     return judge(frame, ours, reader);
 }
@@ -401,7 +379,7 @@ Written look_after_write(FrameNo frame, Lsn ours, Reader reader) {
         return Written::alone;
     }
     pg::CoreCopy copy = {};
-    const Copies found = look_patiently(frame, ours, io_patience(f.tag, reader), &copy);
+    const Copies found = look_patiently(frame, ours, reader, &copy);
     if (found == Copies::unknown && CritSectionCount == 0) return Written::undecided;
     if (found == Copies::ours_alone)
         return copy.present && !is_same_version(frame, copy, ours) ? Written::again : Written::alone;

@@ -40,8 +40,11 @@ void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch);
 
 enum class WriteTo : std::uint8_t { file, aside, nowhere, later };
 // Under the page's latch and its I/O claim, WAL flushed; `ours`: the LSN of what is written.  May longjmp
-// when it has to mark the relation, and when a reader outlasts its patience.  `later`: Reader::leave only.
+// when it has to mark the relation, and when a reader outlasts our patience.  `later`: Reader::leave only.
 WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader);
+// How long we wait for somebody who reads a page of ours into shared_buffers.
+inline constexpr int kReaderPatienceMs = kChecks >= 1 ? 3'000 : 30'000;
+[[noreturn]] void refuse_to_write(const PageTag &tag);  // after that
 enum class Written : std::uint8_t {
     alone,
     again,      // there was an older copy, and PostgreSQL may have written it after us

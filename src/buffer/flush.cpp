@@ -2,7 +2,8 @@
 //
 // Why:    files are written front to back, and neighbours are pushed to the disk together.
 // Invariants: pool.W1 a frame found clean is done: DIRTY goes only after its write was queued for fsync.
-//         pool.W2 a frame found dirty is written by this call or by the one whose I/O it waits for.
+//         pool.W2 a frame found dirty is written by this call or by the one whose I/O it waits for; or it is
+//            passed over, because somebody reads the page into shared_buffers, and the caller is told.
 // Locking: one pin and one share latch at a time; the caller holds no page latch.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -50,19 +51,35 @@ void sort_by_place(FrameAndTag *entries, std::size_t count) noexcept {
 
 constinit PageTag last_tried = {};
 
-std::size_t flush_sorted(FrameAndTag *entries, std::size_t count, int flush_after,
-                         Reader reader = Reader::wait) {
+// The first pages that this process' last flush has passed over.
+constexpr std::size_t kPassedMax = 64;
+constinit FrameAndTag passed[kPassedMax] = {};
+constinit std::size_t passed_count = 0;
+
+// Those that were passed over come to the front.
+Flushed flush_sorted(FrameAndTag *entries, std::size_t count, int flush_after, Reader reader) {
     WritebackRun run;
-    std::size_t written = 0;
+    Flushed result = {0, 0};
     sort_by_place(entries, count);
     for (std::size_t i = 0; i < count; ++i) {
-        if (!flush_page(entries[i], reader)) continue;
-        ++written;
+        const PageFlush done = flush_page(entries[i], reader);
+        if (done == PageFlush::passed) entries[result.passed++] = entries[i];
+        if (done != PageFlush::written) continue;
+        ++result.written;
         note_progress();
         run.add(entries[i].tag, flush_after);
     }
     run.issue();
-    return written;
+    return result;
+}
+
+// The same, of a part of what is to be flushed.
+void flush_part(FrameAndTag *entries, std::size_t count, int flush_after, Reader reader, Flushed *total) {
+    const Flushed done = flush_sorted(entries, count, flush_after, reader);
+    for (std::size_t i = 0; i < done.passed && total->passed + i < kPassedMax; ++i)
+        passed[total->passed + i] = entries[i];
+    total->written += done.written;
+    passed_count = total->passed += done.passed;
 }
 
 // The tag is read without a pin; flush_page compares it again under one.  A frame whose page changed in
@@ -84,9 +101,9 @@ std::size_t count_dirty() noexcept {
 }
 
 template <typename Wanted>
-std::size_t flush_matching(int flush_after, Wanted wanted) {
+Flushed flush_matching(int flush_after, Reader reader, Wanted wanted) {
     const Space space = get_space(count_dirty() + 64);
-    std::size_t written = 0;
+    Flushed total = {0, 0};
     FrameNo next = 0;
     while (next < pool.frame_count) {
         std::size_t filled = 0;
@@ -94,10 +111,10 @@ std::size_t flush_matching(int flush_after, Wanted wanted) {
             FrameAndTag &entry = space.entries[filled];
             if (is_dirty(next, &entry) && wanted(entry.tag)) ++filled;
         }
-        written += flush_sorted(space.entries, filled, flush_after);
+        flush_part(space.entries, filled, flush_after, reader, &total);
     }
     free_space(space);
-    return written;
+    return total;
 }
 
 // The chain may grow between counting and collecting; what does not fit is walked for.
@@ -105,10 +122,10 @@ void flush_range(const TagRange &range) {
     constexpr std::size_t kSlack = 256;
     const Space space = get_space(collect_relation(range, nullptr, 0) + kSlack);
     const std::size_t count = collect_relation(range, space.entries, space.capacity);
-    if (count <= space.capacity) flush_sorted(space.entries, count, 0);
+    if (count <= space.capacity) flush_sorted(space.entries, count, 0, Reader::wait);
     free_space(space);
     if (count > space.capacity)
-        flush_matching(0, [&range](const PageTag &tag) { return range.contains(tag); });
+        flush_matching(0, Reader::wait, [&range](const PageTag &tag) { return range.contains(tag); });
 }
 
 }  // namespace
@@ -135,19 +152,24 @@ bool find_dirty_page(PageTag *tag) noexcept {
     return false;
 }
 
-bool flush_page(const FrameAndTag &entry, Reader reader) {
+// A page that a hint has dirtied anew may be passed over, too.
+PageFlush flush_page(const FrameAndTag &entry, Reader reader) {
     reserve_pin();
-    if (!pin_frame(entry.frame, Warmth::none)) return false;
+    if (!pin_frame(entry.frame, Warmth::none)) return PageFlush::nothing;
     Frame &f = frame_at(entry.frame);
-    bool wrote = false;
+    PageFlush done = PageFlush::nothing;
     if (f.tag == entry.tag && f.state.load().dirty()) {
         last_tried = entry.tag;
         ::LWLockAcquire(&f.latch, LW_SHARED);
-        wrote = write_out(entry.frame, RingKind::none, reader);
+        const bool wrote = write_out(entry.frame, RingKind::none, reader);
+        if (wrote)
+            done = PageFlush::written;
+        else if (reader == Reader::leave && f.state.load().dirty())
+            done = PageFlush::passed;
         ::LWLockRelease(&f.latch);
     }
     unpin_frame(entry.frame);
-    return wrote;
+    return done;
 }
 
 void prepare_flush_space() {
@@ -156,8 +178,19 @@ void prepare_flush_space() {
         TopMemoryContext, static_cast<std::size_t>(pool.frame_count) * sizeof(FrameAndTag)));
 }
 
-std::size_t flush_every_dirty(int flush_after) {
-    return flush_matching(flush_after, [](const PageTag &) { return true; });
+Flushed flush_every_dirty(int flush_after, Reader reader) {
+    return flush_matching(flush_after, reader, [](const PageTag &) { return true; });
+}
+
+Flushed flush_passed_over(int flush_after) {
+    if (passed_count > kPassedMax) return flush_every_dirty(flush_after, Reader::leave);
+    Flushed total = {0, 0};
+    flush_part(passed, passed_count, flush_after, Reader::leave, &total);
+    return total;
+}
+
+PageTag first_passed_over() noexcept {
+    return passed_count > 0 ? passed[0].tag : PageTag{};
 }
 
 TrickleResult trickle(int ahead, int limit, int flush_after) {
@@ -175,7 +208,7 @@ TrickleResult trickle(int ahead, int limit, int flush_after) {
         }
         at = at + 1 < pool.frame_count ? at + 1 : 0;
     }
-    result.written = flush_sorted(space.entries, filled, flush_after, Reader::leave);
+    result.written = flush_sorted(space.entries, filled, flush_after, Reader::leave).written;
     free_space(space);
     return result;
 }
@@ -190,12 +223,12 @@ void flush_relation(const pg::OwnedFile &node) {
 
 void flush_database(Oid database) {
     require_ready();
-    flush_matching(0, [database](const PageTag &tag) { return tag.database == database; });
+    flush_matching(0, Reader::wait, [database](const PageTag &tag) { return tag.database == database; });
 }
 
 void flush_all() {
     require_ready();
-    flush_every_dirty(0);
+    flush_every_dirty(0, Reader::wait);
 }
 
 }  // namespace glassheap::buffer

@@ -9,11 +9,22 @@
 namespace glassheap::buffer {
 
 // Writes the frame if it still holds the page and is dirty.
-bool flush_page(const FrameAndTag &entry, Reader reader = Reader::wait);
+enum class PageFlush : std::uint8_t {
+    nothing,  // to be done
+    written,
+    passed,  // over, for its reader (Reader::leave): to be flushed again
+};
+PageFlush flush_page(const FrameAndTag &entry, Reader reader = Reader::wait);
 // Room to sort all frames, kept by the process: makes flush_every_dirty allocate nothing.
 void prepare_flush_space();
-// Writes every page that is dirty when its frame is looked at; returns how many this call wrote.
-std::size_t flush_every_dirty(int flush_after);
+// Writes every page that is dirty when its frame is looked at, except those that are passed over.
+struct Flushed {
+    std::size_t written, passed;
+};
+Flushed flush_every_dirty(int flush_after, Reader reader);
+// Only what this process' last flush has passed over; all, if that was too much to remember.
+Flushed flush_passed_over(int flush_after);
+PageTag first_passed_over() noexcept;
 // After an error: the page that could not be written; PageTag{} if it was not a page.
 PageTag last_tried_page() noexcept;
 void forget_last_tried() noexcept;

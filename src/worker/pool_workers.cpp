@@ -34,6 +34,7 @@ constinit int hurry = 0;
 constexpr long kAnnouncedMs = 500;
 constexpr long kAlertMs = 5'000;
 constexpr long kSettledMs = 10'000;
+constexpr long kOpenMs = 50;  // while somebody reads a page of ours
 
 long nap_between_checkpoints(bool settled, std::int64_t last_event) {
     const long often = buffer::guardian_delay_ms;
@@ -52,6 +53,7 @@ long nap_after_turn(Holder partner) {
         hurry = kHurryTurns;
         last_event = pg::monotonic_ms();
     }
+    if (turn.open) return std::min<long>(kOpenMs, buffer::guardian_delay_ms);
     if (hurry == 0)
         return turn.busy ? buffer::guardian_delay_ms : nap_between_checkpoints(turn.settled, last_event);
     --hurry;

@@ -1,0 +1,104 @@
+# t/133_slow_reader.pl: somebody reads a page of ours into shared_buffers, slowly, while a checkpoint wants to write it.  The checkpoint is
+# late, and that is all: it writes the other pages, nobody waits for the page's latch, and it completes when the reader has done.
+# Of one that is stopped it fails, naming the page, and the next one succeeds when that is over.
+# SPDX-License-Identifier: PostgreSQL
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use GlassheapTest;
+use GlassheapSession;
+use TwoPools;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'a heap table has one pool' unless is_glassheap();
+
+my $node = new_node('main', 'glassheap.writer_max_pages' => 0, autovacuum => 'off', bgwriter_lru_maxpages => 0, restart_after_crash => 'off');
+plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($node);
+create_two_pools_functions($node);
+
+sub sql { my ($query) = @_; return $node->safe_psql('postgres', $query); }
+sub checkpoint { return $node->psql('postgres', 'CHECKPOINT'); }
+sub marks { return scalar(grep { m{/\d+_\d+_\d+$} } glob($node->data_dir . '/glassheap_two_pools/*')); }
+sub dirty_pages { my ($table) = @_; return sql("SELECT count(*) FROM glassheap_buffercache WHERE relfilenode = pg_relation_filenode('$table') AND isdirty"); }
+sub worker { my ($type) = @_; return sql("SELECT pid FROM pg_stat_activity WHERE backend_type = '$type'"); }
+
+# 0: it came back by itself.
+my $changes = 0;
+sub update_slow
+{
+	my $late = 0;
+	my ($rc) = $node->psql('postgres', 'UPDATE slow SET n = n + 1 WHERE id = 1', timeout => $PostgreSQL::Test::Utils::timeout_default, timed_out => \$late);
+	++$changes;
+	return $late || $rc;
+}
+
+# `slow` has nothing in shared_buffers; its page is dirty and being read.
+my $reader = GlassheapSession->new($node);
+sub begin_to_read
+{
+	sql("UPDATE slow SET n = n + 1 WHERE id = 1; UPDATE other SET n = n + 1");
+	++$changes;
+	$reader->ask("BEGIN; SELECT two_pools_read_slowly('slow', 0, true)");
+	return;
+}
+sub end_reading { $reader->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT"); return; }
+
+sql("CREATE TABLE slow (id int, n int); INSERT INTO slow SELECT g, 0 FROM generate_series(1, 10) g");
+sql("CREATE TABLE other (id int, n int); INSERT INTO other SELECT g, 0 FROM generate_series(1, 500) g");
+is(checkpoint(), 0, 'a checkpoint');
+
+# ---- slow: each of the two workers has its turns
+for my $round (1 .. 6)
+{
+	begin_to_read();
+	sql("SELECT glassheap_stop_point_set('turn_kept_open', 'wait')");
+	my $checkpoint = start_background($node, sql => 'CHECKPOINT');
+	is($node->psql('postgres', "SET statement_timeout = '${PostgreSQL::Test::Utils::timeout_default}s'; SELECT glassheap_stop_point_wait('turn_kept_open')"),
+		0, "round $round: the turn stays open")
+	  or last;
+	is(update_slow(), 0, "round $round: an UPDATE of the page does not wait");
+	is(dirty_pages('other'), 0, "round $round: the other pages are written");
+	ok($checkpoint->pumpable, "round $round: the checkpoint waits");
+	end_reading();
+	sql("SELECT glassheap_stop_point_clear('turn_kept_open')");
+	ok(IPC::Run::finish($checkpoint), "round $round: and completes");
+}
+unlike(slurp_file($node->logfile), qr/cannot be written, because another process|checkpoint cannot complete/, 'no page was refused, no checkpoint failed');
+
+# ---- stopped
+for my $round (1 .. 3)
+{
+	begin_to_read();
+	my $from = -s $node->logfile;
+	isnt(checkpoint(), 0, "stopped, round $round: a checkpoint fails");
+	like(slurp_file($node->logfile, $from), qr/glassheap could not write block 0 of relation base/, "stopped, round $round: the log names the page");
+	isnt(checkpoint(), 0, "stopped, round $round: so does the next one");
+	is(update_slow(), 0, "stopped, round $round: an UPDATE");
+	end_reading();
+	is(checkpoint(), 0, "stopped, round $round: the first checkpoint afterwards succeeds");
+}
+
+# ---- a worker that leaves does not wait for him
+for my $type ('glassheap pool writer', 'glassheap checkpoint guardian')
+{
+	begin_to_read();
+	my $pid = worker($type);
+	sql("SELECT pg_terminate_backend($pid)");
+	is(update_slow(), 0, "$type leaves: an UPDATE");
+	$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = '$type' AND pid <> $pid") or die "no new $type";
+	isnt(checkpoint(), 0, "$type leaves: a checkpoint fails");
+	end_reading();
+	wait_until(sub { checkpoint() == 0 }, 'a checkpoint');
+	pass("$type leaves: afterwards one succeeds");
+}
+is(marks(), 0, 'nothing is marked');
+is(sql('SELECT sum(n) FROM slow'), $changes, 'all changes are there');
+unlike(slurp_file($node->logfile), qr/PANIC/, 'nobody panicked');
+kill_server_9($node);
+$node->start;
+is(sql('SELECT sum(n) FROM slow'), $changes, 'all changes are there after a kill');
+$node->stop('fast');
+done_testing();
