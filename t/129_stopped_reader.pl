@@ -1,6 +1,6 @@
 # t/129_stopped_reader.pl: somebody is stopped while he reads a page of ours into shared_buffers.  The page is not written meanwhile, and
-# that is all: queries that need frames choose others, the pool writer writes and looks at other pages, no table is marked, and without
-# workers nobody panics.
+# that is all: queries that need frames choose others, the pool writer writes and looks at other pages, no table is marked (but where he
+# changes what he has read beside our write), and without workers nobody panics.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -97,5 +97,25 @@ $reader->ask("BEGIN; SELECT count(two_pools_read_slowly('ring', g, true)::text) 
 ($rc, $out, $err) = $node->psql('postgres', 'VACUUM ring', timeout => 120, timed_out => \my $late);
 is($late ? 'timed out' : "$rc$err", 0, 'VACUUM, which dirties what its ring holds');
 $reader->ask("SELECT count(two_pools_read_slowly('ring', g, false)::text) FROM generate_series(0, 39) g; COMMIT");
+
+# ---- he begins between the look and the write, so that he has the page of before; and changes it
+$node->not_compared('a table is in two pools');
+sql("CREATE TABLE late (id int, note text); INSERT INTO late SELECT g, 'ours' FROM generate_series(1, 10) g");
+sql('SELECT count(*) FROM late; CHECKPOINT');
+sql("INSERT INTO late VALUES (11, 'ours')");
+sql("SELECT glassheap_stop_point_set('write_looked', 'wait')");
+$checkpoint = start_background($node, sql => 'CHECKPOINT');
+sql("SELECT glassheap_stop_point_wait('write_looked')");
+$reader->ask("BEGIN; SELECT two_pools_read_slowly('late', 0, true)");
+sql("SELECT glassheap_stop_point_clear('write_looked')");
+ok(IPC::Run::finish($checkpoint), 'the checkpoint succeeds');
+$reader->ask("SELECT two_pools_read_slowly('late', 0, false), two_pools_insert('late', 21, 'theirs'); COMMIT");
+wait_until(
+	sub {
+		($rc, $out, $err) = $node->psql('postgres', "SELECT string_agg(id::text, ' ' ORDER BY id) FROM late");
+		return "$out$err" =~ /21|two buffer pools/;
+	},
+	'their change to be noticed');
+like("$out$err", qr/two buffer pools|11 21/, 'both versions are kept, or theirs has ours: our row is not lost');
 $node->stop;
 done_testing();

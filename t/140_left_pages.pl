@@ -79,7 +79,9 @@ sub fail_to_write
 	is($node->psql('postgres', change_bad() . change_bad()), 0, "$when: UPDATE succeeds");
 	is($node->psql('postgres', 'INSERT INTO good VALUES (1)'), 0, "$when: so does a change of another table");
 	rows_are_there($when);
-	like(slurp_file($node->logfile, $from), qr/LOG:  could not write block \d+ in file/, "$when: the log says why");
+	my @told = slurp_file($node->logfile, $from) =~ /LOG:  could not write block \d+ in file.*\n(.*)/g;
+	cmp_ok(scalar(@told), '>=', 1, "$when: the log says why");
+	unlike($told[0] // '', qr/CONTEXT|STATEMENT/, "$when: ... and blames no statement");
 	isnt(checkpoint(), 0, "$when: CHECKPOINT fails");
 	isnt(checkpoint(), 0, "$when: so does the next one");
 	like(slurp_file($node->logfile, $from), qr/ERROR:  checkpoint cannot complete, because glassheap could not write block \d+ of relation base/,
@@ -113,8 +115,52 @@ is(checkpoint(), 0, '... so a checkpoint succeeds');
 crash('after a kill right after it');
 
 fail_to_write('no worker, once more');
+my $from = -s $node->logfile;
+# By index: the ring of a scan would have to write what it has dirtied, an ERROR with heap, too.
+sql('SET enable_seqscan = off; SET enable_bitmapscan = off; UPDATE bad SET n = n + 0 WHERE id > 5000 AND id % 20 = 10');
+my $messages = () = slurp_file($node->logfile, $from) =~ /could not write block/g;
+cmp_ok($messages, '<', 25, 'fifty pages that cannot be written do not fill the log');
 crash('after a kill while checkpoints fail');
 is(checkpoint(), 0, 'a checkpoint succeeds after recovery');
+
+# A setting that makes a FATAL of every ERROR: of this one, too, it would be one that leaves no veto behind.
+limit_files($limit);
+is($node->psql('postgres', 'SET exit_on_error = on; ' . change_bad() . 'SELECT 1'), 0, 'exit_on_error: UPDATE succeeds');
+like(unwritable(), qr/^block \d+ of relation base/, '... the view names the page');
+isnt(checkpoint(), 0, '... and CHECKPOINT fails');
+crash('after a kill with exit_on_error');
+
+# Who has left a page tries once more when he ends.  So a shutdown is clean if the disk is well by then.
+sub leave_one
+{
+	my ($session) = @_;
+	limit_files($limit);
+	$session->ask(change_bad() . 'BEGIN; SELECT 1');
+	isnt(checkpoint(), 0, 'CHECKPOINT fails while a session has left a page');
+	return;
+}
+my $session = GlassheapSession->new($node);
+leave_one($session);
+$from = -s $node->logfile;
+$session->close;
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'") or die 'no end';
+isnt(unwritable(), '', 'it has ended on the bad disk, and the veto stands');
+unlike(slurp_file($node->logfile, $from), qr/FATAL|PANIC|TRAP/, '... without another message');
+$session = GlassheapSession->new($node);
+leave_one($session);
+limit_files('unlimited');
+$session->close;
+wait_until(sub { unwritable() eq '' }, 'the end of the session to write it');
+is(checkpoint(), 0, 'so a checkpoint succeeds without another change');
+$session = GlassheapSession->new($node);
+leave_one($session);
+limit_files('unlimited');
+$node->stop('fast');
+my ($state) = run_command([ 'pg_controldata', $node->data_dir ]);
+like($state, qr/cluster state: +shut down$/m, 'and so does the shutdown that ends a session');
+$session->close;
+$node->start;
+rows_are_there('after the shutdown');
 
 # The session is as it was: what holds interrupts off, the transaction, latches.
 limit_files($limit);
@@ -185,7 +231,7 @@ SKIP:
 
 	# A hint that was begun while the workers were there (its image is logged, the page not yet dirty).
 	sql('VACUUM bad; CHECKPOINT');
-	my $session = GlassheapSession->new($node);
+	$session = GlassheapSession->new($node);
 	sql('UPDATE bad SET n = n + 0 WHERE id = 5900; CHECKPOINT');
 	sql("SELECT glassheap_stop_point_set('hint_image_logged', 'wait', 0)");
 	$session->begin('SELECT n FROM bad WHERE id = 5900');

@@ -363,8 +363,4 @@ bool checkpoint_was_announced() noexcept {
     return std::exchange(seen, now) != now;
 }
 
-bool is_write_back() noexcept {
-    return pool.shared->write_back.load();
-}
-
 }  // namespace glassheap::buffer

@@ -33,7 +33,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
-#include "pg/pg.hpp"
+#include "buffer/frame.hpp"
 
 namespace glassheap::buffer {
 
@@ -51,7 +51,10 @@ struct TurnResult {
 };
 TurnResult take_turn();
 void after_failed_round();  // after an error was logged and everything was given back
-bool is_write_back() noexcept;
+// Inline: every change asks.
+inline bool is_write_back() noexcept {
+    return pool.shared->write_back.load();
+}
 void wake_holder(Holder holder) noexcept;  // sets its latch, if it is there
 // Was this holder woken since the last call?  A wait inside its round (for I/O, say) may have taken the
 // latch.

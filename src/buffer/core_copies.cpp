@@ -90,14 +90,14 @@ bool is_changed(FrameNo frame, const pg::CoreCopy &copy) noexcept {
     return copy.lsn > on_disk || has_new_flag(frame, copy, on_disk);
 }
 
-// An image of hint bits counts as a change if it came after theirs: replay would put it over theirs.  With
-// wal_level = minimal changes may come without an LSN.
+// Since the version that theirs may come from.  An image of hint bits counts as a change if it came after
+// theirs: replay would put it over theirs.  With wal_level = minimal changes may come without an LSN.
 bool ours_is_changed(FrameNo frame, Lsn theirs) noexcept {
     const Frame &f = frame_at(frame);
     const Lsn lsn = load_page_lsn(page_at(frame));
     if (!f.state.load().permanent() || lsn == InvalidXLogRecPtr || !XLogIsNeeded()) return true;
     const bool hint_image = lsn == f.hint_lsn.load(std::memory_order_relaxed);
-    return lsn > f.disk_lsn.load(std::memory_order_relaxed) && !(hint_image && lsn < theirs);
+    return lsn > f.base_lsn.load(std::memory_order_relaxed) && !(hint_image && lsn < theirs);
 }
 
 // Up to which LSN an unchanged copy may be thrown away although it is dirty.

@@ -37,7 +37,9 @@ struct alignas(64) Frame {
     bool in_free_list;                       // same
     std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
     std::atomic<Lsn> disk_lsn;  // of the page as it was last read or written; set by who has the I/O
-    std::atomic<Lsn> hint_lsn;  // of a hint image, if nothing else happened to the page since disk_lsn
+    std::atomic<Lsn> base_lsn;  // the same, but not of a write that ended undecided: a reader may have what
+                                // was there before, and change that (core_copies)
+    std::atomic<Lsn> hint_lsn;  // of a hint image, if nothing else happened to the page since base_lsn
     std::atomic<Lsn> theirs;    // of the version for which OUTDATED was set, as it was seen then
 
     static constexpr std::uint64_t kKnown = 1ULL << 32;
@@ -86,6 +88,7 @@ struct LeftPages {
     PageTag failed;                     // the last one, for messages
     std::atomic<std::int64_t> tried;    // when (milliseconds, monotonic) all were tried in vain,
     std::atomic<std::uint32_t> calls;   // and checkpoint_calls then
+    std::atomic<std::int64_t> told;     // when the log was told last why one could not be written
 };
 
 // I/O of one relation file; `key` is a 64-bit mix of its identity, 0: unused.

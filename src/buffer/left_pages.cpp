@@ -10,15 +10,21 @@
 #include "buffer/pool_internal.hpp"
 #include "pg/caught.hpp"
 #include "pg/clock.hpp"
+#include "pg/pg_buffers.hpp"
 #include "pg/pg_veto.hpp"
+
+extern "C" {
+#include "storage/ipc.h"
+}
 
 namespace glassheap::buffer {
 
 namespace {
 
 constexpr long kRetryMs = 1'000;    // of all left pages, while no checkpoint asks
-constexpr long kRepeatMs = 5'000;   // of a message about the same page
+constexpr long kRepeatMs = 5'000;   // of the message why one could not be written
 constexpr int kCleanTries = 1'000;  // milliseconds, while the checkpointer fails to write the veto's page
+constexpr int kPagesAtOnce = 64;    // of what was left, while the caller has latches
 
 LeftPages &left() noexcept {
     return pool.shared->left;
@@ -38,26 +44,25 @@ void raise(const PageTag &failed) noexcept {
     ::LWLockRelease(&l.lock);
 }
 
-// Every change of a page on a disk that fails would fill the log.
-struct Told {
-    PageTag tag;
-    std::int64_t when;
-};
-constinit Told told = {};
+void leave(FrameNo frame) noexcept {
+    frame_at(frame).state.note_left();
+    raise(frame_at(frame).tag);
+}
 
-pg::Telling telling_of(const PageTag &tag) noexcept {
-    const bool is_news = !(told.tag == tag) || pg::monotonic_ms() - told.when >= kRepeatMs;
+// Every change of a page on a disk that fails would fill the log, which may be on that disk.
+pg::Telling telling() noexcept {
+    const std::int64_t told = left().told.load();
+    const bool is_news = told == 0 || pg::monotonic_ms() - told >= kRepeatMs;
     return is_news ? pg::Telling::log : pg::Telling::nothing;
 }
 
 // False: it is dirty as before, or (Written::undecided, WriteTo::later) has to be written again.
 bool try_to_write(FrameNo frame, Reader reader) noexcept {
-    const Frame &f = frame_at(frame);
-    const pg::Telling telling = telling_of(f.tag);
-    if (pg::run_caught([frame, reader] { write_out(frame, RingKind::none, reader); }, telling))
-        return !f.state.load().left();
+    const pg::Telling how = telling();
+    if (pg::run_caught([frame, reader] { write_out(frame, RingKind::none, reader); }, how))
+        return !frame_at(frame).state.load().left();
     abort_io_claims();
-    if (telling == pg::Telling::log) told = {f.tag, pg::monotonic_ms()};
+    if (how == pg::Telling::log) left().told.store(pg::monotonic_ms());
     return false;
 }
 
@@ -91,9 +96,13 @@ bool try_to_clean() noexcept {
     return true;
 }
 
-bool write_all_that_are_free() noexcept {
-    for (FrameNo i = 0; i < pool.frame_count; ++i)
+// False: one is left that was tried, or that others have latched.
+bool write_some_that_are_free(int limit) noexcept {
+    for (FrameNo i = 0; i < pool.frame_count && limit > 0; ++i) {
+        if (!frame_at(i).state.load().left()) continue;
         if (!write_if_free(i)) return false;
+        --limit;
+    }
     return true;
 }
 
@@ -106,6 +115,67 @@ bool are_any_left() noexcept {
     for (FrameNo i = 0; i < pool.frame_count; ++i)
         if (frame_at(i).state.load().left()) return true;
     return false;
+}
+
+// With an owner of its own: what an error leaves pinned must go, and the caller's transaction goes on.
+void prepare_left_veto_quietly() noexcept {
+    static ResourceOwner owner = nullptr;
+    if (is_prepared() || CritSectionCount > 0) return;
+    const bool done = pg::run_caught([] {
+        if (owner == nullptr) owner = ::ResourceOwnerCreate(nullptr, "glassheap veto");
+        ResourceOwner outer = std::exchange(CurrentResourceOwner, owner);
+        prepare_left_veto();
+        CurrentResourceOwner = outer;
+    });
+    if (!done && owner != nullptr) ::ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
+}
+
+void write_or_leave(FrameNo frame) noexcept {
+    if (!is_prepared()) {
+        START_CRIT_SECTION();
+        write_out(frame);
+        END_CRIT_SECTION();
+        return;
+    }
+    // In somebody's critical section an error would be a PANIC, so others have to write it.
+    if (CritSectionCount > 0 || !try_to_write(frame, Reader::wait)) leave(frame);
+}
+
+// What an interrupted piece of work has of ours and of core's buffers.
+void give_up_io() noexcept {
+    ::LWLockReleaseAll();
+    abort_io_claims();
+    pg::release_core_buffers();
+}
+
+// A FATAL between the end of the critical section and the veto: the flag is still up, the pages are pinned.
+struct Pages {
+    const FrameNo *frames;
+    int count;
+};
+extern "C" void glassheap_leave_pages(int code, Datum pages) {
+    (void)code;
+    give_up_io();
+    const auto *all = reinterpret_cast<const Pages *>(DatumGetPointer(pages));
+    if (!is_prepared()) ereport(PANIC, (errmsg("glassheap: a process ended in the middle of a change")));
+    for (int i = 0; i < all->count; ++i)
+        if (frame_at(all->frames[i]).state.load().dirty()) leave(all->frames[i]);
+}
+
+// The disk may be well again, and the shutdown checkpoint is to come.
+extern "C" void glassheap_write_left_at_end(int code, Datum arg) {
+    (void)code;
+    (void)arg;
+    if (!is_left_veto_up()) return;
+    give_up_io();
+    if (write_some_that_are_free(pool.frame_count)) lower_left_veto_if_none();
+}
+
+void try_again_at_end() noexcept {
+    static bool is_armed = false;
+    if (is_armed) return;
+    is_armed = true;
+    ::before_shmem_exit(glassheap_write_left_at_end, 0);
 }
 
 }  // namespace
@@ -123,36 +193,21 @@ void prepare_left_veto() {
     ::ReleaseBuffer(page);
 }
 
-// With an owner of its own: what an error leaves pinned must go, and the caller's transaction goes on.
-void prepare_left_veto_quietly() noexcept {
-    static ResourceOwner owner = nullptr;
-    if (is_prepared() || CritSectionCount > 0) return;
-    const bool done = pg::run_caught([] {
-        if (owner == nullptr) owner = ::ResourceOwnerCreate(nullptr, "glassheap veto");
-        ResourceOwner outer = std::exchange(CurrentResourceOwner, owner);
-        prepare_left_veto();
-        CurrentResourceOwner = outer;
-    });
-    if (!done && owner != nullptr) ::ResourceOwnerRelease(owner, RESOURCE_RELEASE_BEFORE_LOCKS, false, false);
-}
-
-void write_through(FrameNo frame) noexcept {
-    if (!is_prepared()) {
-        START_CRIT_SECTION();
-        write_out(frame);
-        END_CRIT_SECTION();
-        return;
-    }
-    // In somebody's critical section an error would be a PANIC, so others have to write it.
-    if (CritSectionCount == 0 && try_to_write(frame, Reader::wait)) return;
-    frame_at(frame).state.note_left();
-    raise(frame_at(frame).tag);
+void end_critical_and_write(const FrameNo *frames, int count) noexcept {
+    Pages pages = {frames, count};
+    ::before_shmem_exit(glassheap_leave_pages, PointerGetDatum(&pages));
+    END_CRIT_SECTION();
+    prepare_left_veto_quietly();
+    for (int i = 0; i < count; ++i) write_or_leave(frames[i]);
+    ::cancel_before_shmem_exit(glassheap_leave_pages, PointerGetDatum(&pages));
 }
 
 void write_left_pages() noexcept {
-    if (!is_left_veto_up() || CritSectionCount > 0 || !is_try_due()) return;
+    if (!is_left_veto_up() || CritSectionCount > 0) return;
+    try_again_at_end();
+    if (!is_try_due()) return;
     const std::uint32_t calls = pool.shared->checkpoint_calls.load();
-    if (write_all_that_are_free()) {
+    if (write_some_that_are_free(kPagesAtOnce)) {
         lower_left_veto_if_none();
         return;
     }
@@ -176,8 +231,10 @@ void lower_left_veto_if_none() noexcept {
     if (lowers) l.veto.store(false);
     ::LWLockRelease(&l.lock);
     if (!lowers) return;
+    HOLD_INTERRUPTS();  // for callers that no interrupt may end
     ereport(LOG_SERVER_ONLY,
             (errmsg("glassheap has written all dirty pages; checkpoints can complete again")));
+    RESUME_INTERRUPTS();
 }
 
 }  // namespace glassheap::buffer

@@ -139,7 +139,10 @@ Found find_or_insert(const LoadRequest &request) {
 
 void finish_read(FrameNo frame, bool ok) noexcept {
     Frame &f = frame_at(frame);
-    if (ok) f.disk_lsn.store(load_page_lsn(page_at(frame)), std::memory_order_relaxed);
+    if (ok) {
+        f.disk_lsn.store(load_page_lsn(page_at(frame)), std::memory_order_relaxed);
+        f.base_lsn.store(load_page_lsn(page_at(frame)), std::memory_order_relaxed);
+    }
     f.state.end_read(ok);
     forget_claim(frame);
     ::ConditionVariableBroadcast(&f.waiters);

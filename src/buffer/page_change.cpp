@@ -49,7 +49,7 @@ void log_image_if_needed(Frame &f, char *page, XLogRecPtr redo) {
     const Lsn lsn = hint_logger(fork_of_frame(f), f.tag.block, copy);
     if (lsn == InvalidXLogRecPtr) return;
     // Nothing but hints since it was read or written: no change of rows (core_copies).
-    if (before <= f.disk_lsn.load(std::memory_order_relaxed) ||
+    if (before <= f.base_lsn.load(std::memory_order_relaxed) ||
         before == f.hint_lsn.load(std::memory_order_relaxed))
         f.hint_lsn.store(lsn, std::memory_order_relaxed);
     advance_page_lsn(page, lsn);
@@ -76,10 +76,10 @@ void dirty_with_image(Frame &f, FrameNo frame) {
         log_image_if_needed(f, page_at(frame), redo);
     }
     look_after_image(frame);
-    END_CRIT_SECTION();
-    // The guardians left while we were at it: see PageChange.
-    if (!is_write_back()) [[unlikely]]
-        write_through(frame);
+    if (is_write_back()) [[likely]]
+        END_CRIT_SECTION();
+    else  // the guardians left while we were at it: see PageChange
+        end_critical_and_write(&frame, 1);
     if (!held_before) pg::stop_delaying_checkpoints();
 }
 
@@ -92,7 +92,9 @@ void dirty_without_record(Frame &f, FrameNo frame) {
     const bool guarded = is_write_back();
     if (!guarded && !::RecoveryInProgress()) return;
     if (f.state.set_dirty()) pg::count_page_dirtied();
-    if (guarded && !is_write_back()) write_through(frame);  // the guardians left while we were at it
+    if (!guarded || is_write_back()) return;
+    START_CRIT_SECTION();  // the guardians left while we were at it
+    end_critical_and_write(&frame, 1);
 }
 
 }  // namespace
@@ -107,8 +109,6 @@ void advance_page_lsn(char *page, Lsn lsn) noexcept {
 }
 
 PageChange::PageChange() noexcept {
-    if (!is_write_back()) [[unlikely]]
-        prepare_left_veto_quietly();
     START_CRIT_SECTION();
 }
 
@@ -133,14 +133,14 @@ void PageChange::add(const PinnedPage &page) noexcept {
 void PageChange::finish() noexcept {
     for (int i = 0; i < count_; ++i) check_changed(frames_[i]);
     finished_ = true;
-    END_CRIT_SECTION();
-    if (writes_through_) [[unlikely]]
-        write_all_through();
+    if (!writes_through_) [[likely]]
+        END_CRIT_SECTION();
+    else
+        end_writing_through();
 }
 
-// The pages' latches hold interrupts off, so nobody ends here with the flag up and neither page nor veto.
-void PageChange::write_all_through() noexcept {
-    for (int i = 0; i < count_; ++i) write_through(frames_[i]);
+void PageChange::end_writing_through() noexcept {
+    end_critical_and_write(frames_, count_);
     if (holds_checkpoint_) pg::stop_delaying_checkpoints();
     write_left_pages();
 }

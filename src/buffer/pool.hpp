@@ -190,7 +190,7 @@ public:
     PageChange &operator=(const PageChange &) = delete;
 
 private:
-    void write_all_through() noexcept;
+    void end_writing_through() noexcept;
 
     static constexpr int kPagesMax = 4;
     FrameNo frames_[kPagesMax];

@@ -117,6 +117,7 @@ void init_frames(const PoolShared &shared) {
         f->in_free_list = false;
         f->victim_pass.store(0, std::memory_order_relaxed);
         f->disk_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
+        f->base_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
         f->hint_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
     }
 }

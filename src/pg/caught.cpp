@@ -6,6 +6,10 @@
 
 #include "pg/pg_buffers.hpp"
 
+extern "C" {
+#include "storage/ipc.h"
+}
+
 namespace glassheap::pg {
 
 namespace {
@@ -61,8 +65,13 @@ void put_back(const Before &before) noexcept {
     CurrentResourceOwner = before.owner;
 }
 
+// Two switches turn every ERROR into a FATAL, which nothing catches: the setting exit_on_error, and that the
+// process is ending (its signals count for nothing then).
 bool try_to_run(void (*body)(void *), void *argument) noexcept {
+    const bool exits_on_error = std::exchange(ExitOnAnyError, false);
+    const bool is_ending = std::exchange(proc_exit_inprogress, false);
     volatile bool done = false;
+    HOLD_INTERRUPTS();
     PG_TRY();
     {
         body(argument);
@@ -71,17 +80,22 @@ bool try_to_run(void (*body)(void *), void *argument) noexcept {
     PG_CATCH();
     {}
     PG_END_TRY();
+    ExitOnAnyError = exits_on_error;
+    proc_exit_inprogress = is_ending;
+    if (is_ending) InterruptPending = ProcDiePending = QueryCancelPending = false;
+    if (done) RESUME_INTERRUPTS();
     return done;
 }
 
-// Without the context of the statement, which does not fail.
+// Without the statement and its context: it does not fail.
 void log_error(void *argument) {
     (void)argument;
     ErrorData *error = ::CopyErrorData();
     ::FlushErrorState();
-    error->elevel = LOG_SERVER_ONLY;
     ErrorContextCallback *outer = std::exchange(error_context_stack, nullptr);
-    ::ThrowErrorData(error);
+    ereport(LOG_SERVER_ONLY, (errcode(error->sqlerrcode), errmsg_internal("%s", error->message),
+                              error->detail != nullptr ? errdetail_internal("%s", error->detail) : 0,
+                              error->hint != nullptr ? errhint("%s", error->hint) : 0, errhidestmt(true)));
     error_context_stack = outer;
     ::FreeErrorData(error);
 }

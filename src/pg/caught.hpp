@@ -15,6 +15,7 @@ namespace glassheap::pg {
 enum class Telling : std::uint8_t { log, nothing };
 
 // False: an error ended it.  It goes to the server's log, as LOG, with its own code and text.
+// With exit_on_error, and in a process that is ending, too, where PostgreSQL would make a FATAL of it.
 // Precondition: not in a critical section, where every error is a PANIC.
 bool run_caught(void (*body)(void *), void *argument, Telling telling) noexcept;
 
