@@ -111,8 +111,24 @@ $session->ask('COMMIT');
 sql('VACUUM (FREEZE) cleaned');
 is(ids('cleaned'), "$ten 11", 'noted: their row is there');
 
+# ---- the same, noted between its last look and its sleep
+make_table('sleepless');
+$session->ask('BEGIN; DECLARE c CURSOR FOR SELECT id FROM sleepless; FETCH 1 FROM c');
+stop_point('cleanup_begins_to_wait', 'wait');
+$vacuum->begin('VACUUM (FREEZE) sleepless');
+wait_for_stop('cleanup_begins_to_wait');
+stop_point('page_outdated', 'wait');
+sql("SELECT two_pools_insert('sleepless', 11, 'theirs')");
+wait_for_stop('page_outdated');
+sql("SELECT glassheap_stop_point_clear('cleanup_begins_to_wait')");
+$node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'VACUUM%'") or die 'VACUUM waits';
+is($vacuum->end, 'ERROR:  40001', 'noted before it sleeps: VACUUM does not wait');
+clear_stop_points();
+$session->ask('COMMIT');
+is(ids('sleepless'), "$ten 11", 'noted before it sleeps: their row is there');
+
 # ---- on disk, and in the WAL
-my %digest = map { $_ => table_digest($node, $_) } qw(cursor error hinted changer cleaned);
+my %digest = map { $_ => table_digest($node, $_) } qw(cursor error hinted changer cleaned sleepless);
 kill_server_9($node);
 $node->start;
 is(table_digest($node, $_), $digest{$_}, "$_: the same after kill -9") for sort keys %digest;

@@ -138,8 +138,10 @@ void PinnedPage::latch_cleanup() const {
         ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
         const StateBits now = f.state.load();
         if (now.pins() == 1 || now.outdated()) break;  // an outdated one stays so, however long one waits
+        GH_STOP_POINT("cleanup_begins_to_wait");
         ::ConditionVariablePrepareToSleep(&f.waiters);
-        if (!enter_cleanup_wait(frame_, block_)) {
+        // Asked again: whoever notes it wakes the waiters without this latch.
+        if (!enter_cleanup_wait(frame_, block_) || f.state.load().outdated()) {
             ::ConditionVariableCancelSleep();
             break;
         }
