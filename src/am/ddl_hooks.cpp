@@ -15,7 +15,7 @@
 //     swapped with a table     VACUUM FULL, CLUSTER, ALTER TABLE, REFRESH MATERIALIZED VIEW
 //   ALTER TABLE, indexes,    the same before rows are read that the outcome depends on for ever:
 //     ALTER DOMAIN, CREATE     am/lasting_reads
-//     TABLE
+//     [FOREIGN] TABLE
 //   CREATE TABLE, EXTENSION  which access method a table gets that does not say: am/new_tables
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"

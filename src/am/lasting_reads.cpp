@@ -12,9 +12,16 @@ namespace glassheap::am {
 namespace {
 
 // A check of a foreign key may begin a scan per row, and no lock keeps us from settling again and again: once
-// in each command.
+// in each command and strength of lock.  An event trigger may have read the table before the command has its
+// lock: what was changed meanwhile is not settled.
+struct Settled {
+    Oid relid;
+    LOCKMODE lock;  // the strongest that was held
+    Settled *next;
+};
 struct Command {
-    List *settled;
+    Settled *settled;
+    int level;  // of the transaction: what a subtransaction of it settles may lose its lock
     Command *outer;
 };
 constinit Command *command = nullptr;  // the innermost
@@ -23,25 +30,54 @@ bool is_shared(Relation rel) noexcept {
     return buffer::is_ready() && !pg::is_temp(rel);
 }
 
-void note_settled(Oid relid) {
-    MemoryContext outer = ::MemoryContextSwitchTo(TopMemoryContext);
-    command->settled = ::lappend_oid(command->settled, relid);
-    ::MemoryContextSwitchTo(outer);
+Settled *find_settled(Relation rel) noexcept {
+    Settled *entry = command->settled;
+    while (entry != nullptr && entry->relid != RelationGetRelid(rel)) entry = entry->next;
+    return entry;
+}
+
+bool is_settled(Relation rel) {
+    const Settled *entry = find_settled(rel);
+    if (entry == nullptr) return false;
+    return entry->lock == MaxLockMode || !::CheckRelationLockedByMe(rel, entry->lock + 1, true);
+}
+
+LOCKMODE strongest_lock(Relation rel) {
+    LOCKMODE mode = MaxLockMode;
+    while (mode > NoLock && !::CheckRelationLockedByMe(rel, mode, false)) --mode;
+    return mode;
+}
+
+void note_settled(Relation rel, LOCKMODE lock) {
+    Settled *entry = find_settled(rel);
+    if (entry == nullptr) {
+        entry = static_cast<Settled *>(::MemoryContextAlloc(TopMemoryContext, sizeof(Settled)));
+        *entry = {RelationGetRelid(rel), NoLock, command->settled};
+        command->settled = entry;
+    }
+    entry->lock = lock;
+}
+
+void settle(Relation rel) {
+    buffer::settle_core_copies(pg::file_of(rel));
+    if (command != nullptr && ::GetCurrentTransactionNestLevel() == command->level)
+        note_settled(rel, strongest_lock(rel));
 }
 
 void end_command() noexcept {
-    ::list_free(command->settled);
+    while (command->settled != nullptr) ::pfree(std::exchange(command->settled, command->settled->next));
     command = command->outer;
 }
 
 }  // namespace
 
-// ATTACH PARTITION and CREATE TABLE .. PARTITION OF read the default partition.
+// ATTACH PARTITION and CREATE [FOREIGN] TABLE .. PARTITION OF read the default partition.
 bool is_lasting_read(const Node *statement) noexcept {
     switch (nodeTag(statement)) {
         case T_AlterTableStmt:
         case T_AlterDomainStmt:
         case T_CreateStmt:
+        case T_CreateForeignTableStmt:
         case T_IndexStmt:
         case T_ReindexStmt:
             return true;
@@ -51,7 +87,7 @@ bool is_lasting_read(const Node *statement) noexcept {
 }
 
 void run_lasting_read(const UtilityCall &call, void (*run)(const UtilityCall &)) {
-    Command mine = {nullptr, command};
+    Command mine = {nullptr, ::GetCurrentTransactionNestLevel(), command};
     command = &mine;
     PG_TRY();
     { run(call); }
@@ -66,19 +102,17 @@ void run_lasting_read(const UtilityCall &call, void (*run)(const UtilityCall &))
 
 void settle_before_scan(Relation rel) {
     if (command == nullptr || !is_shared(rel) || IsParallelWorker()) return;
-    if (::list_member_oid(command->settled, RelationGetRelid(rel))) return;
-    buffer::settle_core_copies(pg::file_of(rel));
-    note_settled(RelationGetRelid(rel));
+    if (!is_settled(rel)) settle(rel);
 }
 
 void settle_before_parallel_scan(Relation rel) {
-    if (command != nullptr && is_shared(rel)) buffer::settle_core_copies(pg::file_of(rel));
+    if (command != nullptr && is_shared(rel)) settle(rel);
 }
 
 void settle_before_build(Relation rel, BlockNumber first, BlockNumber count) {
     if (!is_shared(rel)) return;
     if (count == InvalidBlockNumber)
-        buffer::settle_core_copies(pg::file_of(rel));
+        settle(rel);
     else
         buffer::settle_core_copies(pg::file_of(rel), first, count);
 }

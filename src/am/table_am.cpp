@@ -184,7 +184,7 @@ static void gh_estimate_size(Relation rel, int32 *attr_widths, BlockNumber *page
 static TableScanDesc gh_scan_begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key,
                                    ParallelTableScanDesc pscan, uint32 flags) {
     if (reads_file() && (flags & SO_TYPE_ANALYZE) != 0) return scan::begin_analyze_of_file(rel, flags);
-    settle_before_scan(rel);
+    if (pscan == nullptr) settle_before_scan(rel);  // a parallel one was settled when it was initialized
     return scan::begin(rel, snapshot, nkeys, key, pscan, flags);
 }
 static void gh_scan_end(TableScanDesc desc) {
