@@ -22,7 +22,7 @@ create_two_pools_functions($node);
 my %index = (
 	plain => 'CREATE INDEX plain_i ON plain (id)',
 	concurrent => 'CREATE INDEX CONCURRENTLY concurrent_i ON concurrent (id)',
-	parallel => 'SET parallel_leader_participation = off; SET client_min_messages = debug1; CREATE INDEX parallel_i ON parallel (id)',
+	parallel => 'SET client_min_messages = debug1; CREATE INDEX parallel_i ON parallel (id)',
 	hashed => 'CREATE INDEX hashed_i ON hashed USING hash (id)',
 	again => 'REINDEX TABLE again',
 	again_concurrent => 'REINDEX TABLE CONCURRENTLY again_concurrent',
@@ -43,13 +43,14 @@ my %check = (
 	valid_child => [ 'ALTER TABLE valid_child VALIDATE CONSTRAINT has_parent', '23503' ],
 	attached => [ 'ALTER TABLE parted ATTACH PARTITION attached FOR VALUES FROM (1) TO (11)', '23514' ],
 	rest => [ 'CREATE TABLE eleven PARTITION OF with_rest FOR VALUES FROM (11) TO (12)', '23514' ],
+	rest_of_foreign => [ 'CREATE FOREIGN TABLE eleven PARTITION OF with_foreign FOR VALUES FROM (11) TO (12) SERVER nowhere', '23514' ],
 	of_domain => [ 'ALTER DOMAIN word ADD CHECK (VALUE <> \'theirs\')', '23514' ]);
 # The parent's row is deleted, by them.
 my %orphaned = (
 	parent_a => 'ALTER TABLE child_a ADD FOREIGN KEY (id) REFERENCES parent_a',
 	parent_b => 'SET enable_seqscan = off; SET enable_bitmapscan = off; ALTER TABLE child_b VALIDATE CONSTRAINT has_parent');
 
-make_table($_) for grep { $_ ne 'ranges' } sort(keys %index, keys %check, keys %orphaned), qw(parent child_a child_b late);
+make_table($_) for grep { $_ ne 'ranges' } sort(keys %index, keys %check, keys %orphaned), qw(parent child_a child_b late triggered);
 sql($before{$_}) for sort keys %before;
 sql('CREATE TABLE ranges (id int, note text); CREATE INDEX ranges_i ON ranges USING brin (id)');
 sql("INSERT INTO ranges SELECT g, 'ours' FROM generate_series(1, 10) g; SELECT count(*) FROM ranges; CHECKPOINT");
@@ -57,9 +58,19 @@ sql("SELECT brin_desummarize_range('ranges_i', 0)");
 sql('ALTER TABLE validated ADD CONSTRAINT small CHECK (id < 11) NOT VALID');
 sql("ALTER TABLE $_ ADD PRIMARY KEY (id)") for qw(parent parent_a parent_b);
 sql("ALTER TABLE $_->[0] ADD CONSTRAINT has_parent FOREIGN KEY (id) REFERENCES $_->[1] NOT VALID") for [ 'valid_child', 'parent' ], [ 'child_b', 'parent_b' ];
-sql("CREATE TABLE $_ (id int, note text) PARTITION BY RANGE (id)") for qw(parted with_rest);
-sql('ALTER TABLE with_rest ATTACH PARTITION rest DEFAULT');
+sql("CREATE TABLE $_ (id int, note text) PARTITION BY RANGE (id)") for qw(parted with_rest with_foreign);
+sql('ALTER TABLE with_rest ATTACH PARTITION rest DEFAULT; ALTER TABLE with_foreign ATTACH PARTITION rest_of_foreign DEFAULT');
+sql('CREATE FOREIGN DATA WRAPPER nothing; CREATE SERVER nowhere FOREIGN DATA WRAPPER nothing');
 sql('CREATE DOMAIN word AS text; ALTER TABLE of_domain ALTER note TYPE word; SELECT count(*) FROM of_domain');
+# Page 1 alone has room.
+my @large = qw(large_built large_parent large_watched);
+for my $table (@large)
+{
+	sql("CREATE TABLE $table (id int, v text); INSERT INTO $table SELECT g, repeat('v', 900) FROM generate_series(1, 6000) g");
+	sql("DELETE FROM $table WHERE ctid > '(1,1)' AND ctid < '(2,0)'; CREATE TABLE ${table}_child AS SELECT id FROM $table WHERE ctid = '(1,1)'");
+	sql("VACUUM $table; SELECT count(*) FROM ${table}_child");
+}
+sql('ALTER TABLE large_parent ADD PRIMARY KEY (id)');
 sql("SELECT count(*) FROM $_") for sort(keys %index, keys %check, keys %orphaned);
 sql('CHECKPOINT');
 
@@ -98,8 +109,71 @@ for my $table (sort keys %orphaned)
 	sql("SELECT two_pools_delete('$table', '(0,3)')");
 	like(stderr_of($orphaned{$table}), qr/ERROR:  23503/, $orphaned{$table});
 }
+
+# An event trigger reads the table before the command has its lock, and the table is changed while the command waits for it.
+my ($reader, $command) = map { GlassheapSession->new($node) } 1 .. 2;
+sql("CREATE FUNCTION looks() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN PERFORM count(*) FROM triggered; END'");
+sql("CREATE EVENT TRIGGER looks ON ddl_command_start WHEN TAG IN ('ALTER TABLE') EXECUTE FUNCTION looks()");
+$first->ask('BEGIN; LOCK TABLE triggered IN ROW EXCLUSIVE MODE');
+$command->begin('ALTER TABLE triggered ADD CHECK (id < 11)');
+wait_until(sub { sql("SELECT count(*) FROM pg_locks WHERE relation = 'triggered'::regclass AND NOT granted") == 1 }, 'ALTER TABLE to wait');
+$first->ask("SELECT two_pools_insert('triggered', 11, 'theirs'); COMMIT");
+like($command->end, qr/ERROR:  23514/, 'changed between an event trigger and the command');
+sql('DROP EVENT TRIGGER looks');
+
+# A query has asked for their copy, in vain, and is reading the page in when it is changed: the command waits for that read.
+my $scan = 'SET max_parallel_workers_per_gather = 0; SET synchronize_seqscans = off; SET enable_indexscan = off; SET enable_indexonlyscan = off; SET enable_bitmapscan = off';
+
+sub begin_to_read
+{
+	my ($table, $point, $read) = @_;
+	sql("SELECT glassheap_buffercache_evict_relation('$table')");
+	stop_point($point, 'wait');
+	$reader->begin("$scan; $read");
+	wait_for_stop($point);
+	is(sql("SELECT count(*) FROM glassheap_buffercache WHERE relfilenode = pg_relation_filenode('$table') AND relforknumber = 0 AND relblocknumber = 1"), 1,
+		"$table: page 1 is being read in");
+	return;
+}
+sub while_being_read
+{
+	my ($table, $change, $statement) = @_;
+	begin_to_read($table, 'run_read', "SELECT count(*) FROM $table");
+	like(sql($change), qr/^(\(1,\d+\))?$/, "$table: page 1 is changed");
+	$command->begin($statement);
+	my $waits = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%_command_%' AND pid <> pg_backend_pid() AND %s";
+	wait_until(sub { sql(sprintf $waits, "(wait_event = 'BufferIO' OR state = 'idle')") == 1 }, 'the command to wait for the read, or to end');
+	sql("SELECT glassheap_stop_point_clear('run_read')");
+	my $said = $command->end;
+	$reader->end;
+	return $said;
+}
+is(while_being_read('large_built', "SELECT two_pools_insert('large_built', 7000, repeat('t', 900))", 'SET max_parallel_maintenance_workers = 0; CREATE INDEX _command_ ON large_built (id)'), '', 'CREATE INDEX');
+is(sql("SET enable_seqscan = off; SELECT count(*) FROM large_built WHERE id = 7000"), 1, 'read in while it was changed: the index has their row');
+like(while_being_read('large_parent', "SELECT two_pools_delete('large_parent', '(1,1)')", 'ALTER TABLE large_parent_child ADD CONSTRAINT _command_ FOREIGN KEY (id) REFERENCES large_parent'), qr/ERROR:  23503/, 'ADD FOREIGN KEY');
+
+# The writer's rounds do not wait, nor do they forget it: their copy is written, and more than two walks go by.  One
+# round is a walk through these few buffers.
+sub let_writer_walk
+{
+	sql("SELECT glassheap_stop_point_set('watch_core_pool', 'wait', 5)");
+	wait_for_stop('watch_core_pool');
+	return;
+}
+clear_stop_points();
+begin_to_read('large_watched', 'run_was_read', 'BEGIN; DECLARE c CURSOR FOR SELECT id FROM large_watched; FETCH 20 FROM c');
+like(sql("SELECT two_pools_insert('large_watched', 7000, repeat('t', 900))"), qr/^\(1,/, 'large_watched: page 1 is changed');
+sql('CHECKPOINT');
+let_writer_walk();
+sql("SELECT glassheap_stop_point_clear('run_was_read')");
+$reader->end;
+is(sql("$scan; SELECT count(*) FROM large_watched WHERE id = 7000"), 0, 'large_watched: the old page is cached');
+clear_stop_points();
+let_writer_walk();
+$reader->ask('COMMIT');
+is(sql("$scan; SELECT count(*) FROM large_watched WHERE id = 7000"), 1, 'the writer notices what was changed while it was read in');
 clear_stop_points();
 is(marks(), 0, 'nothing is marked');
-is(sql("SELECT count(*) FROM glassheap_verify('$_')"), 0, "$_: nothing to complain about") for sort(keys %index, keys %check, keys %orphaned);
+is(sql("SELECT count(*) FROM glassheap_verify('$_')"), 0, "$_: nothing to complain about") for sort(keys %index, keys %check, keys %orphaned), 'triggered', @large;
 $node->stop;
 done_testing();

@@ -202,17 +202,23 @@ bool settle_changed(FrameNo frame, const pg::CoreCopy &copy) {
     return finish_outdated(frame);
 }
 
-bool examine(const PageTag &tag, std::uint32_t hash) {
-    reserve_pin();
-    const FrameNo frame = find_and_pin(tag, hash, Warmth::none);
-    if (frame == kNoFrame) return true;
+// It may have asked for theirs, and read the file, before theirs was changed.  After a read that failed the
+// next one asks anew.
+bool is_being_read(StateBits seen) noexcept {
+    return seen.tagged() && !seen.valid() && seen.io();
+}
+
+// Gives up the caller's pin.  False: ours is not settled, because somebody writes it, or reads it in.
+bool examine(FrameNo frame) {
     const Frame &f = frame_at(frame);
+    const PageTag tag = f.tag;
     const StateBits seen = f.state.load();
     if (seen.valid() && seen.outdated() && !is_in_two_pools(node_of(tag))) return finish_outdated(frame);
     const pg::CoreCopy copy = pg::look_at_core_copy(place_of(tag));
-    if (!copy.present || !f.state.load().valid() || is_in_two_pools(node_of(tag))) {
+    const StateBits now = f.state.load();
+    if (!copy.present || !now.valid() || is_in_two_pools(node_of(tag))) {
         unpin_frame(frame);
-        return true;
+        return !copy.present || !is_being_read(now);
     }
     // The file has a page before its frame says so (disk_lsn): a reader's copy of it only seems changed.
     if (is_changed(frame, copy)) wait_for_io_quietly(frame);
@@ -262,16 +268,30 @@ bool examine_buffer(int index, Lsn since, Trial trial) {
     const std::uint32_t hash = hash_tag(tag);
     if (!is_cached(tag, hash)) return true;
     if (trial == Trial::round && is_resting(tag)) return false;
+    reserve_pin();
+    const FrameNo frame = find_and_pin(tag, hash, Warmth::none);  // misses are for the next round
+    if (frame == kNoFrame) return true;
     in_trial = tag;
-    const bool settled = examine(tag, hash);
+    const bool settled = examine(frame);
     in_trial = {};
     return settled;
 }
 
+// Nobody looks a second time: what is there must be found, and a read must have ended.
 void settle(const PageTag &tag) {
-    while (!examine(tag, hash_tag(tag))) {
-        ::pg_usleep(1000L);  // somebody writes ours
+    const std::uint32_t hash = hash_tag(tag);
+    for (;;) {
         CHECK_FOR_INTERRUPTS();
+        reserve_pin();
+        const FrameNo frame = find_and_pin_surely(tag, hash, Warmth::none);
+        if (frame == kNoFrame) return;
+        if (is_being_read(frame_at(frame).state.load()) && has_core_copy(tag)) {
+            wait_for_io(frame);
+            unpin_frame(frame);
+            continue;
+        }
+        if (examine(frame)) return;
+        ::pg_usleep(1000L);  // somebody writes ours
     }
 }
 

@@ -44,12 +44,7 @@ bool settle(Found *found) {
 
 FrameNo find_existing(const LoadRequest &request) {
     reserve_pin();
-    FrameNo frame = find_and_pin(request.tag, request.hash, request.warmth);
-    if (frame != kNoFrame) return frame;
-    ::LWLockAcquire(partition_of(request.hash), LW_SHARED);
-    frame = find_and_pin_locked(request.tag, request.hash, request.warmth);
-    ::LWLockRelease(partition_of(request.hash));
-    return frame;
+    return find_and_pin_surely(request.tag, request.hash, request.warmth);
 }
 
 void count_hit(const LoadRequest &request) noexcept {

@@ -85,6 +85,15 @@ FrameNo find_and_pin_locked(const PageTag &tag, std::uint32_t hash, Warmth warmt
     return kNoFrame;
 }
 
+FrameNo find_and_pin_surely(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept {
+    FrameNo frame = find_and_pin(tag, hash, warmth);
+    if (frame != kNoFrame) return frame;
+    ::LWLockAcquire(partition_of(hash), LW_SHARED);
+    frame = find_and_pin_locked(tag, hash, warmth);
+    ::LWLockRelease(partition_of(hash));
+    return frame;
+}
+
 FrameNo find_frame(const PageTag &tag, std::uint32_t hash) noexcept {
     ::LWLockAcquire(partition_of(hash), LW_SHARED);
     FrameNo frame = bucket_of(hash).load(std::memory_order_relaxed);

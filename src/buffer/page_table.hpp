@@ -23,6 +23,8 @@ inline LWLock *partition_of(std::uint32_t hash) noexcept {
 FrameNo find_and_pin(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept;
 // The same with the partition held (share is enough): never misses.
 FrameNo find_and_pin_locked(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept;
+// Takes the partition itself where the walk without it finds nothing: never misses.
+FrameNo find_and_pin_surely(const PageTag &tag, std::uint32_t hash, Warmth warmth) noexcept;
 // Its number, looked up under the partition lock, without a pin.
 FrameNo find_frame(const PageTag &tag, std::uint32_t hash) noexcept;
 // Without a pin: the answer may be out of date at once.

@@ -7,6 +7,8 @@
 //         pool.H2 a page read ahead that is damaged is left without data: whoever asks for it reports it.
 //         pool.H3 a page read ahead counts as read when the scan asks for it, not before (EXPLAIN stays
 //         true).
+//         pool.H4 shared_buffers is asked for a page after its frame is in the table: who settles the copies
+//         of a relation waits for the reads that he finds, and what is claimed later sees what he saw.
 // Locking: while a run is put together its frames are claimed for I/O; nothing is waited for that could wait
 //         for them (a page found in the pool ends the run).
 // Errors: may longjmp (first page: I/O, damage; others only when finding a frame fails); claims are given up.
@@ -66,7 +68,10 @@ void collect(Run *run, const LoadRequest &first, BlockNo wanted) {
         const LoadRequest request = request_for(first, run->count);
         if (is_cached(request.tag, request.hash) || has_core_copy(request.tag)) return;
         const Found found = insert_or_find(request, claim_victim(request.ring));
-        if (!found.mine) {
+        // Asked again, now that whoever settles their copies finds our frame (pool.H4).
+        const bool theirs = found.mine && has_core_copy(request.tag);
+        if (theirs) finish_read(found.frame, false);
+        if (!found.mine || theirs) {
             unpin_frame(found.frame);
             return;
         }
@@ -79,6 +84,7 @@ BlockNo read_from_file(const Run &run, const LoadRequest &request) {
     IoTimer timer;
     const BlockNo done = storage::read_blocks(node_of(request.tag), fork_number(request.tag),
                                               request.tag.block, run.count, run.pages);
+    GH_STOP_POINT("run_was_read");
     timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
     if (track_io_timing) pg::count_read_time(timer.micros());
     return done;
