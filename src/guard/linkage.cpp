@@ -50,6 +50,12 @@ void LoadedObject::read_dynamic(const ElfW(Dyn) * entry) noexcept {
             case DT_STRTAB:
                 names_ = reinterpret_cast<const char *>(address);
                 break;
+            case DT_HASH:
+                hash_ = reinterpret_cast<const std::uint32_t *>(address);
+                break;
+            case DT_GNU_HASH:
+                gnu_hash_ = reinterpret_cast<const std::uint32_t *>(address);
+                break;
             case DT_RELA:
                 relocations_.first = reinterpret_cast<const ElfW(Rela) *>(address);
                 break;
@@ -87,6 +93,34 @@ bool LoadedObject::is_import(const ElfW(Rela) & relocation, Import *import) cons
     if (name == nullptr) return false;
     *import = {name, reinterpret_cast<void **>(base_ + relocation.r_offset), may_bind_late(type)};
     return true;
+}
+
+// Not a function that says which one it is (IFUNC): the loader would call it.  Nor one of which the process
+// has a single copy (GNU_UNIQUE): others find it who have nothing to do with this object.
+bool LoadedObject::is_export(const ElfW(Sym) & symbol) noexcept {
+    const auto type = ELF64_ST_TYPE(symbol.st_info);
+    const auto binding = ELF64_ST_BIND(symbol.st_info);
+    return symbol.st_shndx != SHN_UNDEF && (type == STT_FUNC || type == STT_OBJECT) &&
+           (binding == STB_GLOBAL || binding == STB_WEAK);
+}
+
+// The table of symbols has no length of its own.
+std::size_t LoadedObject::symbol_count() const noexcept {
+    if (symbols_ == nullptr || names_ == nullptr) return 0;
+    if (hash_ != nullptr) return hash_[1];
+    if (gnu_hash_ == nullptr) return 0;
+    // buckets, first symbol, words of the filter, a shift; the filter; the buckets; a word for each symbol
+    // from the first one on, the last of a bucket's odd
+    const std::uint32_t buckets = gnu_hash_[0];
+    const std::uint32_t first = gnu_hash_[1];
+    const std::uint32_t *bucket = gnu_hash_ + 4 + gnu_hash_[2] * (sizeof(ElfW(Addr)) / sizeof *gnu_hash_);
+    std::uint32_t last = 0;
+    for (std::uint32_t i = 0; i < buckets; ++i)
+        if (bucket[i] > last) last = bucket[i];
+    if (last < first) return 0;
+    const std::uint32_t *chain = bucket + buckets;
+    while ((chain[last - first] & 1) == 0) ++last;
+    return last + 1;
 }
 
 bool LoadedObject::contains(const void *address) const noexcept {

@@ -81,6 +81,14 @@ public:
         if (!covers(relocations_, calls_)) each_unknown_of(calls_, visit);
     }
 
+    // visit(const char *name) for every function and variable that others find in it.
+    template <typename Visit>
+    void each_export(Visit &&visit) const {
+        const std::size_t count = symbol_count();
+        for (std::size_t i = 0; i < count; ++i)
+            if (is_export(symbols_[i])) visit(names_ + symbols_[i].st_name);
+    }
+
     // visit(const void *) for every aligned word of its data, entries included; and what lies between
     // variables, which AddressSanitizer must let pass.
     template <typename Visit>
@@ -128,6 +136,8 @@ private:
     }
     const char *imported_name(const ElfW(Rela) & relocation) const noexcept;  // nullptr: none
     bool is_import(const ElfW(Rela) & relocation, Import *import) const noexcept;
+    static bool is_export(const ElfW(Sym) & symbol) noexcept;
+    std::size_t symbol_count() const noexcept;
     void read_dynamic(const ElfW(Dyn) * entry) noexcept;
     std::uintptr_t address_of(std::uintptr_t value) const noexcept;
 
@@ -136,6 +146,8 @@ private:
     std::uintptr_t base_;
     const ElfW(Sym) *symbols_ = nullptr;
     const char *names_ = nullptr;
+    const std::uint32_t *hash_ = nullptr;  // one of the two, or both: where the loader finds its symbols
+    const std::uint32_t *gnu_hash_ = nullptr;
     Table relocations_ = {nullptr, 0};
     Table calls_ = {nullptr, 0};
     std::uintptr_t protected_from_ = 0;  // what the loader made read-only: whole pages

@@ -55,6 +55,7 @@ bool first_report(const char *path) {
 
 // ---- changing entries
 
+// Of one look.
 struct Outcome {
     static constexpr int kMost = 32;
     struct Library {
@@ -63,8 +64,6 @@ struct Outcome {
     };
     Library libraries[kMost];
     int count = 0;
-    Unguarded unguarded[kMost];
-    int unguarded_count = 0;
 
     // Counted together, if there is no place.
     void add(const Library &library) noexcept {
@@ -74,9 +73,6 @@ struct Outcome {
         }
         Library &rest = libraries[kMost - 1];
         rest = {"(several)", rest.guarded + library.guarded};
-    }
-    void add(const Unguarded &library) noexcept {
-        if (unguarded_count < kMost) unguarded[unguarded_count++] = library;
     }
 };
 
@@ -139,23 +135,20 @@ Entries guard_entries(const LoadedObject &object, Unguarded *unguarded) noexcept
 int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
     auto *outcome = static_cast<Outcome *>(argument);
     Examined::Object *known = examined.find(*info);
-    if (known != nullptr && !known->escapes() && !examined.rechecks()) return 0;
+    if (known != nullptr && !examined.rechecks()) return 0;
     const LoadedObject object(*info);
     Unguarded unguarded = {};
     const Entries entries = is_foreign(object) ? guard_entries(object, &unguarded) : Entries{};
+    const bool imports = entries.guarded + unguarded.entries > 0;
     // Not the one that we have led to us: it was unloaded and has come again.
     const bool first_time = known == nullptr || entries.changed > 0;
+    if (!first_time && known->escapes() && imports) return 0;  // its first verdict stays
     if (known == nullptr) known = examined.add(*info);
-    if (entries.guarded + unguarded.entries == 0) return 0;
-    if (!first_time && !known->escapes()) return 0;
-    find_copies(object, &unguarded);
-    const bool escapes = unguarded.entries + unguarded.copies > 0;
-    if (first_time && known != nullptr) known->verdict = escapes ? Verdict::escapes : Verdict::guarded;
+    if (first_time && imports) find_copies(object, &unguarded);
     if (first_time && entries.guarded > 0) outcome->add({object.path(), entries.guarded});
-    if (!escapes) return 0;
-    ::strlcpy(unguarded.library, object.path(), sizeof unguarded.library);
-    unguarded.warned_of = known != nullptr && known->verdict == Verdict::escapes_with_warning;
-    outcome->add(unguarded);
+    if (known != nullptr)  // else it is another thread's: next time
+        known->judge(unguarded.entries + unguarded.copies > 0 ? Verdict::escapes : Verdict::guarded,
+                     examined.looks());
     return 0;
 }
 
@@ -180,34 +173,107 @@ void report_guarded(const Outcome &outcome) {
     }
 }
 
-// Neither allocates nor raises an error.
-void examine(Outcome *outcome) noexcept {
-    ::dl_iterate_phdr(begin_examination, nullptr);
-    ::dl_iterate_phdr(guard_object, outcome);
-    ::dl_iterate_phdr(end_examination, nullptr);
+int count_objects(dl_phdr_info *info, std::size_t, void *argument) noexcept {
+    *static_cast<std::size_t *>(argument) = info->dlpi_adds - info->dlpi_subs;
+    return 1;
 }
 
-// A failure is said by every process it happens in: the same library may be sound in the next one.
-void report(const Outcome &outcome) {
-    for (int i = 0; i < outcome.unguarded_count; ++i)
-        if (!outcome.unguarded[i].warned_of) warn_of_library(outcome.unguarded[i]);
-    examined.note_warnings();
+// Nothing allocates during the walk.
+void make_room() {
+    constexpr std::size_t kSpare = 64;
+    std::size_t objects = 0;
+    ::dl_iterate_phdr(count_objects, &objects);
+    const std::size_t most = examined.objects().size() + objects + kSpare;  // those that are gone, too
+    if (most <= examined.room()) return;
+    void *old = examined.move_to(
+        ::MemoryContextAllocHuge(TopMemoryContext, 2 * most * sizeof(Examined::Object)), 2 * most);
+    if (old != nullptr) ::pfree(old);
+}
+
+void examine() {
+    make_room();
+    Outcome outcome;
+    ::dl_iterate_phdr(begin_examination, nullptr);
+    ::dl_iterate_phdr(guard_object, &outcome);
+    ::dl_iterate_phdr(end_examination, nullptr);
     report_guarded(outcome);
+}
+
+Unguarded describe(const Examined::Object &known) {
+    const LoadedObject object(known.info);
+    Unguarded unguarded = {};
+    guard_entries(object, &unguarded);
+    find_copies(object, &unguarded);
+    ::strlcpy(unguarded.library, object.path(), sizeof unguarded.library);
+    return unguarded;
+}
+
+// Said by every process it happens in: the same library may be sound in the next one.
+void warn_once(Examined::Object *object) {
+    if (object->verdict == Verdict::warned_of) return;
+    object->verdict = Verdict::warned_of;
+    warn_of_library(describe(*object));
 }
 
 // Libraries that are here, whoever loaded them.
 void guard_libraries() {
-    Outcome outcome;
-    examine(&outcome);
-    report(outcome);
+    examine();
+    for (Examined::Object &object : examined.objects())
+        if (object.verdict == Verdict::escapes) warn_once(&object);
 }
 
-// The same for the sake of one that is asked for; nullptr: of the server, which need not start.
-void judge_libraries(const char *file) {
-    Outcome outcome;
-    examine(&outcome);
-    if (outcome.unguarded_count > 0 && refuses_unguarded()) refuse_library(file, outcome.unguarded[0]);
-    report(outcome);
+// The same for the server, which need not start.
+void guard_server() {
+    examine();
+    for (const Examined::Object &object : examined.objects())
+        if (object.escapes() && refuses_unguarded()) refuse_library(nullptr, describe(object));
+    guard_libraries();
+}
+
+// ---- one library is loaded
+
+struct Load {
+    const char *file;
+    void *handle;
+    std::uint64_t looks;  // before it
+};
+
+// As the loader finds it, whatever the files are called.  Takes the loader's lock.
+bool reaches(void *handle, const Examined::Object &known) {
+    const LoadedObject object(known.info);
+    bool found = false;
+    object.each_export([&](const char *name) { found = found || object.contains(::dlsym(handle, name)); });
+    return found;
+}
+
+bool uses(const Load &load, const Examined::Object &object) {
+    if (object.look > load.looks || reaches(load.handle, object)) return true;
+    const Examined::Object *brought_by = examined.find_at(object.brought_by);
+    return brought_by != nullptr && reaches(load.handle, *brought_by);
+}
+
+ElfW(Addr) base_of(void *handle) noexcept {
+    link_map *library = nullptr;
+    return ::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void *>(&library)) == 0 ? library->l_addr : 0;
+}
+
+// guard.U1
+void judge(const Load &load) {
+    examine();
+    const bool refuses = refuses_unguarded();
+    const Examined::Object *culprit = nullptr;
+    for (Examined::Object &object : examined.objects()) {
+        if (!object.escapes() || !uses(load, object)) continue;
+        if (object.look > load.looks) object.brought_by = base_of(load.handle);
+        if (!refuses) {
+            warn_once(&object);
+        } else {
+            if (culprit == nullptr) culprit = &object;
+            if (object.verdict == Verdict::escapes) object.verdict = Verdict::refused;
+        }
+    }
+    ::dlerror();  // what was not found is nobody's error
+    if (culprit != nullptr) refuse_library(load.file, describe(*culprit));
 }
 
 // ---- the server's dlopen
@@ -218,13 +284,15 @@ constinit Dlopen next_dlopen = ::dlopen;
 // What is refused stays: its constructors may have left a thread or a callback behind.  Nobody finds its
 // symbols meanwhile; glibc's dlopen, too, shows them to others only after the constructors.
 extern "C" void *gh_dlopen(const char *file, int flags) {
-    judge_libraries(file);  // guard.U1: nothing runs of what would be refused anyway
+    guard_libraries();  // what libraries loaded by themselves is not this one's fault
+    const std::uint64_t looks = examined.looks();
     void *handle = next_dlopen(file, flags & ~RTLD_GLOBAL);
     if (handle == nullptr) return nullptr;
-    judge_libraries(file);
+    judge({file, handle, looks});
     if ((flags & RTLD_GLOBAL) == 0) return handle;
-    void *shown = ::dlopen(file, flags | RTLD_NOLOAD);
-    if (shown != nullptr) ::dlclose(handle);  // one of two
+    void *shown = next_dlopen(file, flags | RTLD_NOLOAD);
+    if (shown == nullptr) return handle;
+    ::dlclose(handle);  // one of two
     return shown;
 }
 
@@ -323,7 +391,7 @@ void install() {
         refuse_or_warn_of_server("It does not know this kind of processor.");
     else if (!hooked)
         refuse_or_warn_of_server("The server's dlopen cannot be redirected.");
-    judge_libraries(nullptr);
+    guard_server();
 }
 
 void request_shared_memory() {
@@ -336,7 +404,7 @@ void init_shared_memory() {
     const bool again = reported != nullptr;
     reported = found ? static_cast<Reported *>(memory) : ::new (memory) Reported{};
     if (again) note_restart();
-    judge_libraries(nullptr);
+    guard_server();
 }
 
 }  // namespace glassheap::guard

@@ -68,8 +68,7 @@ void refuse_library(const char *file, const Unguarded &unguarded) {
                    library, names_of(unguarded), why),
          file != nullptr
              ? errhint("If \"%s\" never works on glassheap tables, a superuser can set "
-                       "glassheap.unguarded_libraries = warn, and look at glassheap_foreign_writers().  "
-                       "Until then this process loads no other library.",
+                       "glassheap.unguarded_libraries = warn, and look at glassheap_foreign_writers().",
                        library)
              : errhint("Put glassheap first in shared_preload_libraries, or set "
                        "glassheap.unguarded_libraries = warn.")));

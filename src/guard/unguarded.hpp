@@ -1,8 +1,8 @@
 // guard/unguarded.hpp — a library whose calls cannot be led to us is not let into a process.
 //
 // Why:    nothing of ours is asked when such a library calls heap_insert, so it must not come to call it.
-// Invariants: guard.U1 while the setting is `refuse`, PostgreSQL gets no handle of any library as long as the
-//            process has one that is unguarded: which of them uses which, only the loader knows.
+// Invariants: guard.U1 while the setting is `refuse`, PostgreSQL gets no handle of a library with which one that
+//            is unguarded has come into the process, or from which one that was there can be reached.
 //         guard.U2 a parallel worker loads what its leader has loaded: the leader was asked.
 //         guard.U3 the postmaster refuses when it starts, not when it starts again after a crash: whatever
 //            it has was there before, and nothing would be better without a server.
@@ -21,7 +21,6 @@ struct Unguarded {
     int entries;         // that could not be changed
     int copies;          // of pointers to the server's functions, which are nobody's entries
     bool functions[kMostGuarded];
-    bool warned_of;  // in this process
 };
 
 const char *base_name(const char *path);

@@ -5,6 +5,7 @@
  * HOLDS: its constructor loads that library and keeps it.  PASSES: its constructor loads that library and closes it.
  * ROUTINE: _PG_init copies heap's routine; with PASSES it and the hook for shared memory load that library and
  * close it, and the hook's second call, after a crash, loads AGAIN before glassheap is asked.  FAILS: cannot be loaded.
+ * CALLS: one call.
  * LEAVES: its constructor copies a pointer, which nobody can guard, and leaves a callback with the server.
  *
  * SPDX-License-Identifier: PostgreSQL
@@ -81,6 +82,14 @@ construct(void)
 	pass();
 }
 #elif defined(HOLDS)
+void		loads_nothing(void);
+
+/* By which others find this library. */
+void
+loads_nothing(void)
+{
+}
+
 static void __attribute__((constructor))
 construct(void)
 {
@@ -101,6 +110,14 @@ construct(void)
 {
 	loads_copy = (void *) simple_heap_insert;
 	on_proc_exit(leave, (Datum) 0);
+}
+#elif defined(CALLS)
+void		loads_call(Relation rel, HeapTuple tuple);
+
+void
+loads_call(Relation rel, HeapTuple tuple)
+{
+	heap_insert(rel, tuple, 0, 0, NULL);
 }
 #elif defined(FAILS)
 void		no_such_function(void);
