@@ -1,8 +1,8 @@
 // guard/unguarded.hpp — a library whose calls cannot be led to us is not let into a process.
 //
 // Why:    nothing of ours is asked when such a library calls heap_insert, so it must not come to call it.
-// Invariants: guard.U1 while the setting is `refuse`, PostgreSQL gets no handle of a library with which one that
-//            is unguarded has come into the process, or from which one that was there can be reached.
+// Invariants: guard.U1 while the setting is `refuse`, PostgreSQL gets no handle of a library with which one
+//            that is unguarded has come into the process, or from which one that was there can be reached.
 //         guard.U2 a parallel worker loads what its leader has loaded: the leader was asked.
 //         guard.U3 the postmaster refuses when it starts, not when it starts again after a crash: whatever
 //            it has was there before, and nothing would be better without a server.

@@ -2,6 +2,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "guard/linkage.hpp"
 
+#include <dlfcn.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
 
@@ -100,6 +101,41 @@ TEST(Linkage, SeesACopyInTheDataOfALibrary) {
     ::dl_iterate_phdr(count_copies, &copies);
     EXPECT_EQ(copies, 1);
     copied = nullptr;
+}
+
+struct Exports {
+    int libraries = 0;
+    int found = 0;
+    int missing = 0;
+    bool getppid = false;
+    bool unnamed = false;
+};
+
+// What it says to export the loader finds in it.
+int look_up_exports(dl_phdr_info *info, std::size_t, void *argument) {
+    auto *seen = static_cast<Exports *>(argument);
+    const LoadedObject object(*info);
+    void *handle = ::dlopen(*object.path() != '\0' ? object.path() : nullptr, RTLD_LAZY | RTLD_NOLOAD);
+    if (handle == nullptr) return 0;
+    ++seen->libraries;
+    object.each_export([&](const char *name) {
+        seen->unnamed = seen->unnamed || *name == '\0';
+        seen->getppid = seen->getppid || std::strcmp(name, "getppid") == 0;
+        ++(object.contains(::dlsym(handle, name)) ? seen->found : seen->missing);
+    });
+    ::dlclose(handle);
+    return 0;
+}
+
+TEST(Linkage, TheLoaderFindsWhatALibraryExports) {
+    Exports seen;
+    ::dl_iterate_phdr(look_up_exports, &seen);
+    EXPECT_GT(seen.libraries, 2);
+    EXPECT_GT(seen.found, 1000);
+    // Old versions of a symbol, data that the program has copied, names that another one has taken.
+    EXPECT_LT(seen.missing, seen.found / 10);
+    EXPECT_TRUE(seen.getppid);
+    EXPECT_FALSE(seen.unnamed);
 }
 
 // The permissions of the mapping that holds an address, as the kernel tells them.
