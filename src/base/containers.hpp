@@ -21,11 +21,11 @@
 #if GH_CHECKS >= 1
 #define BOOST_ENABLE_ASSERT_HANDLER
 namespace boost {
-inline void assertion_failed(const char *condition, const char *, const char *file, long line) noexcept {
+inline void assertion_failed(const char *condition, const char *, const char *file, long line) {
     ::glassheap::check_failed(condition, file, static_cast<int>(line));
 }
 inline void assertion_failed_msg(const char *, const char *message, const char *, const char *file,
-                                 long line) noexcept {
+                                 long line) {
     ::glassheap::check_failed(message, file, static_cast<int>(line));
 }
 }  // namespace boost
