@@ -130,38 +130,6 @@ like(unwritable(), qr/^block \d+ of relation base/, '... the view names the page
 isnt(checkpoint(), 0, '... and CHECKPOINT fails');
 crash('after a kill with exit_on_error');
 
-# Who has left a page tries once more when he ends.  So a shutdown is clean if the disk is well by then.
-sub leave_one
-{
-	my ($session) = @_;
-	limit_files($limit);
-	$session->ask(change_bad() . 'BEGIN; SELECT 1');
-	isnt(checkpoint(), 0, 'CHECKPOINT fails while a session has left a page');
-	return;
-}
-my $session = GlassheapSession->new($node);
-leave_one($session);
-$from = -s $node->logfile;
-$session->close;
-$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE backend_type = 'client backend'") or die 'no end';
-isnt(unwritable(), '', 'it has ended on the bad disk, and the veto stands');
-unlike(slurp_file($node->logfile, $from), qr/FATAL|PANIC|TRAP/, '... without another message');
-$session = GlassheapSession->new($node);
-leave_one($session);
-limit_files('unlimited');
-$session->close;
-wait_until(sub { unwritable() eq '' }, 'the end of the session to write it');
-is(checkpoint(), 0, 'so a checkpoint succeeds without another change');
-$session = GlassheapSession->new($node);
-leave_one($session);
-limit_files('unlimited');
-$node->stop('fast');
-my ($state) = run_command([ 'pg_controldata', $node->data_dir ]);
-like($state, qr/cluster state: +shut down$/m, 'and so does the shutdown that ends a session');
-$session->close;
-$node->start;
-rows_are_there('after the shutdown');
-
 # The session is as it was: what holds interrupts off, the transaction, latches.
 limit_files($limit);
 my ($rc, $out, $error) = $node->psql('postgres',
@@ -231,7 +199,7 @@ SKIP:
 
 	# A hint that was begun while the workers were there (its image is logged, the page not yet dirty).
 	sql('VACUUM bad; CHECKPOINT');
-	$session = GlassheapSession->new($node);
+	my $session = GlassheapSession->new($node);
 	sql('UPDATE bad SET n = n + 0 WHERE id = 5900; CHECKPOINT');
 	sql("SELECT glassheap_stop_point_set('hint_image_logged', 'wait', 0)");
 	$session->begin('SELECT n FROM bad WHERE id = 5900');

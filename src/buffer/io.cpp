@@ -54,7 +54,9 @@ Written write_alone(FrameNo frame, RingKind context, Lsn lsn, Reader reader) {
     for (;;) {
         write_to_file(frame_at(frame), context, lsn);
         const Written written = look_after_write(frame, lsn, reader);
-        if (written != Written::undecided) frame_at(frame).base_lsn.store(lsn, std::memory_order_relaxed);
+        // After `again` the file may hold the older copy.
+        if (written == Written::alone || written == Written::aside)
+            frame_at(frame).base_lsn.store(lsn, std::memory_order_relaxed);
         if (written != Written::again) return written;
     }
 }

@@ -162,22 +162,6 @@ extern "C" void glassheap_leave_pages(int code, Datum pages) {
         if (frame_at(all->frames[i]).state.load().dirty()) leave(all->frames[i]);
 }
 
-// The disk may be well again, and the shutdown checkpoint is to come.
-extern "C" void glassheap_write_left_at_end(int code, Datum arg) {
-    (void)code;
-    (void)arg;
-    if (!is_left_veto_up()) return;
-    give_up_io();
-    if (write_some_that_are_free(pool.frame_count)) lower_left_veto_if_none();
-}
-
-void try_again_at_end() noexcept {
-    static bool is_armed = false;
-    if (is_armed) return;
-    is_armed = true;
-    ::before_shmem_exit(glassheap_write_left_at_end, 0);
-}
-
 }  // namespace
 
 void prepare_left_veto() {
@@ -203,9 +187,7 @@ void end_critical_and_write(const FrameNo *frames, int count) noexcept {
 }
 
 void write_left_pages() noexcept {
-    if (!is_left_veto_up() || CritSectionCount > 0) return;
-    try_again_at_end();
-    if (!is_try_due()) return;
+    if (!is_left_veto_up() || CritSectionCount > 0 || !is_try_due()) return;
     const std::uint32_t calls = pool.shared->checkpoint_calls.load();
     if (write_some_that_are_free(kPagesAtOnce)) {
         lower_left_veto_if_none();

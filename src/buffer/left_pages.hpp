@@ -15,9 +15,8 @@
 //            was up has found none, and if nobody has raised it meanwhile.  By pool.F3 whatever was left is
 //            queued for fsync by then, and core collects these requests after it has looked at the veto's
 //            page.
-// Who lowers it: a holder after a flush of everything; without holders a later change (write_left_pages), or
-//         a process that ends and has changed something meanwhile (so that a shutdown is clean if the disk is
-//         well by then); and whoever makes the pool forget the last such page.
+// Who lowers it: a holder after a flush of everything; without holders a later change (write_left_pages);
+//         and whoever makes the pool forget the last such page.
 // Locking: LeftPages::lock under any of our latches and `turn`; under it core's header spin lock only.
 // Errors: prepare_left_veto may longjmp.  The rest does not.
 // SPDX-License-Identifier: PostgreSQL

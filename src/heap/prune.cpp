@@ -87,7 +87,7 @@ private:
         switch (plan_.fate(slot)) {
             case HEAPTUPLE_LIVE:
                 ++out_->live;
-                if (out_->all_visible && !is_visible_to_all(slot, tuple)) out_->all_visible = false;
+                if (out_->all_visible && !is_visible_to_all(tuple)) out_->all_visible = false;
                 return;
             case HEAPTUPLE_RECENTLY_DEAD:
                 ++out_->recently_dead;
@@ -103,8 +103,8 @@ private:
         out_->all_visible = false;
     }
 
-    bool is_visible_to_all(SlotNo slot, HeapTupleHeader tuple) {
-        const page::TupleHead &head = page_.view().tuple(slot);
+    bool is_visible_to_all(HeapTupleHeader tuple) {
+        const auto &head = *reinterpret_cast<const page::TupleHead *>(tuple);
         if (!mvcc::is_visible_to_all(head, request_.oldest_xmin, mvcc::CommitHint::needed)) return false;
         const TransactionId xmin = HeapTupleHeaderGetXmin(tuple);
         if (xid_precedes(out_->visibility_cutoff_xid, xmin)) out_->visibility_cutoff_xid = xmin;
