@@ -17,11 +17,11 @@ namespace {
 struct Settled {
     Oid relid;
     LOCKMODE lock;  // the strongest that was held
+    int level;      // of the subtransaction that settled it: if that aborts, its lock goes
     Settled *next;
 };
 struct Command {
     Settled *settled;
-    int level;  // of the transaction: what a subtransaction of it settles may lose its lock
     Command *outer;
 };
 constinit Command *command = nullptr;  // the innermost
@@ -52,16 +52,36 @@ void note_settled(Relation rel, LOCKMODE lock) {
     Settled *entry = find_settled(rel);
     if (entry == nullptr) {
         entry = static_cast<Settled *>(::MemoryContextAlloc(TopMemoryContext, sizeof(Settled)));
-        *entry = {RelationGetRelid(rel), NoLock, command->settled};
+        *entry = {.relid = RelationGetRelid(rel), .lock = NoLock, .level = 0, .next = command->settled};
         command->settled = entry;
     }
     entry->lock = lock;
+    entry->level = ::GetCurrentTransactionNestLevel();
+}
+
+// Its entries go to its parent, or with it.
+void end_subtransaction(Command *of, int level, bool committed) noexcept {
+    for (Settled **at = &of->settled; *at != nullptr;) {
+        Settled *entry = *at;
+        if (entry->level >= level && !committed) {
+            *at = entry->next;
+            ::pfree(entry);
+            continue;
+        }
+        entry->level = std::min(entry->level, level - 1);
+        at = &entry->next;
+    }
+}
+
+extern "C" void gh_lasting_reads_subxact(SubXactEvent event, SubTransactionId, SubTransactionId, void *) {
+    if (event != SUBXACT_EVENT_COMMIT_SUB && event != SUBXACT_EVENT_ABORT_SUB) return;
+    for (Command *one = command; one != nullptr; one = one->outer)
+        end_subtransaction(one, ::GetCurrentTransactionNestLevel(), event == SUBXACT_EVENT_COMMIT_SUB);
 }
 
 void settle(Relation rel) {
     buffer::settle_core_copies(pg::file_of(rel));
-    if (command != nullptr && ::GetCurrentTransactionNestLevel() == command->level)
-        note_settled(rel, strongest_lock(rel));
+    if (command != nullptr) note_settled(rel, strongest_lock(rel));
 }
 
 void end_command() noexcept {
@@ -87,7 +107,10 @@ bool is_lasting_read(const Node *statement) noexcept {
 }
 
 void run_lasting_read(const UtilityCall &call, void (*run)(const UtilityCall &)) {
-    Command mine = {nullptr, ::GetCurrentTransactionNestLevel(), command};
+    static bool registered = false;
+    if (!registered) ::RegisterSubXactCallback(gh_lasting_reads_subxact, nullptr);
+    registered = true;
+    Command mine = {nullptr, command};
     command = &mine;
     PG_TRY();
     { run(call); }

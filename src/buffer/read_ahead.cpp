@@ -66,9 +66,9 @@ void add(Run *run, FrameNo frame) noexcept {
 void collect(Run *run, const LoadRequest &first, BlockNo wanted) {
     while (run->count < wanted) {
         const LoadRequest request = request_for(first, run->count);
-        if (is_cached(request.tag, request.hash) || has_core_copy(request.tag)) return;
+        if (is_cached(request.tag, request.hash)) return;
         const Found found = insert_or_find(request, claim_victim(request.ring));
-        // Asked again, now that whoever settles their copies finds our frame (pool.H4).
+        // Asked only now, when whoever settles their copies finds our frame (pool.H4).
         const bool theirs = found.mine && has_core_copy(request.tag);
         if (theirs) finish_read(found.frame, false);
         if (!found.mine || theirs) {

@@ -46,6 +46,11 @@ public:
     }
     void end(const dl_phdr_info &info) noexcept {
         unloads_ = info.dlpi_subs;
+        for (const Object &gone : objects()) {
+            if (gone.here) continue;
+            for (Object &object : objects())  // another library may take its place
+                if (object.brought_by == gone.info.dlpi_addr) object.brought_by = 0;
+        }
         std::size_t kept = 0;
         for (const Object &object : objects())
             if (object.here) objects_[kept++] = object;

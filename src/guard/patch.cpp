@@ -146,9 +146,10 @@ int guard_object(dl_phdr_info *info, std::size_t, void *argument) {
     if (known == nullptr) known = examined.add(*info);
     if (first_time && imports) find_copies(object, &unguarded);
     if (first_time && entries.guarded > 0) outcome->add({object.path(), entries.guarded});
-    if (known != nullptr)  // else it is another thread's: next time
-        known->judge(unguarded.entries + unguarded.copies > 0 ? Verdict::escapes : Verdict::guarded,
-                     examined.looks());
+    const Verdict verdict = unguarded.entries + unguarded.copies > 0 ? Verdict::escapes : Verdict::guarded;
+    // A look at it again does not count as its coming.  (Not known: it is another thread's, next time.)
+    if (known != nullptr && (first_time || verdict != known->verdict))
+        known->judge(verdict, examined.looks());
     return 0;
 }
 
@@ -218,8 +219,8 @@ void warn_once(Examined::Object *object) {
 // Libraries that are here, whoever loaded them.
 void guard_libraries() {
     examine();
-    for (Examined::Object &object : examined.objects())
-        if (object.verdict == Verdict::escapes) warn_once(&object);
+    for (std::size_t i = 0; i < examined.objects().size(); ++i)  // a log hook may load something
+        if (examined.objects()[i].verdict == Verdict::escapes) warn_once(&examined.objects()[i]);
 }
 
 // The same for the server, which need not start.
@@ -246,15 +247,23 @@ bool reaches(void *handle, const Examined::Object &known) {
     return found;
 }
 
-bool uses(const Load &load, const Examined::Object &object) {
-    if (object.look > load.looks || reaches(load.handle, object)) return true;
-    const Examined::Object *brought_by = examined.find_at(object.brought_by);
-    return brought_by != nullptr && reaches(load.handle, *brought_by);
-}
-
 ElfW(Addr) base_of(void *handle) noexcept {
     link_map *library = nullptr;
     return ::dlinfo(handle, RTLD_DI_LINKMAP, static_cast<void *>(&library)) == 0 ? library->l_addr : 0;
+}
+
+// An error within a load, or before its judgement, leaves unsaid who brought what: then whatever came with it
+// is taken for that.
+bool came_with(const Load &load, const Examined::Object &object) noexcept {
+    const Examined::Object *loaded = examined.find_at(base_of(load.handle));
+    return loaded != nullptr && loaded->look == object.look;
+}
+
+bool uses(const Load &load, const Examined::Object &object) {
+    if (object.look > load.looks || reaches(load.handle, object)) return true;
+    if (object.brought_by == 0) return came_with(load, object);
+    const Examined::Object *brought_by = examined.find_at(object.brought_by);
+    return brought_by != nullptr && reaches(load.handle, *brought_by);
 }
 
 // guard.U1
@@ -262,9 +271,12 @@ void judge(const Load &load) {
     examine();
     const bool refuses = refuses_unguarded();
     const Examined::Object *culprit = nullptr;
-    for (Examined::Object &object : examined.objects()) {
-        if (!object.escapes() || !uses(load, object)) continue;
-        if (object.look > load.looks) object.brought_by = base_of(load.handle);
+    for (std::size_t i = 0; i < examined.objects().size(); ++i) {
+        Examined::Object &object = examined.objects()[i];
+        const bool told = !refuses && object.verdict == Verdict::warned_of;
+        if (!object.escapes() || told || !uses(load, object)) continue;
+        // A nested load has named its own.
+        if (object.look > load.looks && object.brought_by == 0) object.brought_by = base_of(load.handle);
         if (!refuses) {
             warn_once(&object);
         } else {
