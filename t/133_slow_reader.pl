@@ -1,12 +1,14 @@
 # t/133_slow_reader.pl: somebody reads a page of ours into shared_buffers, slowly, while a checkpoint wants to write it.  The checkpoint is
 # late, and that is all: it writes the other pages, nobody waits for the page's latch, and it completes when the reader has done.
-# Of one that is stopped it fails, naming the page, and the next one succeeds when that is over.
+# Of one that is stopped it fails, naming the page, and the next one succeeds when that is over.  A shutdown is clean if the last worker
+# to leave has written everything.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
+use GlassheapCompare qw(wait_for_state);
 use GlassheapSession;
 use TwoPools;
 use PostgreSQL::Test::Cluster;
@@ -15,7 +17,8 @@ use Test::More;
 
 plan skip_all => 'a heap table has one pool' unless is_glassheap();
 
-my $node = new_node('main', 'glassheap.writer_max_pages' => 0, autovacuum => 'off', bgwriter_lru_maxpages => 0, restart_after_crash => 'off');
+my @settings = ('glassheap.writer_max_pages' => 0, autovacuum => 'off', bgwriter_lru_maxpages => 0, restart_after_crash => 'off');
+my $node = new_node('main', @settings);
 plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($node);
 create_two_pools_functions($node);
 
@@ -46,6 +49,16 @@ sub begin_to_read
 }
 sub end_reading { $reader->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT"); return; }
 
+# Returns a CHECKPOINT whose turn somebody has kept open, and is stopped in.
+sub open_turn
+{
+	sql("SELECT glassheap_stop_point_set('turn_kept_open', 'wait')");
+	my $checkpoint = start_background($node, sql => 'CHECKPOINT');
+	my $limit = $PostgreSQL::Test::Utils::timeout_default;
+	my $rc = $node->psql('postgres', "SET statement_timeout = '${limit}s'; SELECT glassheap_stop_point_wait('turn_kept_open')");
+	return $rc == 0 ? $checkpoint : undef;
+}
+
 sql("CREATE TABLE slow (id int, n int); INSERT INTO slow SELECT g, 0 FROM generate_series(1, 10) g");
 sql("CREATE TABLE other (id int, n int); INSERT INTO other SELECT g, 0 FROM generate_series(1, 500) g");
 is(checkpoint(), 0, 'a checkpoint');
@@ -54,11 +67,8 @@ is(checkpoint(), 0, 'a checkpoint');
 for my $round (1 .. 6)
 {
 	begin_to_read();
-	sql("SELECT glassheap_stop_point_set('turn_kept_open', 'wait')");
-	my $checkpoint = start_background($node, sql => 'CHECKPOINT');
-	is($node->psql('postgres', "SET statement_timeout = '${PostgreSQL::Test::Utils::timeout_default}s'; SELECT glassheap_stop_point_wait('turn_kept_open')"),
-		0, "round $round: the turn stays open")
-	  or last;
+	my $checkpoint = open_turn();
+	ok($checkpoint, "round $round: the turn stays open") or last;
 	is(update_slow(), 0, "round $round: an UPDATE of the page does not wait");
 	is(dirty_pages('other'), 0, "round $round: the other pages are written");
 	ok($checkpoint->pumpable, "round $round: the checkpoint waits");
@@ -77,7 +87,12 @@ for my $round (1 .. 3)
 	like(slurp_file($node->logfile, $from), qr/glassheap could not write block 0 of relation base/, "stopped, round $round: the log names the page");
 	isnt(checkpoint(), 0, "stopped, round $round: so does the next one");
 	is(update_slow(), 0, "stopped, round $round: an UPDATE");
+	# A reader who is just short must not keep the veto up for ever.
+	my $checkpoint = open_turn();
+	ok($checkpoint, "stopped, round $round: under the veto, too, a turn stays open for a while") or last;
 	end_reading();
+	sql("SELECT glassheap_stop_point_clear('turn_kept_open')");
+	IPC::Run::finish($checkpoint);
 	is(checkpoint(), 0, "stopped, round $round: the first checkpoint afterwards succeeds");
 }
 
@@ -100,5 +115,56 @@ unlike(slurp_file($node->logfile), qr/PANIC/, 'nobody panicked');
 kill_server_9($node);
 $node->start;
 is(sql('SELECT sum(n) FROM slow'), $changes, 'all changes are there after a kill');
+
+# ---- a shutdown: who leaves first gives up, since the other seems to stay; who is late finds the reader gone and writes everything
+my @workers = ('glassheap pool writer', 'glassheap checkpoint guardian');
+for my $late (@workers)
+{
+	my ($first) = grep { $_ ne $late } @workers;
+	$reader = GlassheapSession->new($node);
+	begin_to_read();
+	my ($stopped, $leaving) = map { worker($_) } $late, $first;
+	my $reading = sql("SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'");
+	my $from = -s $node->logfile;
+	# Asleep, so not in its turn.
+	$node->poll_query_until('postgres', "SELECT wait_event = 'Extension' FROM pg_stat_activity WHERE pid = $stopped") or die "$late does not rest";
+	kill 'STOP', $stopped, $reading;
+	wait_for_state(qr/T/, $stopped, $reading);
+	system_or_bail('pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-W', 'stop');
+	wait_until(sub { !kill(0, $leaving) }, "$first to end");
+	like(slurp_file($node->logfile, $from), qr/FATAL: .*cannot be written, because another process/, "shutdown, $late is late: the $first gives up");
+	kill 'CONT', $reading;
+	wait_until(sub { !kill(0, $reading) }, 'the reader to end');
+	kill 'CONT', $stopped;
+	wait_until(sub { !-e $node->data_dir . '/postmaster.pid' }, 'the postmaster to end');
+	$node->{_pid} = undef;
+	my ($state) = run_command([ 'pg_controldata', $node->data_dir ]);
+	like($state, qr/cluster state: +shut down$/m, "shutdown, $late is late: it is clean");
+	unlike(slurp_file($node->logfile, $from), qr/checkpoint cannot complete|abnormal/, "shutdown, $late is late: no checkpoint failed");
+	$node->start;
+	is(sql('SELECT sum(n) FROM slow'), $changes, "shutdown, $late is late: all changes are there");
+}
+$node->stop('fast');
+
+# ---- one worker only: a try to lower the veto goes on over its rounds, and ends
+$node = new_node('alone', @settings, max_worker_processes => 1, max_logical_replication_workers => 0);
+create_two_pools_functions($node);
+sql("CREATE TABLE slow (id int, n int); INSERT INTO slow SELECT g, 0 FROM generate_series(1, 10) g; CREATE TABLE other (id int, n int)");
+my $only = sql("SELECT pid FROM pg_stat_activity WHERE backend_type LIKE 'glassheap%'");
+like($only, qr/^\d+$/, 'alone: one worker');
+is(checkpoint(), 0, 'alone: a checkpoint');
+$changes = 0;
+$reader = GlassheapSession->new($node);
+begin_to_read();
+is(update_slow(), 0, 'alone: an UPDATE of the page leaves it dirty');
+isnt(checkpoint(), 0, 'alone: a checkpoint fails');
+wait_until(sub { slurp_file($node->logfile) =~ /\[$only\] ERROR: .*cannot be written, because another process/ }, 'the worker to give up');
+my $kept = open_turn();
+ok($kept, 'alone: it tries again, and its turn stays open');
+end_reading();
+sql("SELECT glassheap_stop_point_clear('turn_kept_open')");
+IPC::Run::finish($kept);
+is(checkpoint(), 0, 'alone: the first checkpoint afterwards succeeds');
+is(sql('SELECT sum(n) FROM slow'), $changes, 'alone: all changes are there');
 $node->stop('fast');
 done_testing();

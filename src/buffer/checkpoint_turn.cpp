@@ -22,6 +22,7 @@ namespace {
 
 constexpr int kTurnsBeforeWriteBack = 2;
 constexpr std::uint64_t kSlowFlushMicros = 30'000'000;
+constexpr std::int64_t kShortPatienceMs = 2'000;  // with readers, while a veto is up
 constexpr long kRetryMs = 5'000;  // of a page that could not be written, while no checkpoint asks
 
 constinit Holder me = Holder::none;
@@ -42,6 +43,7 @@ struct OpenTurn {
     std::int64_t since, next;  // milliseconds, monotonic; 0: none is open
     XLogRecPtr redo;
     std::size_t pages;
+    bool alone;  // nobody waits for it; it is to lower a veto
 };
 constinit OpenTurn open_turn = {};
 
@@ -151,16 +153,18 @@ bool is_retry_due() {
            pg::monotonic_ms() - last_try.at >= kRetryMs;
 }
 
-// While a veto is up the checkpoint fails anyhow, so nobody waits.
+// While a veto is up checkpoints fail soon.  But not at once: beside short reads it would never go down.
 void keep_turn_open(XLogRecPtr redo, const Flushed &done, std::int64_t began) {
     constexpr std::int64_t kPauseMs = 50;
     constexpr std::int64_t kLongestPauseMs = 1'000;
     const std::int64_t now = pg::monotonic_ms();
-    if (open_turn.since == 0) open_turn.since = now;
-    if (is_any_veto_up() || now - open_turn.since >= kReaderPatienceMs) give_readers_up();
+    if (open_turn.since == 0 || open_turn.redo != redo) open_turn.since = now;
+    const std::int64_t patience = is_any_veto_up() ? kShortPatienceMs : kReaderPatienceMs;
+    if (now - open_turn.since >= patience) give_readers_up();
     open_turn.next = now + std::clamp(10 * (now - began), kPauseMs, kLongestPauseMs);
     open_turn.redo = redo;
     open_turn.pages += done.written;
+    open_turn.alone = !holder(partner()).present;
     note_progress();
     GH_STOP_POINT("turn_kept_open");
 }
@@ -205,13 +209,17 @@ void maybe_switch_to_write_back() noexcept {
 // In write-through mode only a veto of mine, or nobody's, still asks for a flush.  ckpt.C3: a partner that is
 // leaving guards.
 void serve_alone() {
-    open_turn = {};
+    if (!open_turn.alone) open_turn = {};
     if (holder(me).guarding && !holder(partner()).guarding) stop_guarding();
-    if ((holder(me).veto || is_left_veto_up()) && is_retry_due()) write_for_checkpoint(::GetRedoRecPtr());
+    if (!holder(me).veto && !is_left_veto_up())
+        open_turn = {};
+    else if (is_retry_due())
+        write_for_checkpoint(::GetRedoRecPtr());
 }
 
 void serve_together(TurnResult *result) {
     PoolShared &shared = *pool.shared;
+    if (open_turn.alone) open_turn = {};
     if (!holder(me).guarding) {
         start_guarding();
         result->partner_awake = result->hurry = true;
@@ -236,20 +244,37 @@ void acquire_turn_patiently() {
     partner_came();
 }
 
+// Its holder is gone, and has no successor yet.  To be acted upon under `turn` only.
+bool is_veto_orphaned(Holder who) noexcept {
+    return holder(who).pid == 0 && holder(who).veto;
+}
+
 // In a shutdown, when both leave, the last checkpoint needs what is written here.  Who leaves alone comes
-// back.
-void flush_before_leaving() {
+// back.  True: the partner's veto was orphaned when the flush began that wrote everything (ckpt.T1).
+bool flush_before_leaving() {
     constexpr std::int64_t kPatienceMs = kChecks >= 1 ? 2'000 : 20'000;
     constexpr std::int64_t kTogetherMs = kChecks >= 1 ? 100 : 1'000;  // at most between the two
     constexpr long pause_us = 50'000;
     const std::int64_t began = pg::monotonic_ms();
-    for (bool again = false; flush_all_of_it(0, again).passed > 0; again = true) {
+    bool orphaned = is_veto_orphaned(partner());
+    bool again = false;
+    while (flush_all_of_it(0, again).passed > 0) {
         const bool alone = holder(partner()).present;
         if (pg::monotonic_ms() - began >= (alone ? kTogetherMs : kPatienceMs)) give_readers_up();
         unwritten = true;
         note_progress();
         ::pg_usleep(pause_us);
+        const bool was_orphaned = std::exchange(orphaned, is_veto_orphaned(partner()));
+        again = was_orphaned == orphaned;
     }
+    return orphaned;
+}
+
+// In a shutdown no successor comes.  One that comes now waits for `turn` before it may raise it again.
+void lower_partners_veto() {
+    acquire_turn_patiently();
+    if (is_veto_orphaned(partner())) lower_veto_of(partner());
+    ::LWLockRelease(&pool.shared->turn);
 }
 
 // before_shmem_exit: LWLocks of an interrupted turn are released already, and this process is still among
@@ -268,8 +293,9 @@ extern "C" void glassheap_leave_turns(int code, Datum arg) {
     ::LWLockRelease(&pool.shared->turn);
     pg_memory_barrier();
     GH_STOP_POINT("guardian_leaves");
-    flush_before_leaving();
+    const bool lowers_both = flush_before_leaving();
     if (holder(me).veto) lower_veto();
+    if (lowers_both) lower_partners_veto();
 }
 
 // Runs after it, whatever became of it; the flag is still up (ckpt.C2).

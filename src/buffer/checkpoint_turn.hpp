@@ -25,7 +25,7 @@
 //            holder has no lock, latch or claim, so that the checkpointer alone waits.  Until the holder
 //            rotates it is one turn, however long: the redo pointer is read again each time, and if it has
 //            moved, everything is written again.  A partner that leaves takes care of itself (ckpt.C2).
-//            After kReaderPatienceMs, or while a veto is up, it has failed (ckpt.C4).
+//            After kReaderPatienceMs, or two seconds while a veto is up, it has failed (ckpt.C4).
 // Locking: PoolShared::turn is held during a turn with its flush; nothing else is taken before it.  It is
 //         taken conditionally, so that a holder whose partner is stopped in the middle of a turn can
 //         still say so.

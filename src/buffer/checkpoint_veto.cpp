@@ -43,6 +43,10 @@ bool is_veto(const ErrorData &message, PageTag *failed) noexcept {
     return holder.veto;
 }
 
+void tell_that_it_is_down() {
+    ereport(LOG, (errmsg("glassheap has written all dirty pages; checkpoints can complete again")));
+}
+
 // What an error in one of core's buffer functions leaves: a victim of core's that could not be written is
 // pinned, and no end of a transaction will release it (ckpt.T4).
 extern "C" void glassheap_release_core_buffers(int code, Datum arg) {
@@ -92,7 +96,21 @@ void lower_veto() {
     ::LockBuffer(veto_page, BUFFER_LOCK_UNLOCK);
     if (mine().veto) pg::unpin_for_nobody(veto_page);
     mine().veto = false;
-    ereport(LOG, (errmsg("glassheap has written all dirty pages; checkpoints can complete again")));
+    tell_that_it_is_down();
+}
+
+// Up, it is in shared_buffers, for it has the pin of nobody's.
+void lower_veto_of(Holder gone) {
+    HolderShared &his = pool.shared->holders[static_cast<int>(gone)];
+    as_owner([&his, gone] {
+        const Buffer page = read_veto_page(static_cast<Oid>(gone) + 1);
+        pg::clean_without_writing(page);
+        ::LockBuffer(page, BUFFER_LOCK_UNLOCK);
+        pg::unpin_for_nobody(page);
+        ::ReleaseBuffer(page);
+        his.veto = false;
+    });
+    tell_that_it_is_down();
 }
 
 void explain_veto(ErrorData *message) {

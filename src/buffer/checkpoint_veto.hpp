@@ -13,13 +13,15 @@
 //            a bit.  Pinned, it is nobody's victim: only checkpoints come across it.  (Preparing may fail:
 //            then the process ends before it holds anything.)
 //         ckpt.T3 a veto outlives its holder, for it has a pin of its own, which belongs to no process.  The
-//            holder's successor adopts it.  A crash takes it away together with everything it stood for.
+//            holder's successor adopts it; in a shutdown none comes, and the last to leave lowers both, if it
+//            has written everything.  A crash takes it away together with everything it stood for.
 //         ckpt.T4 whatever a holder has of core's buffers goes when it ends, whatever ends it: there is no
 //            transaction to do it, and a page pinned for ever cannot be dropped.
-// Errors: prepare_veto and explain_veto may longjmp.  The rest does not.
+// Errors: prepare_veto, explain_veto and lower_veto_of may longjmp.  The rest does not.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include "buffer/checkpoint_turn.hpp"
 #include "buffer/frame.hpp"
 
 namespace glassheap::buffer {
@@ -30,6 +32,7 @@ void drop_veto_pin();               // at its end
 // `failed`: the page that could not be written.
 void raise_veto(const PageTag &failed) noexcept;
 void lower_veto();
+void lower_veto_of(Holder gone);  // under `turn`: it is up, and its holder has no process
 // Core's message names the veto page: says which page could not be written instead.
 void explain_veto(ErrorData *message);
 
