@@ -1,4 +1,4 @@
-# t/133_slow_reader.pl: somebody reads a page of ours into shared_buffers, slowly, while a checkpoint wants to write it.  The checkpoint is
+# t/136_slow_reader.pl: somebody reads a page of ours into shared_buffers, slowly, while a checkpoint wants to write it.  The checkpoint is
 # late, and that is all: it writes the other pages, nobody waits for the page's latch, and it completes when the reader has done.
 # Of one that is stopped it fails, naming the page, and the next one succeeds when that is over.  A shutdown is clean if the last worker
 # to leave has written everything.
