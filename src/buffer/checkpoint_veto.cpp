@@ -59,8 +59,8 @@ extern "C" void glassheap_release_core_buffers(int code, Datum arg) {
 }  // namespace
 
 Buffer read_veto_page(Oid number) {
-    const pg::RelFile node = {DEFAULTTABLESPACE_OID, InvalidOid, number};
-    return ::ReadBufferWithoutRelcache(node, MAIN_FORKNUM, 0, RBM_ZERO_AND_LOCK, nullptr, true);
+    const pg::RelFile file = {DEFAULTTABLESPACE_OID, InvalidOid, number};
+    return ::ReadBufferWithoutRelcache(file, MAIN_FORKNUM, 0, RBM_ZERO_AND_LOCK, nullptr, true);
 }
 
 void prepare_veto() {
@@ -126,7 +126,7 @@ void explain_veto(ErrorData *message) {
             ? ::pstrdup("checkpoint cannot complete, because glassheap could not write all pages")
             : ::psprintf(
                   "checkpoint cannot complete, because glassheap could not write block %u of relation %s",
-                  failed.block, storage::path_of(node_of(failed), pg::kNoBackend, fork_number(failed)));
+                  failed.block, storage::path_of(file_of(failed), pg::kNoBackend, fork_number(failed)));
     message->context = nullptr;  // names the veto page
     message->hint = ::pstrdup(
         "Earlier messages in the server's log give the reason.  Checkpoints succeed again once the "

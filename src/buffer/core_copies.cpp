@@ -27,11 +27,11 @@ constexpr int kIoPatience = kReaderPatienceMs;  // and for I/O to end: somebody 
 constexpr Lsn kAnyLsn = ~Lsn{0};                // of a copy that counts for nothing
 
 pg::CorePlace place_of(const PageTag &tag) noexcept {
-    return {node_of(tag), fork_number(tag), tag.block};
+    return {file_of(tag), fork_number(tag), tag.block};
 }
 
 void tell(const PageTag &tag, const char *what) {
-    char *path = storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag));
+    char *path = storage::path_of(file_of(tag), pg::kNoBackend, fork_number(tag));
     ereport(
         LOG,
         (errmsg("glassheap: block %u of relation %s %s", tag.block, path, what),
@@ -59,7 +59,7 @@ bool is_later(const page::PageView &file, Lsn lsn, const pg::CoreCopy &copy) noe
 bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) {
     const bool in_replay = ::RecoveryInProgress();
     if (!in_replay && !XLogIsNeeded()) return false;
-    storage::read_block(node_of(tag), pg::kNoBackend, fork_number(tag), tag.block, scratch);
+    storage::read_block(file_of(tag), pg::kNoBackend, fork_number(tag), tag.block, scratch);
     const page::PageView file(scratch);
     const Lsn lsn = load_page_lsn(scratch);
     const bool newer =
@@ -139,7 +139,7 @@ Copies look_patiently(FrameNo frame, Lsn ours, Reader reader, pg::CoreCopy *copy
 
 void mark_page(FrameNo frame, const pg::CoreCopy &copy) {
     const PageTag tag = frame_at(frame).tag;
-    mark_two_pools({node_of(tag), fork_number(tag), tag.block, load_page_lsn(page_at(frame)), copy.lsn});
+    mark_two_pools({file_of(tag), fork_number(tag), tag.block, load_page_lsn(page_at(frame)), copy.lsn});
 }
 
 // The first LSN stays: what we logged between two changes of theirs is not older than the first.
@@ -213,10 +213,10 @@ bool examine(FrameNo frame) {
     const Frame &f = frame_at(frame);
     const PageTag tag = f.tag;
     const StateBits seen = f.state.load();
-    if (seen.valid() && seen.outdated() && !is_in_two_pools(node_of(tag))) return finish_outdated(frame);
+    if (seen.valid() && seen.outdated() && !is_in_two_pools(file_of(tag))) return finish_outdated(frame);
     const pg::CoreCopy copy = pg::look_at_core_copy(place_of(tag));
     const StateBits now = f.state.load();
-    if (!copy.present || !now.valid() || is_in_two_pools(node_of(tag))) {
+    if (!copy.present || !now.valid() || is_in_two_pools(file_of(tag))) {
         unpin_frame(frame);
         return !copy.present || !is_being_read(now);
     }
@@ -264,7 +264,7 @@ enum class Trial : std::uint8_t { round, at_once };
 bool examine_buffer(int index, Lsn since, Trial trial) {
     pg::CorePlace place;
     if (!pg::is_suspect_core_page(index, since, &place)) return true;
-    const PageTag tag = make_tag(place.node, place.fork, place.block);
+    const PageTag tag = make_tag(place.file, place.fork, place.block);
     const std::uint32_t hash = hash_tag(tag);
     if (!is_cached(tag, hash)) return true;
     if (trial == Trial::round && is_resting(tag)) return false;
@@ -297,9 +297,9 @@ void settle(const PageTag &tag) {
 
 // All of the relation's pages in the pool, palloced.  Others may read in more than there is room for, before
 // those that were there; then once more.
-FrameAndTag *collect_cached(const pg::RelFile &node, std::size_t *count) {
+FrameAndTag *collect_cached(const pg::RelFile &file, std::size_t *count) {
     constexpr std::size_t kSlack = 64;
-    const TagRange range = {node, -1, 0};
+    const TagRange range = {file, -1, 0};
     for (;;) {
         const std::size_t room = collect_relation(range, nullptr, 0) + kSlack;
         auto *found =
@@ -333,7 +333,7 @@ void refuse_to_write(const PageTag &tag) {
             (errcode(ERRCODE_OBJECT_IN_USE),
              errmsg("block %u of relation %s cannot be written, because another process is reading it into "
                     "shared_buffers",
-                    tag.block, storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag))),
+                    tag.block, storage::path_of(file_of(tag), pg::kNoBackend, fork_number(tag))),
              errhint("It is stopped, or waits for the disk; it runs code that bypasses the table access "
                      "method.")));
     pg_unreachable();
@@ -349,7 +349,7 @@ void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch) {
         const pg::CoreCopy copy = pg::look_at_core_copy(place);
         if (!copy.present) return;
         if (copy.dirty) {
-            if (InRecovery) note_meeting(node_of(tag));  // a clean one is a reader's
+            if (InRecovery) note_meeting(file_of(tag));  // a clean one is a reader's
             if (permanent && file_is_newer(tag, copy, scratch) && pg::evict_core_copy(place, copy.lsn))
                 return;
             tell_once(tag, "was dirty in shared_buffers and has been taken over");
@@ -371,7 +371,7 @@ PutAway put_away(FrameNo frame) {
         note_tried_page(tag);
         write_out(frame);
     }
-    const bool goes = !is_in_two_pools(node_of(tag));
+    const bool goes = !is_in_two_pools(file_of(tag));
     if (goes && drop_frame(frame)) two_pools->let_go.fetch_add(1, std::memory_order_relaxed);
     ::ConditionVariableBroadcast(&f.waiters);  // who waits for a cleanup latch of it waits in vain
     ::LWLockRelease(&f.latch);
@@ -381,7 +381,7 @@ PutAway put_away(FrameNo frame) {
 WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader) {
     const Frame &f = frame_at(frame);
     if (!debug_tripwire) return WriteTo::file;
-    if (is_in_two_pools(node_of(f.tag))) return WriteTo::aside;
+    if (is_in_two_pools(file_of(f.tag))) return WriteTo::aside;
     if (f.state.load().outdated()) return judge_outdated(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!pg::has_core_copy(place)) return WriteTo::file;
@@ -424,8 +424,8 @@ void look_after_image(FrameNo frame) noexcept {
 }
 
 bool read_from_aside(const PageTag &tag, char *page) {
-    return is_in_two_pools(node_of(tag)) &&
-           storage::read_aside(node_of(tag), fork_number(tag), tag.block, page);
+    return is_in_two_pools(file_of(tag)) &&
+           storage::read_aside(file_of(tag), fork_number(tag), tag.block, page);
 }
 
 void watch_core_pool(int limit) {
@@ -453,17 +453,17 @@ void search_core_pool() {
 }
 
 // Only a page that we have can be read from us, and what is read in from now on is the newest.
-void settle_core_copies(const pg::RelFile &node) {
+void settle_core_copies(const pg::RelFile &file) {
     if (!debug_tripwire) return;
     std::size_t count = 0;
-    FrameAndTag *found = collect_cached(node, &count);
+    FrameAndTag *found = collect_cached(file, &count);
     for (std::size_t i = 0; i < count; ++i) settle(found[i].tag);
     ::pfree(found);
 }
 
-void settle_core_copies(const pg::RelFile &node, BlockNo first, BlockNo count) {
+void settle_core_copies(const pg::RelFile &file, BlockNo first, BlockNo count) {
     if (!debug_tripwire) return;
-    for (BlockNo i = 0; i < count; ++i) settle(make_tag(node, MAIN_FORKNUM, first + i));
+    for (BlockNo i = 0; i < count; ++i) settle(make_tag(file, MAIN_FORKNUM, first + i));
 }
 
 }  // namespace glassheap::buffer

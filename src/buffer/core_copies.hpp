@@ -78,7 +78,7 @@ void search_core_pool();
 // Looks at those of one relation until ours are settled.  For who reads all of it to write a new file or an
 // index, or to say that its rows fulfil a constraint, with a lock that keeps others from changing it (or, as
 // CREATE INDEX CONCURRENTLY and VALIDATE CONSTRAINT, with what they change taking care of itself).
-void settle_core_copies(const pg::RelFile &node);
-void settle_core_copies(const pg::RelFile &node, BlockNo first, BlockNo count);  // blocks of the main fork
+void settle_core_copies(const pg::RelFile &file);
+void settle_core_copies(const pg::RelFile &file, BlockNo first, BlockNo count);  // blocks of the main fork
 
 }  // namespace glassheap::buffer

@@ -35,9 +35,9 @@ IoBackend kind_of_process() noexcept {
     }
 }
 
-std::uint64_t relation_key(const pg::RelFile &node) noexcept {
-    const std::uint64_t place = (std::uint64_t{pg::tablespace_of(node)} << 32) | pg::database_of(node);
-    const std::uint64_t key = mix_bits(mix_bits(place) + pg::number_of(node));
+std::uint64_t relation_key(const pg::RelFile &file) noexcept {
+    const std::uint64_t place = (std::uint64_t{pg::tablespace_of(file)} << 32) | pg::database_of(file);
+    const std::uint64_t key = mix_bits(mix_bits(place) + pg::number_of(file));
     return key == 0 ? 1 : key;
 }
 
@@ -55,8 +55,8 @@ CounterSet *find_my_counters() noexcept {
     return slot->counts[static_cast<int>(kind_of_process())];
 }
 
-RelationCounters *relation_counters(const pg::RelFile &node, bool make) noexcept {
-    const std::uint64_t key = relation_key(node);
+RelationCounters *relation_counters(const pg::RelFile &file, bool make) noexcept {
+    const std::uint64_t key = relation_key(file);
     const auto home = static_cast<std::uint32_t>(key >> 32);
     for (std::uint32_t i = 0; i < kProbes; ++i) {
         RelationCounters &at = pool.relation_counters[(home + i) & (kRelationCounters - 1)];
@@ -79,8 +79,8 @@ RelationCounters *relation_counters(const pg::RelFile &node, bool make) noexcept
     return nullptr;
 }
 
-void drop_relation_counters(const pg::RelFile &node) noexcept {
-    if (RelationCounters *at = relation_counters(node, false)) at->key.store(0, std::memory_order_relaxed);
+void drop_relation_counters(const pg::RelFile &file) noexcept {
+    if (RelationCounters *at = relation_counters(file, false)) at->key.store(0, std::memory_order_relaxed);
 }
 
 }  // namespace glassheap::buffer

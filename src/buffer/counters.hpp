@@ -24,8 +24,8 @@ inline void count(std::atomic<std::uint64_t> &counter, std::uint64_t by = 1) noe
 ProcessSlot *my_process_slot() noexcept;  // nullptr without a process slot
 
 // The relation's counters, made on first use; nullptr when the table has no room for it.
-RelationCounters *relation_counters(const pg::RelFile &node, bool make) noexcept;
-void drop_relation_counters(const pg::RelFile &node) noexcept;
+RelationCounters *relation_counters(const pg::RelFile &file, bool make) noexcept;
+void drop_relation_counters(const pg::RelFile &file) noexcept;
 
 // Measures while track_io_timing is on.
 class IoTimer {

@@ -42,17 +42,17 @@ void require_room(const ForkRef &ref, BlockNo first, BlockNo count) {
     if (first <= MaxBlockNumber && count <= MaxBlockNumber - first) return;
     ereport(ERROR, (errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
                     errmsg("cannot extend relation %s beyond %u blocks",
-                           storage::path_of(ref.node.file, ref.node.backend, ref.fork), MaxBlockNumber)));
+                           storage::path_of(ref.owned.file, ref.owned.backend, ref.fork), MaxBlockNumber)));
 }
 
 void lengthen(const ForkRef &ref, BlockNo first, BlockNo count, AccessRing *ring) {
     GH_STOP_POINT("extend_before_file");
     IoTimer timer;
-    storage::extend_zeroed(ref.node.file, ref.node.backend, ref.fork, first, count);
+    storage::extend_zeroed(ref.owned.file, ref.owned.backend, ref.fork, first, count);
     CounterSet &mine = counters(kind_of(ring));
     timer.stop(pg::shared_write_time(), mine.extend_us);
     buffer::count(mine.extends, count);
-    if (RelationCounters *io = relation_counters(ref.node.file, true))
+    if (RelationCounters *io = relation_counters(ref.owned.file, true))
         io->extends.fetch_add(count, std::memory_order_relaxed);
     GH_STOP_POINT("extend_after_file");
 }
@@ -63,7 +63,7 @@ void require_unused(const ForkRef &ref, const PinnedPage &page) {
     ereport(ERROR,
             (errcode(ERRCODE_DATA_CORRUPTED),
              errmsg("unexpected data beyond EOF in block %u of relation %s", page.block(),
-                    storage::path_of(ref.node.file, ref.node.backend, ref.fork)),
+                    storage::path_of(ref.owned.file, ref.owned.backend, ref.fork)),
              errhint("This has been seen to occur with buggy kernels; consider updating your system.")));
 }
 
@@ -149,7 +149,7 @@ PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, NewFrames *frame
     GH_ASSERT(count > 0);
     GH_ASSERT(RELATION_IS_LOCAL(rel) || holds_extension_lock(rel));
     const ForkRef ref = fork_of(rel, fork);
-    const BlockNo first = storage::block_count(ref.node.file, ref.node.backend, fork);
+    const BlockNo first = storage::block_count(ref.owned.file, ref.owned.backend, fork);
     require_room(ref, first, count);
     if (ref.is_temp()) return local_extend(ref, first, count);
     return frames->add_pages(ref, first, count);

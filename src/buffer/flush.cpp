@@ -213,12 +213,12 @@ TrickleResult trickle(int ahead, int limit, int flush_after) {
     return result;
 }
 
-void flush_relation(const pg::OwnedFile &node) {
+void flush_relation(const pg::OwnedFile &owned) {
     require_ready();
-    if (node.is_temp())
-        local_flush(node);
+    if (owned.is_temp())
+        local_flush(owned);
     else
-        flush_range({node.file, -1, 0});
+        flush_range({owned.file, -1, 0});
 }
 
 void flush_database(Oid database) {

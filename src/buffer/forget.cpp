@@ -71,39 +71,39 @@ void forget_range(const TagRange &range) noexcept {
 
 }  // namespace
 
-void forget_relation(const pg::OwnedFile &node) noexcept {
+void forget_relation(const pg::OwnedFile &owned) noexcept {
     if (!is_ready()) return;
-    if (node.is_temp()) {
-        local_forget(node, -1, 0);
+    if (owned.is_temp()) {
+        local_forget(owned, -1, 0);
         return;
     }
-    forget_range({node.file, -1, 0});
-    drop_relation_counters(node.file);
-    unmark_two_pools(node.file);
+    forget_range({owned.file, -1, 0});
+    drop_relation_counters(owned.file);
+    unmark_two_pools(owned.file);
     lower_left_veto_if_none();
 }
 
-void part_with_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
-    const PageTag tag = make_tag(node, fork, block);
+void part_with_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) {
+    const PageTag tag = make_tag(file, fork, block);
     const std::uint32_t hash = hash_tag(tag);
     const FrameNo frame = find_frame(tag, hash);
     if (frame == kNoFrame) return;
-    note_meeting(node);
+    note_meeting(file);
     flush_page({tag, frame});
     forget_page({tag, frame});
 }
 
-void drop_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
-    const PageTag tag = make_tag(node, fork, block);
+void drop_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept {
+    const PageTag tag = make_tag(file, fork, block);
     const FrameNo frame = find_frame(tag, hash_tag(tag));
     if (frame != kNoFrame) forget_page({tag, frame});
 }
 
-void drop_met_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
-    const PageTag tag = make_tag(node, fork, block);
+void drop_met_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept {
+    const PageTag tag = make_tag(file, fork, block);
     const FrameNo frame = find_frame(tag, hash_tag(tag));
     if (frame == kNoFrame) return;
-    note_meeting(node);
+    note_meeting(file);
     forget_page({tag, frame});
 }
 
@@ -111,13 +111,13 @@ bool drop_frame(FrameNo frame) noexcept {
     return forget_page({frame_at(frame).tag, frame});
 }
 
-void forget_from(const pg::OwnedFile &node, ForkNumber fork, BlockNo first) noexcept {
+void forget_from(const pg::OwnedFile &owned, ForkNumber fork, BlockNo first) noexcept {
     if (!is_ready()) return;
-    if (node.is_temp()) {
-        local_forget(node, fork, first);
+    if (owned.is_temp()) {
+        local_forget(owned, fork, first);
         return;
     }
-    forget_range({node.file, fork, first});
+    forget_range({owned.file, fork, first});
     lower_left_veto_if_none();
 }
 

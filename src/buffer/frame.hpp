@@ -165,11 +165,11 @@ inline bool tag_seems(const Frame &frame, const PageTag &tag) noexcept {
            __atomic_load_n(&frame.tag.space, __ATOMIC_RELAXED) == tag.space;
 }
 
-inline PageTag make_tag(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
-    return {pg::tablespace_of(node), pg::database_of(node), pg::number_of(node),
+inline PageTag make_tag(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept {
+    return {pg::tablespace_of(file), pg::database_of(file), pg::number_of(file),
             static_cast<std::uint32_t>(fork), block};
 }
-inline pg::RelFile node_of(const PageTag &tag) noexcept {
+inline pg::RelFile file_of(const PageTag &tag) noexcept {
     return {tag.space, tag.database, tag.relation};
 }
 inline ForkNumber fork_number(const PageTag &tag) noexcept {

@@ -37,14 +37,14 @@ Lsn copy_page(const char *from) noexcept {
 void count_write(const PageTag &tag, RingKind context) noexcept {
     ++pgBufferUsage.shared_blks_written;
     count(counters(context).writes);
-    if (RelationCounters *io = relation_counters(node_of(tag), true))
+    if (RelationCounters *io = relation_counters(file_of(tag), true))
         io->writes.fetch_add(1, std::memory_order_relaxed);
 }
 
 void write_to_file(Frame &f, RingKind context, Lsn lsn) {
     const PageTag tag = f.tag;
     IoTimer timer;
-    storage::write_block(node_of(tag), pg::kNoBackend, fork_number(tag), tag.block, write_copy);
+    storage::write_block(file_of(tag), pg::kNoBackend, fork_number(tag), tag.block, write_copy);
     timer.stop(pg::shared_write_time(), counters(context).write_us);
     count_write(tag, context);
     f.disk_lsn.store(lsn, std::memory_order_relaxed);
@@ -67,7 +67,7 @@ bool write_where(WriteTo where, FrameNo frame, RingKind context, Lsn lsn, Reader
     Written written = where == WriteTo::aside ? Written::aside : Written::alone;
     if (where == WriteTo::file) written = write_alone(frame, context, lsn, reader);
     if (written == Written::aside)
-        storage::write_aside(node_of(tag), fork_number(tag), tag.block, write_copy);
+        storage::write_aside(file_of(tag), fork_number(tag), tag.block, write_copy);
     return where != WriteTo::later && written != Written::undecided;
 }
 
@@ -150,7 +150,7 @@ void WritebackRun::add(const PageTag &tag, int flush_after) {
 void WritebackRun::issue() {
     if (count_ == 0) return;
     const BlockNo blocks = std::exchange(count_, 0);
-    storage::write_back(node_of(first_), fork_number(first_), first_.block, blocks);
+    storage::write_back(file_of(first_), fork_number(first_), first_.block, blocks);
     count(counters(RingKind::none).writebacks, blocks);
 }
 

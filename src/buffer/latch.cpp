@@ -28,7 +28,7 @@ namespace {
         ERROR,
         (errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
          errmsg("block %u of relation %s was changed in shared_buffers meanwhile", tag.block,
-                storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag))),
+                storage::path_of(file_of(tag), pg::kNoBackend, fork_number(tag))),
          errdetail("Code that bypasses the table access method changed it, while this session had begun to "
                    "work with the version before."),
          errhint("Repeat the transaction.")));
@@ -66,7 +66,7 @@ bool enter_cleanup_wait(FrameNo frame, BlockNo block) {
     ereport(ERROR,
             (errcode(ERRCODE_OBJECT_IN_USE),
              errmsg("cannot wait for the pins of block %u of relation %s: another process waits for them",
-                    block, storage::path_of(node_of(tag), pg::kNoBackend, fork_number(tag)))));
+                    block, storage::path_of(file_of(tag), pg::kNoBackend, fork_number(tag)))));
 }
 
 void wait_for_other_pins(FrameNo frame, TimestampTz since, bool *logged) {

@@ -55,7 +55,7 @@ void count_hit(const LoadRequest &request) noexcept {
 void count_read(const LoadRequest &request) noexcept {
     pg::count_page_read();
     count(counters(kind_of(request.ring)).reads);
-    if (RelationCounters *io = relation_counters(node_of(request.tag), true))
+    if (RelationCounters *io = relation_counters(file_of(request.tag), true))
         io->reads.fetch_add(1, std::memory_order_relaxed);
 }
 
@@ -104,7 +104,7 @@ Found insert_or_find(const LoadRequest &request, FrameNo held) {
 }
 
 LoadRequest make_request(const ForkRef &fork, BlockNo block, AccessRing *ring) noexcept {
-    const PageTag tag = make_tag(fork.node.file, fork.fork, block);
+    const PageTag tag = make_tag(fork.owned.file, fork.fork, block);
     return {.tag = tag,
             .hash = hash_tag(tag),
             .permanent = fork.is_permanent(),
@@ -146,15 +146,15 @@ void finish_read(FrameNo frame, bool ok) noexcept {
 void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     GH_STOP_POINT("page_read");
     IoTimer timer;
-    const pg::RelFile node = node_of(request.tag);
+    const pg::RelFile file = file_of(request.tag);
     if (has_core_copy(request.tag)) [[unlikely]]
         take_over_core_copy(request.tag, request.permanent, page_at(frame));
     if (!read_from_aside(request.tag, page_at(frame)))
-        storage::read_block(node, pg::kNoBackend, fork_number(request.tag), request.tag.block,
+        storage::read_block(file, pg::kNoBackend, fork_number(request.tag), request.tag.block,
                             page_at(frame));
     timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
     if (track_io_timing) pg::count_read_time(timer.micros());
-    verify_page(page_at(frame), node, pg::kNoBackend, fork_number(request.tag), request.tag.block, mode);
+    verify_page(page_at(frame), file, pg::kNoBackend, fork_number(request.tag), request.tag.block, mode);
     finish_read(frame, true);
 }
 
@@ -232,9 +232,9 @@ void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count) {
     const ForkRef ref = fork_of(rel, fork);
     for (int i = 0; i < count; ++i) {
         const BlockNo block = first + static_cast<BlockNo>(i);
-        const PageTag tag = make_tag(ref.node.file, fork, block);
+        const PageTag tag = make_tag(ref.owned.file, fork, block);
         if (ref.is_temp() ? local_is_cached(ref, block) : is_cached(tag, hash_tag(tag))) continue;
-        storage::prefetch_block(ref.node.file, ref.node.backend, fork, block);
+        storage::prefetch_block(ref.owned.file, ref.owned.backend, fork, block);
     }
 }
 

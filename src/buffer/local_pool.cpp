@@ -58,7 +58,7 @@ char *data_of(int index) noexcept {
 // ours are puts us under the same rule, with the same words; asking for a prefetch is the way to have them
 // made.
 void fix_temp_buffers(const ForkRef &fork) {
-    ::PrefetchLocalBuffer(::smgropen(fork.node.file, fork.node.backend), MAIN_FORKNUM, 0);
+    ::PrefetchLocalBuffer(::smgropen(fork.owned.file, fork.owned.backend), MAIN_FORKNUM, 0);
 }
 
 void start(const ForkRef &fork) {
@@ -81,7 +81,7 @@ void start(const ForkRef &fork) {
 }
 
 PageTag tag_of(const ForkRef &fork, BlockNo block) noexcept {
-    return make_tag(fork.node.file, fork.fork, block);
+    return make_tag(fork.owned.file, fork.fork, block);
 }
 
 int lookup(const PageTag &tag) noexcept {
@@ -100,9 +100,9 @@ void drop_page(int index) noexcept {
 
 void write_page(int index) {
     LocalFrame &f = frames[index];
-    const pg::RelFile node = node_of(f.tag);
-    if (storage::file_exists(node, pg::my_temp_backend(), MAIN_FORKNUM)) {
-        storage::write_block(node, pg::my_temp_backend(), fork_number(f.tag), f.tag.block, data_of(index));
+    const pg::RelFile file = file_of(f.tag);
+    if (storage::file_exists(file, pg::my_temp_backend(), MAIN_FORKNUM)) {
+        storage::write_block(file, pg::my_temp_backend(), fork_number(f.tag), f.tag.block, data_of(index));
         ++pgBufferUsage.local_blks_written;
     }
     f.dirty = false;
@@ -170,20 +170,20 @@ PinnedPage adopt(int index, BlockNo block) noexcept {
 
 void read_in(int index, const ForkRef &fork, BlockNo block, ReadMode mode) {
     IoTimer timer;
-    storage::read_block(fork.node.file, fork.node.backend, fork.fork, block, data_of(index));
+    storage::read_block(fork.owned.file, fork.owned.backend, fork.fork, block, data_of(index));
     if (track_io_timing) {
         std::atomic<std::uint64_t> unused{0};
         timer.stop(pg::local_read_time(), unused);
         pg::count_read_time(timer.micros());
     }
     ++pgBufferUsage.local_blks_read;
-    verify_page(data_of(index), fork.node.file, fork.node.backend, fork.fork, block, mode);
+    verify_page(data_of(index), fork.owned.file, fork.owned.backend, fork.fork, block, mode);
     frames[index].valid = true;
 }
 
-bool matches(const LocalFrame &f, const pg::OwnedFile &node, int fork, BlockNo first) noexcept {
-    if (!f.tagged || f.tag.relation != pg::number_of(node.file) ||
-        f.tag.database != pg::database_of(node.file) || f.tag.space != pg::tablespace_of(node.file))
+bool matches(const LocalFrame &f, const pg::OwnedFile &owned, int fork, BlockNo first) noexcept {
+    if (!f.tagged || f.tag.relation != pg::number_of(owned.file) ||
+        f.tag.database != pg::database_of(owned.file) || f.tag.space != pg::tablespace_of(owned.file))
         return false;
     return fork < 0 || (f.tag.fork == static_cast<std::uint32_t>(fork) && f.tag.block >= first);
 }
@@ -238,7 +238,7 @@ PinnedPage local_extend(const ForkRef &fork, BlockNo first, BlockNo count) {
     if (index < 0) index = insert(tag);
     pin_local(index);
     PinnedPage page = adopt(index, first);
-    storage::extend_zeroed(fork.node.file, fork.node.backend, fork.fork, first, count);
+    storage::extend_zeroed(fork.owned.file, fork.owned.backend, fork.fork, first, count);
     std::memset(page.data(), 0, page::kPageSize);
     frames[index].valid = true;
     return page;
@@ -262,14 +262,14 @@ std::uint64_t &local_known(FrameNo frame) noexcept {
     return frames[to_index(frame)].known;
 }
 
-void local_forget(const pg::OwnedFile &node, int fork, BlockNo first) noexcept {
+void local_forget(const pg::OwnedFile &owned, int fork, BlockNo first) noexcept {
     for (int i = 0; i < frame_used; ++i)
-        if (matches(frames[i], node, fork, first)) drop_page(i);
+        if (matches(frames[i], owned, fork, first)) drop_page(i);
 }
 
-void local_flush(const pg::OwnedFile &node) {
+void local_flush(const pg::OwnedFile &owned) {
     for (int i = 0; i < frame_used; ++i)
-        if (matches(frames[i], node, -1, 0) && frames[i].dirty) write_page(i);
+        if (matches(frames[i], owned, -1, 0) && frames[i].dirty) write_page(i);
 }
 
 }  // namespace glassheap::buffer

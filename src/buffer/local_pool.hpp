@@ -21,7 +21,7 @@ PinnedPage local_extend(const ForkRef &fork, BlockNo first, BlockNo count);
 void local_unpin(FrameNo frame) noexcept;
 void local_mark_dirty(FrameNo frame) noexcept;
 std::uint64_t &local_known(FrameNo frame) noexcept;
-void local_forget(const pg::OwnedFile &node, int fork /* < 0: all */, BlockNo first) noexcept;
-void local_flush(const pg::OwnedFile &node);
+void local_forget(const pg::OwnedFile &owned, int fork /* < 0: all */, BlockNo first) noexcept;
+void local_flush(const pg::OwnedFile &owned);
 
 }  // namespace glassheap::buffer

@@ -33,7 +33,7 @@ constinit HintImageLogger hint_logger = nullptr;
 
 ForkRef fork_of_frame(const Frame &f) noexcept {
     const char persistence = f.state.load().permanent() ? RELPERSISTENCE_PERMANENT : RELPERSISTENCE_UNLOGGED;
-    return {{node_of(f.tag), pg::kNoBackend}, fork_number(f.tag), persistence};
+    return {{file_of(f.tag), pg::kNoBackend}, fork_number(f.tag), persistence};
 }
 
 bool hint_needs_image(const Frame &f) {
@@ -170,7 +170,7 @@ void PinnedPage::mark_dirty_hint() const {
     }
     // What must not be logged is not dirtied: the hint is lost when the page leaves the pool.  Nor is it
     // without guardians: an image older than the next redo pointer would not protect a later write.
-    if (::RecoveryInProgress() || pg::skips_wal(node_of(f.tag)) || !is_write_back()) return;
+    if (::RecoveryInProgress() || pg::skips_wal(file_of(f.tag)) || !is_write_back()) return;
     dirty_with_image(f, frame_);
 }
 

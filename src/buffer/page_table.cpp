@@ -17,8 +17,8 @@ std::atomic<FrameNo> &bucket_of(std::uint32_t hash) noexcept {
     return pool.buckets[hash & pool.bucket_mask];
 }
 
-std::uint32_t relation_hash(const pg::RelFile &node) noexcept {
-    return hash_relation(make_tag(node, MAIN_FORKNUM, 0));
+std::uint32_t relation_hash(const pg::RelFile &file) noexcept {
+    return hash_relation(make_tag(file, MAIN_FORKNUM, 0));
 }
 LWLock *relation_partition(std::uint32_t hash) noexcept {
     return &pool.relation_locks[hash & (kPartitions - 1)].lock;
@@ -143,7 +143,7 @@ namespace {
 template <typename Visit>
 std::size_t walk_relation(const TagRange &range, Visit visit) noexcept {
     std::size_t walked = 0;
-    const std::uint32_t hash = relation_hash(range.node);
+    const std::uint32_t hash = relation_hash(range.file);
     ::LWLockAcquire(relation_partition(hash), LW_SHARED);
     FrameNo frame = pool.relation_heads[hash & pool.relation_mask];
     for (; frame != kNoFrame; frame = frame_at(frame).relation_next) {
@@ -178,7 +178,7 @@ Batch collect_batch(const TagRange &range, FrameAndTag *found, std::size_t capac
 
 std::size_t bring_to_front(const TagRange &range) noexcept {
     std::size_t walked = 0;
-    const std::uint32_t hash = relation_hash(range.node);
+    const std::uint32_t hash = relation_hash(range.file);
     ::LWLockAcquire(relation_partition(hash), LW_EXCLUSIVE);
     FrameNo &head = pool.relation_heads[hash & pool.relation_mask];
     for (FrameNo frame = head; frame != kNoFrame;) {

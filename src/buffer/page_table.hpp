@@ -50,13 +50,13 @@ struct FrameAndTag {
     FrameNo frame;
 };
 struct TagRange {  // all forks when fork < 0
-    pg::RelFile node;
+    pg::RelFile file;
     int fork;
     BlockNo first;
 
     bool same_relation(const PageTag &tag) const noexcept {
-        return tag.relation == pg::number_of(node) && tag.database == pg::database_of(node) &&
-               tag.space == pg::tablespace_of(node);
+        return tag.relation == pg::number_of(file) && tag.database == pg::database_of(file) &&
+               tag.space == pg::tablespace_of(file);
     }
     bool contains(const PageTag &tag) const noexcept {
         return same_relation(tag) &&

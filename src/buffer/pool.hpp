@@ -27,19 +27,19 @@ struct Frame;  // buffer/frame.hpp; only the buffer room and introspection look 
 
 // Names one fork of one relation for the pool: the physical identity and what writing it needs.
 struct ForkRef {
-    pg::OwnedFile node;
+    pg::OwnedFile owned;
     ForkNumber fork;
     char persistence;  // RELPERSISTENCE_*
 
-    bool is_temp() const noexcept { return node.is_temp(); }
+    bool is_temp() const noexcept { return owned.is_temp(); }
     bool is_permanent() const noexcept { return persistence == RELPERSISTENCE_PERMANENT; }
 };
 inline ForkRef fork_of(Relation rel, ForkNumber fork = MAIN_FORKNUM) noexcept {
     return {pg::owned_file_of(rel), fork, rel->rd_rel->relpersistence};
 }
 // For redo: only permanent relations are logged.
-inline ForkRef fork_of_node(const pg::RelFile &node, ForkNumber fork) noexcept {
-    return {pg::shared_file(node), fork, RELPERSISTENCE_PERMANENT};
+inline ForkRef fork_of_file(const pg::RelFile &file, ForkNumber fork) noexcept {
+    return {pg::shared_file(file), fork, RELPERSISTENCE_PERMANENT};
 }
 
 // Which frames a large scan, bulk write or vacuum may recycle, so that it does not empty the pool.
@@ -165,7 +165,7 @@ void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count);
 // and creating the file if it is missing.  `zero`: do not read the old bytes (full image or init).
 // Returns an empty PinnedPage when the block does not exist and !zero.  The page is latched exclusively
 // (`cleanup`: cleanup latch).
-PinnedPage redo_page(const pg::RelFile &node, ForkNumber fork, BlockNo block, bool zero, bool cleanup);
+PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero, bool cleanup);
 
 // Making a fork longer: buffer/extend.hpp.
 
@@ -205,11 +205,11 @@ void mark_dirty_in_redo(const PinnedPage &page) noexcept;
 // ---- maintenance by relation; none of it needs a latch held
 // Drop without writing; waits for I/O in progress; pinned frames die at their last unpin.  Never longjmps.
 // All forks of a file that is unlinked, or new: a mark of its number (two_pools.hpp) goes too.
-void forget_relation(const pg::OwnedFile &node) noexcept;
-void forget_from(const pg::OwnedFile &node, ForkNumber fork, BlockNo first) noexcept;
+void forget_relation(const pg::OwnedFile &owned) noexcept;
+void forget_from(const pg::OwnedFile &owned, ForkNumber fork, BlockNo first) noexcept;
 void forget_database(Oid database, Oid tablespace /* InvalidOid: any */) noexcept;
 // Write what is dirty.
-void flush_relation(const pg::OwnedFile &node);
+void flush_relation(const pg::OwnedFile &owned);
 void flush_database(Oid database);
 void flush_all();
 

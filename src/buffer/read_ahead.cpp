@@ -51,7 +51,7 @@ BlockNo next_run_length(AccessRing *ring, const PageTag &tag) {
     const auto most = std::min(storage::kReadRunMax, static_cast<BlockNo>(ring->size) / 2);
     ring->run = std::max<BlockNo>(1, std::min(ring->run * 2, most));
     if (ring->run == 1) return 1;
-    const BlockNo blocks = storage::block_count(node_of(tag), pg::kNoBackend, fork_number(tag));
+    const BlockNo blocks = storage::block_count(file_of(tag), pg::kNoBackend, fork_number(tag));
     const BlockNo left = blocks > tag.block ? blocks - tag.block : 1;
     return std::min({ring->run, left, static_cast<BlockNo>(RELSEG_SIZE) - tag.block % RELSEG_SIZE});
 }
@@ -82,7 +82,7 @@ void collect(Run *run, const LoadRequest &first, BlockNo wanted) {
 BlockNo read_from_file(const Run &run, const LoadRequest &request) {
     GH_STOP_POINT("run_read");
     IoTimer timer;
-    const BlockNo done = storage::read_blocks(node_of(request.tag), fork_number(request.tag),
+    const BlockNo done = storage::read_blocks(file_of(request.tag), fork_number(request.tag),
                                               request.tag.block, run.count, run.pages);
     GH_STOP_POINT("run_was_read");
     timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
@@ -124,7 +124,7 @@ void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode) {
         read_into(frame, request, mode);
         return;
     }
-    verify_page(page_at(frame), node_of(request.tag), pg::kNoBackend, fork_number(request.tag),
+    verify_page(page_at(frame), file_of(request.tag), pg::kNoBackend, fork_number(request.tag),
                 request.tag.block, mode);
     finish_read(frame, true);
 }

@@ -37,15 +37,15 @@ PinnedPage blank_page(const LoadRequest &request, bool cleanup) {
 
 }  // namespace
 
-PinnedPage redo_page(const pg::RelFile &node, ForkNumber fork, BlockNo block, bool zero, bool cleanup) {
+PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero, bool cleanup) {
     require_ready();
-    storage::create_file_in_redo(node, fork);
-    const BlockNo blocks = storage::block_count(node, pg::kNoBackend, fork);
+    storage::create_file_in_redo(file, fork);
+    const BlockNo blocks = storage::block_count(file, pg::kNoBackend, fork);
     if (block >= blocks) {
         if (!zero) return {};
-        storage::extend_zeroed(node, pg::kNoBackend, fork, blocks, block + 1 - blocks);
+        storage::extend_zeroed(file, pg::kNoBackend, fork, blocks, block + 1 - blocks);
     }
-    const ForkRef ref = fork_of_node(node, fork);
+    const ForkRef ref = fork_of_file(file, fork);
     if (zero) return blank_page(make_request(ref, block, nullptr), cleanup);
     PinnedPage page = read_page(ref, block);
     if (cleanup)

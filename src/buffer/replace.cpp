@@ -133,7 +133,7 @@ void count_eviction(const PageTag &tag, Frame &f, AccessRing *ring) noexcept {
     const std::uint64_t passes =
         pool.shared->clock.load(std::memory_order_relaxed) / static_cast<std::uint64_t>(pool.frame_count);
     f.victim_pass.store(static_cast<std::uint32_t>(passes) + 1, std::memory_order_relaxed);
-    if (RelationCounters *io = relation_counters(node_of(tag), false))
+    if (RelationCounters *io = relation_counters(file_of(tag), false))
         io->evictions.fetch_add(1, std::memory_order_relaxed);
 }
 

@@ -72,7 +72,7 @@ void read_veto(GuardianInfo *guardian) noexcept {
         guardian->unwritable = true;
         failed = holder.failed;
     }
-    guardian->failed_node = node_of(failed);
+    guardian->failed_file = file_of(failed);
     guardian->failed_fork = fork_number(failed);
     guardian->failed_block = failed.block;
 }
@@ -93,7 +93,7 @@ bool peek_frame(FrameNo frame, FrameInfo *info, bool with_lsn) noexcept {
         std::atomic_thread_fence(std::memory_order_acquire);
         if (!f.state.load().tagged() || !tag_seems(f, tag)) continue;
         *info = {
-            .node = node_of(tag),
+            .file = file_of(tag),
             .fork = fork_number(tag),
             .block = tag.block,
             .lsn = bits.valid() ? lsn : 0,
@@ -148,8 +148,8 @@ DirtyResult mark_frame_dirty(FrameNo frame) {
     return result;
 }
 
-int frames_of(const pg::RelFile &node, FrameNo *frames, int capacity) noexcept {
-    return collect_frames({node, -1, 0}, frames, capacity);
+int frames_of(const pg::RelFile &file, FrameNo *frames, int capacity) noexcept {
+    return collect_frames({file, -1, 0}, frames, capacity);
 }
 
 void read_io_counts(IoBackend backend, RingKind context, IoCounts *counts) noexcept {
@@ -158,8 +158,8 @@ void read_io_counts(IoBackend backend, RingKind context, IoCounts *counts) noexc
         add(counts, pool.processes[i].counts[static_cast<int>(backend)][static_cast<int>(context)]);
 }
 
-bool read_relation_io(const pg::RelFile &node, RelationIo *io) noexcept {
-    const RelationCounters *at = relation_counters(node, false);
+bool read_relation_io(const pg::RelFile &file, RelationIo *io) noexcept {
+    const RelationCounters *at = relation_counters(file, false);
     if (at == nullptr) return false;
     *io = {.reads = at->reads.load(),
            .writes = at->writes.load(),

@@ -14,7 +14,7 @@ namespace glassheap::buffer {
 
 // ---- frames
 struct FrameInfo {
-    pg::RelFile node;
+    pg::RelFile file;
     ForkNumber fork;
     BlockNo block;
     Lsn lsn;  // of the page, read without the latch: a hint
@@ -45,8 +45,8 @@ struct DirtyResult {
 DirtyResult mark_frame_dirty(FrameNo frame);  // for tests; both false when the frame is empty
 
 // Frames of one relation (all forks) without walking the pool: stores at most `capacity` frame numbers of
-// pages that are or very recently were of `node`; returns how many there are.
-int frames_of(const pg::RelFile &node, FrameNo *frames, int capacity) noexcept;
+// pages that are or very recently were of `file`; returns how many there are.
+int frames_of(const pg::RelFile &file, FrameNo *frames, int capacity) noexcept;
 
 // ---- counters.  Each process adds to a slot of its own; readers sum up.
 enum class IoBackend : std::uint8_t {
@@ -82,7 +82,7 @@ struct RelationIo {
     std::uint64_t evictions;
     std::uint64_t extends;
 };
-bool read_relation_io(const pg::RelFile &node, RelationIo *io) noexcept;
+bool read_relation_io(const pg::RelFile &file, RelationIo *io) noexcept;
 
 struct ClockInfo {
     FrameNo hand;
@@ -119,7 +119,7 @@ struct GuardianInfo {
     PoolMode mode;
     int waiting_for;  // pid of the holder for whose turn the other has waited ten seconds; 0: none
     bool unwritable;  // a page could not be written, so no checkpoint completes
-    pg::RelFile failed_node;
+    pg::RelFile failed_file;
     ForkNumber failed_fork;
     BlockNo failed_block;
 };

@@ -15,15 +15,15 @@ constinit TwoPoolsShared *two_pools = nullptr;
 
 namespace {
 
-int index_of(const pg::RelFile &node) noexcept {
+int index_of(const pg::RelFile &file) noexcept {
     for (int i = 0; i < two_pools->listed; ++i)
-        if (pg::is_same_file(two_pools->marks[i].node, node)) return i;
+        if (pg::is_same_file(two_pools->marks[i].file, file)) return i;
     return -1;
 }
 
-bool is_marked(const pg::RelFile &node) noexcept {
-    if (index_of(node) >= 0) return true;
-    return two_pools->count.load(std::memory_order_relaxed) > two_pools->listed && storage::has_mark(node);
+bool is_marked(const pg::RelFile &file) noexcept {
+    if (index_of(file) >= 0) return true;
+    return two_pools->count.load(std::memory_order_relaxed) > two_pools->listed && storage::has_mark(file);
 }
 
 void enter(const MarkedRelation &mark) noexcept {
@@ -31,32 +31,32 @@ void enter(const MarkedRelation &mark) noexcept {
     two_pools->count.fetch_add(1, std::memory_order_release);
 }
 
-MarkedRelation without_details(const pg::RelFile &node) noexcept {
-    return {.node = node,
+MarkedRelation without_details(const pg::RelFile &file) noexcept {
+    return {.file = file,
             .fork = MAIN_FORKNUM,
             .block = kInvalidBlock,
             .ours = InvalidXLogRecPtr,
             .theirs = InvalidXLogRecPtr};
 }
 
-void enter_from_disk(const pg::RelFile &node) {
-    enter(without_details(node));
-    char *path = storage::path_of(node, pg::kNoBackend, MAIN_FORKNUM);
+void enter_from_disk(const pg::RelFile &file) {
+    enter(without_details(file));
+    char *path = storage::path_of(file, pg::kNoBackend, MAIN_FORKNUM);
     ereport(LOG, (errmsg("glassheap relation %s is still in two buffer pools", path),
                   errhint("Choose with glassheap_resolve which of its versions is to stay.")));
     ::pfree(path);
 }
 
-void take_out(const pg::RelFile &node) noexcept {
-    if (!is_marked(node)) return;
-    const int index = index_of(node);
-    storage::remove_mark(node);
+void take_out(const pg::RelFile &file) noexcept {
+    if (!is_marked(file)) return;
+    const int index = index_of(file);
+    storage::remove_mark(file);
     if (index >= 0) two_pools->marks[index] = two_pools->marks[--two_pools->listed];
     two_pools->count.fetch_sub(1, std::memory_order_release);
 }
 
 void report(const MarkedRelation &mark) {
-    char *path = storage::path_of(mark.node, pg::kNoBackend, MAIN_FORKNUM);
+    char *path = storage::path_of(mark.file, pg::kNoBackend, MAIN_FORKNUM);
     ereport(WARNING,
             (errcode(ERRCODE_DATA_CORRUPTED),
              errmsg("relation %s is in two buffer pools and is not worked with until one version is chosen",
@@ -66,7 +66,7 @@ void report(const MarkedRelation &mark) {
                        mark.block, ::forkNames[mark.fork], LSN_FORMAT_ARGS(mark.ours),
                        LSN_FORMAT_ARGS(mark.theirs)),
              errhint("Look at both versions with glassheap_resolve, in database %u, then keep one of them.",
-                     pg::database_of(mark.node))));
+                     pg::database_of(mark.file))));
     ::pfree(path);
 }
 
@@ -96,26 +96,26 @@ void map_two_pools(bool fresh) {
     ::LWLockRegisterTranche(two_pools->tranche, "GlassheapTwoPools");
 }
 
-bool find_mark(const pg::RelFile &node, MarkedRelation *mark) noexcept {
+bool find_mark(const pg::RelFile &file, MarkedRelation *mark) noexcept {
     ::LWLockAcquire(&two_pools->lock, LW_SHARED);
-    const int index = index_of(node);
-    *mark = index >= 0 ? two_pools->marks[index] : without_details(node);
-    const bool found = index >= 0 || is_marked(node);
+    const int index = index_of(file);
+    *mark = index >= 0 ? two_pools->marks[index] : without_details(file);
+    const bool found = index >= 0 || is_marked(file);
     ::LWLockRelease(&two_pools->lock);
     return found;
 }
 
-bool is_in_two_pools(const pg::RelFile &node) noexcept {
+bool is_in_two_pools(const pg::RelFile &file) noexcept {
     MarkedRelation mark;
-    return any_in_two_pools() && find_mark(node, &mark);
+    return any_in_two_pools() && find_mark(file, &mark);
 }
 
 // files.M1.  An error leaves no mark; whoever meets the page next tries again.
 void mark_two_pools(const MarkedRelation &mark) {
     ::LWLockAcquire(&two_pools->lock, LW_EXCLUSIVE);
-    const bool known = is_marked(mark.node);
+    const bool known = is_marked(mark.file);
     if (!known) {
-        storage::write_mark(mark.node);
+        storage::write_mark(mark.file);
         enter(mark);
     }
     ::LWLockRelease(&two_pools->lock);
@@ -125,10 +125,10 @@ void mark_two_pools(const MarkedRelation &mark) {
     if (IsUnderPostmaster) ::RequestCheckpoint(CHECKPOINT_FORCE | CHECKPOINT_IMMEDIATE);
 }
 
-void unmark_two_pools(const pg::RelFile &node) noexcept {
+void unmark_two_pools(const pg::RelFile &file) noexcept {
     if (!any_in_two_pools()) return;
     ::LWLockAcquire(&two_pools->lock, LW_EXCLUSIVE);
-    take_out(node);
+    take_out(file);
     ::LWLockRelease(&two_pools->lock);
 }
 
@@ -136,10 +136,10 @@ void unmark_database(Oid database, Oid tablespace) noexcept {
     if (!any_in_two_pools()) return;
     ::LWLockAcquire(&two_pools->lock, LW_EXCLUSIVE);
     for (int i = two_pools->listed - 1; i >= 0; --i) {
-        const pg::RelFile node = two_pools->marks[i].node;
-        if (pg::database_of(node) == database &&
-            (!OidIsValid(tablespace) || pg::tablespace_of(node) == tablespace))
-            take_out(node);
+        const pg::RelFile file = two_pools->marks[i].file;
+        if (pg::database_of(file) == database &&
+            (!OidIsValid(tablespace) || pg::tablespace_of(file) == tablespace))
+            take_out(file);
     }
     // What the list has no room for.
     if (two_pools->count.load(std::memory_order_relaxed) > two_pools->listed)
@@ -182,13 +182,13 @@ constinit pg::RelFile met[kMeetingsMax] = {};
 constinit int met_count = 0;
 }  // namespace
 
-void note_meeting(const pg::RelFile &node) noexcept {
-    if (!have_met(node)) met[met_count++ % kMeetingsMax] = node;
+void note_meeting(const pg::RelFile &file) noexcept {
+    if (!have_met(file)) met[met_count++ % kMeetingsMax] = file;
 }
 
-bool have_met(const pg::RelFile &node) noexcept {
+bool have_met(const pg::RelFile &file) noexcept {
     for (int i = 0; i < std::min(met_count, kMeetingsMax); ++i)
-        if (pg::is_same_file(met[i], node)) return true;
+        if (pg::is_same_file(met[i], file)) return true;
     return false;
 }
 

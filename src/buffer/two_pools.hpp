@@ -18,7 +18,7 @@
 namespace glassheap::buffer {
 
 struct MarkedRelation {
-    pg::RelFile node;
+    pg::RelFile file;
     ForkNumber fork;
     BlockNo block;  // the first page found; kInvalidBlock after a restart
     Lsn ours, theirs;
@@ -42,18 +42,18 @@ void map_two_pools(bool fresh);  // fresh: shared memory is new, marks are loade
 inline bool any_in_two_pools() noexcept {
     return two_pools->count.load(std::memory_order_relaxed) != 0;
 }
-bool is_in_two_pools(const pg::RelFile &node) noexcept;
-bool find_mark(const pg::RelFile &node, MarkedRelation *mark) noexcept;
+bool is_in_two_pools(const pg::RelFile &file) noexcept;
+bool find_mark(const pg::RelFile &file, MarkedRelation *mark) noexcept;
 void mark_two_pools(const MarkedRelation &mark);
-void unmark_two_pools(const pg::RelFile &node) noexcept;
+void unmark_two_pools(const pg::RelFile &file) noexcept;
 void unmark_database(Oid database, Oid tablespace) noexcept;
 // ERRCODE_DATA_CORRUPTED if a relation of the database is marked: its files must not be copied as they are.
 void refuse_database_in_two_pools(Oid database);
 // ERRCODE_DATA_CORRUPTED if the relation is marked.
 void refuse_two_pools(Relation rel);
 // Replay changes the relation's pages in both pools.  Remembered by this process for as long as replay lasts.
-void note_meeting(const pg::RelFile &node) noexcept;
-bool have_met(const pg::RelFile &node) noexcept;
+void note_meeting(const pg::RelFile &file) noexcept;
+bool have_met(const pg::RelFile &file) noexcept;
 
 inline void refuse_if_in_two_pools(Relation rel) {
     if (any_in_two_pools()) [[unlikely]]

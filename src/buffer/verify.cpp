@@ -18,9 +18,9 @@ page::PageFinding find_damage(const char *bytes, ForkNumber fork) noexcept {
     return fork == MAIN_FORKNUM ? page::check_structure(view) : page::check_header(view);
 }
 
-void report(int level, const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block,
+void report(int level, const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block,
             page::PageFinding finding, bool zeroing) {
-    char *path = storage::path_of(node, backend, fork);
+    char *path = storage::path_of(file, backend, fork);
     const bool structural = finding.fault != page::PageFault::none;
     ereport(
         level,
@@ -46,7 +46,7 @@ bool is_sound(char *page, ForkNumber fork, BlockNo block) {
     return storage::page_is_intact(page, block) && find_damage(page, fork).fault == page::PageFault::none;
 }
 
-void verify_page(char *page, const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block,
+void verify_page(char *page, const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block,
                  ReadMode mode) {
     page::PageFinding finding;
     bool good = storage::page_is_verified(page, block);
@@ -57,7 +57,7 @@ void verify_page(char *page, const pg::RelFile &node, pg::BackendNo backend, For
     if (good) [[likely]]
         return;
     const bool zero = mode == ReadMode::zero_on_error || zero_damaged_pages;
-    report(zero ? WARNING : ERROR, node, backend, fork, block, finding, zero);
+    report(zero ? WARNING : ERROR, file, backend, fork, block, finding, zero);
     std::memset(page, 0, page::kPageSize);
 }
 

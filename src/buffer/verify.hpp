@@ -7,7 +7,7 @@
 
 namespace glassheap::buffer {
 
-void verify_page(char *page, const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block,
+void verify_page(char *page, const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block,
                  ReadMode mode);
 
 // GH_CHECKS=2: what a change must leave behind under its latch, a page that can be walked in a frame that is

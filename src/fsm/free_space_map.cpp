@@ -212,18 +212,18 @@ std::uint8_t refresh_page(Relation rel, FsmAddress address, BlockNo first, Block
 }
 
 // The leaf page of the map in redo: created if need be, latched exclusively, initialised.
-PinnedPage redo_map_page(const pg::RelFile &node, BlockNo block, bool create) {
-    SMgrRelation smgr = ::smgropen(node, pg::kNoBackend);
+PinnedPage redo_map_page(const pg::RelFile &file, BlockNo block, bool create) {
+    SMgrRelation smgr = ::smgropen(file, pg::kNoBackend);
     const bool present = ::smgrexists(smgr, FSM_FORKNUM) && block < ::smgrnblocks(smgr, FSM_FORKNUM);
     if (!present && !create) return {};
     PinnedPage page;
     if (present) {
         // Not redo_page: a torn page of the map must not stop recovery (fsm.F1).
-        page = buffer::read_page(buffer::fork_of_node(node, FSM_FORKNUM), block, nullptr,
+        page = buffer::read_page(buffer::fork_of_file(file, FSM_FORKNUM), block, nullptr,
                                  buffer::ReadMode::zero_on_error);
         page.latch_exclusive();
     } else {
-        page = buffer::redo_page(node, FSM_FORKNUM, block, true, false);
+        page = buffer::redo_page(file, FSM_FORKNUM, block, true, false);
     }
     if (page.view().is_new()) page.edit().init();
     return page;
@@ -348,21 +348,21 @@ BlockNo prepare_truncate(Relation rel, BlockNo heap_blocks) {
     return end.blocks;
 }
 
-void redo_record(const pg::RelFile &node, BlockNo heap_block, Size avail) {
+void redo_record(const pg::RelFile &file, BlockNo heap_block, Size avail) {
     const FsmPlace place = place_of_heap_block(heap_block);
-    const PinnedPage page = redo_map_page(node, physical_block(place.page), true);
+    const PinnedPage page = redo_map_page(file, physical_block(place.page), true);
     // mark_dirty_hint would do nothing here when checksums are on: no image can be logged in recovery.  But
     // none is needed, for a torn page of the map is read as zeroes.
     if (FsmPage(page.data()).set(place.slot, category_of_free(avail))) buffer::mark_dirty_in_redo(page);
     page.unlatch();
 }
 
-void redo_truncate(const pg::RelFile &node, BlockNo heap_blocks) {
-    SMgrRelation smgr = ::smgropen(node, pg::kNoBackend);
+void redo_truncate(const pg::RelFile &file, BlockNo heap_blocks) {
+    SMgrRelation smgr = ::smgropen(file, pg::kNoBackend);
     if (!::smgrexists(smgr, FSM_FORKNUM)) return;
     const MapEnd end = map_end(heap_blocks);
     if (end.tail_slot > 0) {
-        const PinnedPage page = redo_map_page(node, end.tail_block, false);
+        const PinnedPage page = redo_map_page(file, end.tail_block, false);
         if (page) {
             if (FsmPage(page.data()).clear_from(end.tail_slot)) buffer::mark_dirty_in_redo(page);
             page.unlatch();
@@ -372,12 +372,12 @@ void redo_truncate(const pg::RelFile &node, BlockNo heap_blocks) {
     if (present > end.blocks) {
         BlockNo kept = end.blocks;
         ForkNumber fork = FSM_FORKNUM;
-        buffer::forget_from(pg::shared_file(node), FSM_FORKNUM, kept);
+        buffer::forget_from(pg::shared_file(file), FSM_FORKNUM, kept);
         START_CRIT_SECTION();
         pg::truncate_forks(smgr, &fork, 1, &present, &kept);
         END_CRIT_SECTION();
     }
-    Relation rel = ::CreateFakeRelcacheEntry(node);
+    Relation rel = ::CreateFakeRelcacheEntry(file);
     update_upper(rel, heap_blocks, kInvalidBlock);
     ::FreeFakeRelcacheEntry(rel);
 }

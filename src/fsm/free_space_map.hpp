@@ -33,8 +33,8 @@ int slots_in_pool(Relation rel, BlockNo block);
 // kInvalidBlock when the map needs no truncation.
 BlockNo prepare_truncate(Relation rel, BlockNo heap_blocks);
 // Redo: leaf only, no search; creates the fork if missing.
-void redo_record(const pg::RelFile &node, BlockNo heap_block, Size avail);
-void redo_truncate(const pg::RelFile &node, BlockNo heap_blocks);
+void redo_record(const pg::RelFile &file, BlockNo heap_block, Size avail);
+void redo_truncate(const pg::RelFile &file, BlockNo heap_blocks);
 int category_of(Size avail) noexcept;  // 0..255 as stored
 Size category_to_avail(int category) noexcept;
 

@@ -20,7 +20,7 @@ namespace {
 struct HandedPage {
     LocalTransactionId transaction;
     CommandId command;
-    pg::RelFile node;
+    pg::RelFile file;
     BlockNo block;
 };
 
@@ -35,7 +35,7 @@ int trigger_level() noexcept {
 
 bool is_same(const HandedPage &entry, Relation rel, BlockNo block) noexcept {
     return entry.block == block && entry.transaction == pg::my_lxid() &&
-           pg::is_same_file(entry.node, pg::file_of(rel));
+           pg::is_same_file(entry.file, pg::file_of(rel));
 }
 
 }  // namespace
@@ -50,7 +50,7 @@ void note_handed_out(Relation rel, BlockNo block) noexcept {
         return;
     }
     entries[1] = entries[0];
-    entries[0] = {.transaction = pg::my_lxid(), .command = command, .node = pg::file_of(rel), .block = block};
+    entries[0] = {.transaction = pg::my_lxid(), .command = command, .file = pg::file_of(rel), .block = block};
 }
 
 bool is_handed_out(Relation rel, BlockNo block) noexcept {

@@ -40,7 +40,7 @@ FrameNo last_frame = kNoFrame;
 
 // Pages that the last extension of a bulk load added beyond the one it needed: its next ones.
 struct {
-    pg::RelFile node;
+    pg::RelFile file;
     BlockNo next;
     BlockNo end;
 } bulk_rest = {};
@@ -118,7 +118,7 @@ BlockNo PageSearch::next_candidate(BlockNo tried) const {
 // Asks for the size: the table may have been truncated since.
 BlockNo PageSearch::take_bulk_rest() const {
     if (!request_.bulk || bulk_rest.next >= bulk_rest.end) return kInvalidBlock;
-    if (!pg::is_same_file(bulk_rest.node, pg::file_of(request_.rel))) return kInvalidBlock;
+    if (!pg::is_same_file(bulk_rest.file, pg::file_of(request_.rel))) return kInvalidBlock;
     if (bulk_rest.next >= RelationGetNumberOfBlocks(request_.rel)) return kInvalidBlock;
     return bulk_rest.next++;
 }

@@ -87,7 +87,7 @@ const char *name_of(buffer::PoolMode mode) {
 
 Cell unwritable_page(const buffer::GuardianInfo &guardian) {
     if (!guardian.unwritable) return null_cell();
-    const char *path = storage::path_of(guardian.failed_node, pg::kNoBackend, guardian.failed_fork);
+    const char *path = storage::path_of(guardian.failed_file, pg::kNoBackend, guardian.failed_fork);
     return text_cell(::psprintf("block %u of relation %s", guardian.failed_block, path));
 }
 
@@ -158,9 +158,9 @@ PGDLLEXPORT Datum glassheap_relation_io(PG_FUNCTION_ARGS) {
     buffer::require_ready();
     Oid tablespace = PG_GETARG_OID(0);
     if (!OidIsValid(tablespace)) tablespace = MyDatabaseTableSpace;
-    const pg::RelFile node = pg::make_file(tablespace, MyDatabaseId, PG_GETARG_OID(1));
+    const pg::RelFile file = pg::make_file(tablespace, MyDatabaseId, PG_GETARG_OID(1));
     buffer::RelationIo io = {};
-    (void)buffer::read_relation_io(node, &io);
+    (void)buffer::read_relation_io(file, &io);
     return make_record(fcinfo, {int8(io.reads), int8(io.writes), int8(io.evictions), int8(io.extends)});
 }
 

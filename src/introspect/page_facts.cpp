@@ -68,7 +68,7 @@ FrameTable::FrameTable(Relation rel, ForkNumber fork) {
     for (const FrameNo number : numbers) {
         buffer::FrameInfo info;
         if (!buffer::peek_frame(number, &info, false)) continue;
-        if (info.fork == fork && pg::is_same_file(info.node, pg::file_of(rel))) frames_.push_back(info);
+        if (info.fork == fork && pg::is_same_file(info.file, pg::file_of(rel))) frames_.push_back(info);
     }
     std::sort(frames_.begin(), frames_.end(),
               [](const buffer::FrameInfo &a, const buffer::FrameInfo &b) { return a.block < b.block; });

@@ -36,8 +36,8 @@ void add_frame(Rows *rows, FrameNo frame) {
         rows->add({number, none, none, none, none, none, none, none, none, none, none, none});
         return;
     }
-    rows->add({number, oid(pg::number_of(info.node)), oid(pg::tablespace_of(info.node)),
-               oid(pg::database_of(info.node)), int2(info.fork), int8(info.block), boolean(info.dirty),
+    rows->add({number, oid(pg::number_of(info.file)), oid(pg::tablespace_of(info.file)),
+               oid(pg::database_of(info.file)), int2(info.fork), int8(info.block), boolean(info.dirty),
                int2(info.usage), int4(info.pins), lsn(info.lsn), boolean(info.io_in_progress),
                int8(info.last_victim_pass)});
 }
@@ -100,14 +100,14 @@ void dirty_one(FrameNo frame, PushCounts *counts) {
 }
 using PushOne = void (*)(FrameNo, PushCounts *);
 
-PushCounts push_where(const pg::RelFile *node, PushOne push) {
+PushCounts push_where(const pg::RelFile *file, PushOne push) {
     PushCounts counts = {};
     const int frames = buffer::frame_count();
     for (FrameNo frame = 0; frame < frames; ++frame) {
         CHECK_FOR_INTERRUPTS();
         buffer::FrameInfo info;
         if (!buffer::peek_frame(frame, &info, false)) continue;
-        if (node == nullptr || pg::is_same_file(info.node, *node)) push(frame, &counts);
+        if (file == nullptr || pg::is_same_file(info.file, *file)) push(frame, &counts);
     }
     return counts;
 }
@@ -160,7 +160,7 @@ HTAB *sum_by_fork() {
     for (FrameNo frame = 0; frame < frames; ++frame) {
         buffer::FrameInfo info;
         if (!buffer::peek_frame(frame, &info, false)) continue;
-        ForkKey key = {info.node, info.fork};
+        ForkKey key = {info.file, info.fork};
         bool found;
         auto *sums = static_cast<ForkSums *>(::hash_search(table, &key, HASH_ENTER, &found));
         if (!found) *sums = ForkSums{.key = key};
@@ -213,8 +213,8 @@ PGDLLEXPORT Datum glassheap_buffercache_forks(PG_FUNCTION_ARGS) {
     ::hash_seq_init(&walk, sum_by_fork());
     while (auto *sums = static_cast<ForkSums *>(::hash_seq_search(&walk))) {
         rows.begin_row();
-        rows.add({oid(pg::tablespace_of(sums->key.node)), oid(pg::database_of(sums->key.node)),
-                  oid(pg::number_of(sums->key.node)), text_cell(::forkNames[sums->key.fork]),
+        rows.add({oid(pg::tablespace_of(sums->key.file)), oid(pg::database_of(sums->key.file)),
+                  oid(pg::number_of(sums->key.file)), text_cell(::forkNames[sums->key.fork]),
                   int4(sums->frames), int4(sums->dirty), int4(sums->pinned), usage_histogram(sums->usage)});
     }
     return 0;

@@ -10,7 +10,7 @@ namespace glassheap::introspect {
 inline constexpr int kUsageMax = 5;  // usage counts go from 0 to 5, as in PostgreSQL's pool
 
 struct ForkKey {
-    pg::RelFile node;
+    pg::RelFile file;
     ForkNumber fork;
 };
 struct ForkSums {

@@ -49,7 +49,7 @@ struct Site {
     ForkNumber fork;
     BlockNo block;
 
-    const pg::RelFile &node() const noexcept { return pg::file_of(rel); }
+    const pg::RelFile &file() const noexcept { return pg::file_of(rel); }
     pg::CorePlace place() const noexcept { return {pg::file_of(rel), fork, block}; }
 };
 
@@ -60,8 +60,8 @@ void read_ours(const Site &site, const char *file, Version *out) {
         const buffer::ShareLatch latch(page);
         std::memcpy(out->bytes, page.data(), BLCKSZ);
         out->where = buffer::frame_at(page.frame()).state.load().dirty() ? "pool, dirty" : "pool";
-    } else if (buffer::is_in_two_pools(site.node()) &&
-               storage::read_aside(site.node(), site.fork, site.block, out->bytes)) {
+    } else if (buffer::is_in_two_pools(site.file()) &&
+               storage::read_aside(site.file(), site.fork, site.block, out->bytes)) {
         out->where = "aside";
     } else {
         std::memcpy(out->bytes, file, BLCKSZ);
@@ -130,13 +130,13 @@ void keep_page(const Site &site, char *page) {
     const bool held_before = pg::delays_checkpoints();
     pg::delay_checkpoints();
     if (RelationNeedsWAL(site.rel)) {
-        wal::log_new_pages(site.node(), site.fork, &site.block, &page, 1);
+        wal::log_new_pages(site.file(), site.fork, &site.block, &page, 1);
         ::XLogFlush(PageGetLSN(page));
     }
     evict_theirs(site);
-    storage::write_block(site.node(), pg::kNoBackend, site.fork, site.block, page);
-    buffer::drop_page(site.node(), site.fork, site.block);
-    storage::remove_aside(site.node(), site.fork, site.block);
+    storage::write_block(site.file(), pg::kNoBackend, site.fork, site.block, page);
+    buffer::drop_page(site.file(), site.fork, site.block);
+    storage::remove_aside(site.file(), site.fork, site.block);
     if (!held_before) pg::stop_delaying_checkpoints();
 }
 
@@ -161,7 +161,7 @@ public:
 
 private:
     void visit(const Site &site) {
-        storage::read_block(site.node(), pg::kNoBackend, site.fork, site.block, file_);
+        storage::read_block(site.file(), pg::kNoBackend, site.fork, site.block, file_);
         read_ours(site, file_, &ours_);
         read_theirs(site, file_, &theirs_);
         const bool differ = !same_page(ours_.bytes, theirs_.bytes);
@@ -171,7 +171,7 @@ private:
         if (differ || !same_page(chosen, file_))
             keep_page(site, chosen);
         else
-            buffer::drop_page(site.node(), site.fork, site.block);  // it may be noted as outdated
+            buffer::drop_page(site.file(), site.fork, site.block);  // it may be noted as outdated
     }
 
     void show(const Site &site) {

@@ -195,7 +195,7 @@ public:
         if (++questions_ == kFew) std::sort(nodes_, nodes_ + count_, before);
         if (questions_ >= kFew) return std::binary_search(nodes_, nodes_ + count_, file, before);
         return std::any_of(nodes_, nodes_ + count_,
-                           [&file](const pg::RelFile &node) { return pg::is_same_file(node, file); });
+                           [&file](const pg::RelFile &other) { return pg::is_same_file(other, file); });
     }
     void done() const noexcept {
         if (nodes_ != nullptr) ::pfree(nodes_);

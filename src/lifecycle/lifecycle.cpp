@@ -22,7 +22,7 @@ enum class EventKind : std::uint8_t {
 };
 
 struct FileEvent {
-    pg::OwnedFile node;
+    pg::OwnedFile owned;
     int nest_level;
     EventKind kind;
 };
@@ -37,8 +37,8 @@ void forget_events() noexcept {
     arrived_new.forget();
 }
 
-void note(const pg::OwnedFile &node, EventKind kind) {
-    events.push_back({node, ::GetCurrentTransactionNestLevel(), kind});
+void note(const pg::OwnedFile &owned, EventKind kind) {
+    events.push_back({owned, ::GetCurrentTransactionNestLevel(), kind});
 }
 
 // ---- core's list of files that the end of this (sub)transaction will unlink
@@ -52,7 +52,7 @@ void for_each_pending_delete(bool at_commit, Body body) {
 }
 
 void forget_pending_deletes(bool at_commit) {
-    for_each_pending_delete(at_commit, [](const pg::OwnedFile &node) { buffer::forget_relation(node); });
+    for_each_pending_delete(at_commit, [](const pg::OwnedFile &owned) { buffer::forget_relation(owned); });
 }
 
 // The files that this commit will unlink, as known before it: core hands out its list by allocating memory,
@@ -96,14 +96,14 @@ void forget_at_commit() {
 
 void forget_temp(EventKind kind) {
     for (const FileEvent &event : events)
-        if (event.kind == kind) buffer::forget_relation(event.node);
+        if (event.kind == kind) buffer::forget_relation(event.owned);
 }
 
 int flush_synced(const ContextList<FileEvent> &list) {
     int flushed = 0;
     for (const FileEvent &event : list) {
-        if (event.kind != EventKind::synced || !pg::skips_wal(event.node.file)) continue;
-        buffer::flush_relation(event.node);
+        if (event.kind != EventKind::synced || !pg::skips_wal(event.owned.file)) continue;
+        buffer::flush_relation(event.owned);
         ++flushed;
     }
     return flushed;
@@ -166,7 +166,7 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
 // The events of an aborted subtransaction did not happen.
 void drop_events_from(int nest_level) {
     for (; !events.empty() && events.back().nest_level >= nest_level; events.pop_back())
-        if (events.back().kind == EventKind::temp_created) buffer::forget_relation(events.back().node);
+        if (events.back().kind == EventKind::temp_created) buffer::forget_relation(events.back().owned);
 }
 
 void hand_events_to_parent(int nest_level) {
@@ -189,17 +189,17 @@ extern "C" void gh_subxact_callback(SubXactEvent event, SubTransactionId, SubTra
 
 // Makes core choose "sync the file" at commit, never "log its pages": logging reads our forks into
 // shared_buffers and leaves them dirty there (doc/design/files.md#events).
-void make_core_sync(const pg::RelFile &node) {
-    Relation fake = ::CreateFakeRelcacheEntry(node);
+void make_core_sync(const pg::RelFile &file) {
+    Relation fake = ::CreateFakeRelcacheEntry(file);
     ::RelationPreTruncate(fake);
     ::FreeFakeRelcacheEntry(fake);
 }
 
 // An unlogged table is emptied after a crash by copying its init fork over it.  The init fork never enters
 // the pool: it is written here once, and synced at once because no checkpoint will see it.
-void create_init_fork(SMgrRelation files, const pg::RelFile *node) {
+void create_init_fork(SMgrRelation files, const pg::RelFile *file) {
     ::smgrcreate(files, INIT_FORKNUM, false);
-    ::log_smgrcreate(node, INIT_FORKNUM);
+    ::log_smgrcreate(file, INIT_FORKNUM);
     ::smgrimmedsync(files, INIT_FORKNUM);
 }
 
@@ -210,29 +210,29 @@ void install_callbacks() {
     ::RegisterSubXactCallback(gh_subxact_callback, nullptr);
 }
 
-void note_temp_drop(const pg::OwnedFile &node) {
-    note(node, EventKind::temp_dropped);
+void note_temp_drop(const pg::OwnedFile &owned) {
+    note(owned, EventKind::temp_dropped);
 }
 
-void sync_arrived_at_commit(const pg::RelFile &node) {
-    if (XLogIsNeeded() || !pg::skips_wal(node)) return;
-    arrived_new.push_back({pg::shared_file(node), 1, EventKind::synced});
-    make_core_sync(node);
+void sync_arrived_at_commit(const pg::RelFile &file) {
+    if (XLogIsNeeded() || !pg::skips_wal(file)) return;
+    arrived_new.push_back({pg::shared_file(file), 1, EventKind::synced});
+    make_core_sync(file);
 }
 
 void note_new_files(Relation rel, SMgrRelation files) {
-    const pg::OwnedFile node = pg::owned_file_of(files);
-    buffer::forget_relation(node);
-    if (node.is_temp()) {
-        note(node, EventKind::temp_created);
-        const bool replaces = !pg::is_same_file(pg::file_of(rel), node.file);
+    const pg::OwnedFile owned = pg::owned_file_of(files);
+    buffer::forget_relation(owned);
+    if (owned.is_temp()) {
+        note(owned, EventKind::temp_created);
+        const bool replaces = !pg::is_same_file(pg::file_of(rel), owned.file);
         if (replaces) note_temp_drop(pg::owned_file_of(rel));
         return;
     }
-    note_newborn(node.file, Birth::ours);
+    note_newborn(owned.file, Birth::ours);
     if (XLogIsNeeded()) return;
-    note(node, EventKind::synced);
-    make_core_sync(node.file);
+    note(owned, EventKind::synced);
+    make_core_sync(owned.file);
 }
 
 void create_files(Relation rel, const pg::RelFile *new_file, char persistence, TransactionId *freeze_xid,

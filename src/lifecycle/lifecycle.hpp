@@ -27,10 +27,10 @@ void copy_files(Relation rel, const pg::RelFile *new_file);
 void truncate_tail(Relation rel, BlockNo blocks);
 
 // Files of temporary tables are missing in core's list of pending deletes, so we keep our own.
-void note_temp_drop(const pg::OwnedFile &node);         // goes if this (sub)transaction commits
+void note_temp_drop(const pg::OwnedFile &owned);        // goes if this (sub)transaction commits
 void note_new_files(Relation rel, SMgrRelation files);  // goes if it aborts; applies files.L2 and files.L3
 // files.L3, of a file that another access method made, at whatever level of this transaction; not if it is
 // older.
-void sync_arrived_at_commit(const pg::RelFile &node);
+void sync_arrived_at_commit(const pg::RelFile &file);
 
 }  // namespace glassheap::lifecycle

@@ -68,7 +68,7 @@ constexpr pg::Delay kHoldCheckpoint = pg::Delay::start_and_complete;
 
 void apply(Relation rel, BlockNo blocks, Cut *cut) {
     SMgrRelation files = RelationGetSmgr(rel);
-    const pg::OwnedFile node = pg::owned_file_of(files);
+    const pg::OwnedFile owned = pg::owned_file_of(files);
     GH_ASSERT(!pg::delays_checkpoints(kHoldCheckpoint));
     pg::delay_checkpoints(kHoldCheckpoint);
     START_CRIT_SECTION();
@@ -76,7 +76,7 @@ void apply(Relation rel, BlockNo blocks, Cut *cut) {
     if (RelationNeedsWAL(rel)) log_cut(rel, blocks, cut->fsm);
     GH_CRASH_POINT("truncate.between_wal_and_files");
     for (int i = 0; i < cut->count; ++i)
-        if (cut->forks[i] != VISIBILITYMAP_FORKNUM) buffer::forget_from(node, cut->forks[i], cut->blocks[i]);
+        if (cut->forks[i] != VISIBILITYMAP_FORKNUM) buffer::forget_from(owned, cut->forks[i], cut->blocks[i]);
     pg::truncate_forks(files, cut->forks, cut->count, cut->old_blocks, cut->blocks);
     END_CRIT_SECTION();
     pg::stop_delaying_checkpoints(kHoldCheckpoint);

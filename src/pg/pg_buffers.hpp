@@ -18,7 +18,7 @@ extern "C" {
 namespace glassheap::pg {
 
 struct CorePlace {
-    RelFile node;
+    RelFile file;
     ForkNumber fork;
     BlockNo block;
 };
@@ -42,7 +42,7 @@ CoreCopy look_at_core_copy(const CorePlace &place) noexcept;
 bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto,
                      XLogRecPtr clean_upto = ~XLogRecPtr{0}) noexcept;
 // The same for all copies of the relation's main and free space forks; walks all of shared_buffers.
-void evict_core_copies(const RelFile &node) noexcept;
+void evict_core_copies(const RelFile &file) noexcept;
 // Has it written if it is dirty and still there.
 void flush_core_copy(const CorePlace &place, Buffer buffer);
 bool copy_core_page(const CorePlace &place, Buffer buffer, char *out);

@@ -12,7 +12,7 @@ namespace {
 
 BufferTag tag_at(const CorePlace &place) noexcept {
     BufferTag tag;
-    INIT_BUFFERTAG(tag, place.node, place.fork, place.block);
+    INIT_BUFFERTAG(tag, place.file, place.fork, place.block);
     return tag;
 }
 
@@ -61,7 +61,7 @@ private:
 };
 
 bool pin(const CorePlace &place, Buffer buffer) {
-    return ::ReadRecentBuffer(place.node, place.fork, place.block, buffer);
+    return ::ReadRecentBuffer(place.file, place.fork, place.block, buffer);
 }
 
 bool locked_by_me(Buffer buffer) noexcept {
@@ -117,12 +117,12 @@ bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto, XLogRecPtr c
     return true;
 }
 
-void evict_core_copies(const RelFile &node) noexcept {
+void evict_core_copies(const RelFile &file) noexcept {
     for (int i = 0; i < NBuffers; ++i) {
         BufferDesc *desc = GetBufferDescriptor(i);
         if ((pg_atomic_read_u32(&desc->state) & BM_TAG_VALID) == 0) continue;
         const BufferTag tag = desc->tag;
-        if (!is_same_file(tag.rnode, node)) continue;
+        if (!is_same_file(tag.rnode, file)) continue;
         if (tag.forkNum != MAIN_FORKNUM && tag.forkNum != FSM_FORKNUM) continue;
         evict_core_copy({tag.rnode, tag.forkNum, tag.blockNum}, InvalidXLogRecPtr);
     }

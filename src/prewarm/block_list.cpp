@@ -32,9 +32,9 @@ BlockList pool_block_list() {
     for (FrameNo frame = 0; frame < buffer::frame_count(); ++frame) {
         buffer::FrameInfo info;
         if (!buffer::peek_frame(frame, &info, false)) continue;
-        list.push_back({.database = pg::database_of(info.node),
-                        .tablespace = pg::tablespace_of(info.node),
-                        .filenode = pg::number_of(info.node),
+        list.push_back({.database = pg::database_of(info.file),
+                        .tablespace = pg::tablespace_of(info.file),
+                        .filenode = pg::number_of(info.file),
                         .fork = static_cast<int>(info.fork),
                         .block = info.block});
     }

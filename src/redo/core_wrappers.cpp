@@ -27,8 +27,8 @@ namespace {
 
 using pg::Redo;
 
-void forget(const pg::RelFile &node) {
-    buffer::forget_relation(pg::shared_file(node));
+void forget(const pg::RelFile &file) {
+    buffer::forget_relation(pg::shared_file(file));
 }
 
 // Core changes these pages in shared_buffers: what our pool has of them goes to the file before.  What a
@@ -38,11 +38,11 @@ void part_with_pages(XLogReaderState *record, Part part) {
     if (!buffer::debug_tripwire) return;
     for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {
         if (!XLogRecHasBlockRef(record, ref)) continue;
-        pg::RelFile node;
+        pg::RelFile file;
         ForkNumber fork;
         BlockNo block;
-        ::XLogRecGetBlockTag(record, static_cast<std::uint8_t>(ref), &node, &fork, &block);
-        if (fork == MAIN_FORKNUM || fork == FSM_FORKNUM) part(node, fork, block);
+        ::XLogRecGetBlockTag(record, static_cast<std::uint8_t>(ref), &file, &fork, &block);
+        if (fork == MAIN_FORKNUM || fork == FSM_FORKNUM) part(file, fork, block);
     }
 }
 
@@ -95,11 +95,11 @@ extern "C" void gh_xact_redo(XLogReaderState *record) {
     // let nothing stay in the pool that they might unlink.  The transaction's exclusive locks keep it that
     // way.
     const bool prepares = pg::transaction_end_of(record) == pg::TransactionEnd::prepare;
-    pg::for_each_file_that_goes(record, [prepares](const pg::RelFile &node) {
+    pg::for_each_file_that_goes(record, [prepares](const pg::RelFile &file) {
         if (prepares)
-            buffer::part_with_relation(pg::shared_file(node));
+            buffer::part_with_relation(pg::shared_file(file));
         else
-            forget(node);
+            forget(file);
     });
     core_xact_redo(record);
 }

@@ -34,13 +34,13 @@ namespace {
 class Decoding {
 public:
     Decoding(LogicalDecodingContext *ctx, XLogRecordBuffer *buf) : ctx_(ctx), buf_(buf) {
-        node_ = node_of_ref(buf->record, kPageRef);
+        file_ = file_of_ref(buf->record, kPageRef);
     }
     XLogReaderState *record() const noexcept { return buf_->record; }
 
     // Another database's change, or of an origin the plugin does not want.
     bool unwanted() const {
-        if (pg::database_of(node_) != ctx_->slot->data.database) return true;
+        if (pg::database_of(file_) != ctx_->slot->data.database) return true;
         return ctx_->callbacks.filter_by_origin_cb != nullptr &&
                ::filter_by_origin_cb_wrapper(ctx_, XLogRecGetOrigin(record()));
     }
@@ -48,7 +48,7 @@ public:
         ReorderBufferChange *change = ::ReorderBufferGetChange(ctx_->reorder);
         change->action = action;
         change->origin_id = XLogRecGetOrigin(record());
-        pg::set_file(change, node_);
+        pg::set_file(change, file_);
         change->data.tp.clear_toast_afterwards = true;
         return change;
     }
@@ -80,7 +80,7 @@ public:
 private:
     LogicalDecodingContext *ctx_;
     XLogRecordBuffer *buf_;
-    pg::RelFile node_;
+    pg::RelFile file_;
 };
 
 void decode_insert(const Decoding &d) {

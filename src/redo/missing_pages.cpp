@@ -17,29 +17,29 @@ namespace {
 // Behind the end of every file: its block numbers end below.
 constexpr BlockNo kImaginary = MaxBlockNumber;
 
-void enter(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
-    SMgrRelation files = ::smgropen(node, pg::kNoBackend);
+void enter(const pg::RelFile &file, ForkNumber fork, BlockNo block) {
+    SMgrRelation files = ::smgropen(file, pg::kNoBackend);
     BlockNo &cached = pg::cached_blocks(files, fork);
     const BlockNo known = std::exchange(cached, block);  // wal.B1; believed in recovery only
-    ::XLogReadBufferExtended(node, fork, block, RBM_NORMAL, InvalidBuffer);
+    ::XLogReadBufferExtended(file, fork, block, RBM_NORMAL, InvalidBuffer);
     cached = known;
 }
 
 }  // namespace
 
-void note_missing_page(const pg::RelFile &node, ForkNumber fork, BlockNo block) {
-    enter(node, fork, block);
+void note_missing_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) {
+    enter(file, fork, block);
 }
 
-void enter_imaginary_page(const pg::RelFile &node) {
+void enter_imaginary_page(const pg::RelFile &file) {
     const bool consistent = reachedConsistency;
     reachedConsistency = false;  // else a missing page is a PANIC at once
-    enter(node, MAIN_FORKNUM, kImaginary);
+    enter(file, MAIN_FORKNUM, kImaginary);
     reachedConsistency = consistent;
 }
 
-void remove_imaginary_page(const pg::RelFile &node) {
-    ::XLogTruncateRelation(node, MAIN_FORKNUM, kImaginary);
+void remove_imaginary_page(const pg::RelFile &file) {
+    ::XLogTruncateRelation(file, MAIN_FORKNUM, kImaginary);
 }
 
 }  // namespace glassheap::redo

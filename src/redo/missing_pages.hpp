@@ -17,9 +17,9 @@
 namespace glassheap::redo {
 
 // Enters the block, absent or all zeroes.
-void note_missing_page(const pg::RelFile &node, ForkNumber fork, BlockNo block);
+void note_missing_page(const pg::RelFile &file, ForkNumber fork, BlockNo block);
 // While a page of the relation, whose file exists, is entered, core keeps no place for a restartpoint.
-void enter_imaginary_page(const pg::RelFile &node);
-void remove_imaginary_page(const pg::RelFile &node);
+void enter_imaginary_page(const pg::RelFile &file);
+void remove_imaginary_page(const pg::RelFile &file);
 
 }  // namespace glassheap::redo

@@ -40,24 +40,24 @@ void restore_image(XLogReaderState *record, std::uint8_t ref, RedoPage *out) {
 
 RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch) {
     RedoPage out;
-    ::XLogRecGetBlockTag(record, ref, &out.node, &out.fork, &out.block);
+    ::XLogRecGetBlockTag(record, ref, &out.file, &out.fork, &out.block);
     const bool cleanup = latch == RedoLatch::cleanup;
     if (XLogRecHasBlockImage(record, ref) && XLogRecBlockImageApply(record, ref)) {
-        out.page = buffer::redo_page(out.node, out.fork, out.block, true, cleanup);
+        out.page = buffer::redo_page(out.file, out.fork, out.block, true, cleanup);
         restore_image(record, ref, &out);
         return out;
     }
     if ((XLogRecGetBlock(record, ref)->flags & BKPBLOCK_WILL_INIT) != 0) {
-        out.page = buffer::redo_page(out.node, out.fork, out.block, true, cleanup);
+        out.page = buffer::redo_page(out.file, out.fork, out.block, true, cleanup);
         out.edit().init();
         out.action = RedoAction::apply;
         return out;
     }
-    out.page = buffer::redo_page(out.node, out.fork, out.block, false, cleanup);
+    out.page = buffer::redo_page(out.file, out.fork, out.block, false, cleanup);
     // Zeroes are no page either: the file was dropped or cut, and grew again by a record for a later block.
     if (!out.page || out.page.view().is_new()) {
         out.close();
-        note_missing_page(out.node, out.fork, out.block);
+        note_missing_page(out.file, out.fork, out.block);
         return out;
     }
     out.action = record->EndRecPtr <= out.page.view().lsn() ? RedoAction::done : RedoAction::apply;
@@ -70,10 +70,10 @@ BlockNo block_of_ref(XLogReaderState *record, std::uint8_t ref) {
     return block;
 }
 
-pg::RelFile node_of_ref(XLogReaderState *record, std::uint8_t ref) {
-    pg::RelFile node;
-    ::XLogRecGetBlockTag(record, ref, &node, nullptr, nullptr);
-    return node;
+pg::RelFile file_of_ref(XLogReaderState *record, std::uint8_t ref) {
+    pg::RelFile file;
+    ::XLogRecGetBlockTag(record, ref, &file, nullptr, nullptr);
+    return file;
 }
 
 ByteReader main_data(XLogReaderState *record) noexcept {

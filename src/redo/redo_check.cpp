@@ -27,8 +27,8 @@ alignas(MAXIMUM_ALIGNOF) char replayed[page::kPageSize];
 alignas(MAXIMUM_ALIGNOF) char logged[page::kPageSize];
 
 // Copies the page as replay left it; false when there is nothing to compare with.
-bool copy_ours(XLogReaderState *record, const pg::RelFile &node, ForkNumber fork, BlockNo block) {
-    buffer::PinnedPage page = buffer::redo_page(node, fork, block, false, false);
+bool copy_ours(XLogReaderState *record, const pg::RelFile &file, ForkNumber fork, BlockNo block) {
+    buffer::PinnedPage page = buffer::redo_page(file, fork, block, false, false);
     if (!page) return false;
     std::memcpy(replayed, page.data(), sizeof replayed);
     page.unlatch();
@@ -38,9 +38,9 @@ bool copy_ours(XLogReaderState *record, const pg::RelFile &node, ForkNumber fork
 }
 
 // VM pages live in shared_buffers.
-bool copy_vm(XLogReaderState *record, const pg::RelFile &node, BlockNo block) {
+bool copy_vm(XLogReaderState *record, const pg::RelFile &file, BlockNo block) {
     const Buffer buf =
-        ::XLogReadBufferExtended(node, VISIBILITYMAP_FORKNUM, block, RBM_NORMAL_NO_LOG, InvalidBuffer);
+        ::XLogReadBufferExtended(file, VISIBILITYMAP_FORKNUM, block, RBM_NORMAL_NO_LOG, InvalidBuffer);
     if (!BufferIsValid(buf)) return false;
     ::LockBuffer(buf, BUFFER_LOCK_SHARE);
     std::memcpy(replayed, BufferGetPage(buf), sizeof replayed);
@@ -62,13 +62,13 @@ void mask(char *bytes, ForkNumber fork, BlockNo block) {
 }
 
 void check_ref(XLogReaderState *record, std::uint8_t ref) {
-    pg::RelFile node;
+    pg::RelFile file;
     ForkNumber fork;
     BlockNo block;
-    ::XLogRecGetBlockTag(record, ref, &node, &fork, &block);
+    ::XLogRecGetBlockTag(record, ref, &file, &fork, &block);
     if (fork == VISIBILITYMAP_FORKNUM && !reachedConsistency) return;  // wal.K1
     const bool comparable =
-        fork == VISIBILITYMAP_FORKNUM ? copy_vm(record, node, block) : copy_ours(record, node, fork, block);
+        fork == VISIBILITYMAP_FORKNUM ? copy_vm(record, file, block) : copy_ours(record, file, fork, block);
     if (!comparable) return;
     if (!::RestoreBlockImage(record, ref, logged))
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg_internal("%s", record->errormsg_buf)));
@@ -79,7 +79,7 @@ void check_ref(XLogReaderState *record, std::uint8_t ref) {
     while (replayed[at] == logged[at]) ++at;
     ereport(FATAL, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("inconsistent glassheap page found, rel %u/%u/%u, forknum %u, blkno %u",
-                           pg::tablespace_of(node), pg::database_of(node), pg::number_of(node), fork, block),
+                           pg::tablespace_of(file), pg::database_of(file), pg::number_of(file), fork, block),
                     errdetail("The replayed page and the image in the record of type %s differ at byte %zu.",
                               gh_rm_identify(XLogRecGetInfo(record) & ~XLR_INFO_MASK), at)));
 }

@@ -16,7 +16,7 @@ namespace glassheap::redo {
 namespace {
 
 void resolve_conflict(XLogReaderState *record, Xid horizon) {
-    if (InHotStandby) pg::resolve_snapshot_conflict(horizon, node_of_ref(record, kPageRef));
+    if (InHotStandby) pg::resolve_snapshot_conflict(horizon, file_of_ref(record, kPageRef));
 }
 
 void apply_prune(XLogReaderState *record, const RedoPage &page, const PruneRecord &r) {
@@ -41,7 +41,7 @@ void close_and_note_space(RedoPage *page) {
     if (!page->page) return;
     const std::size_t free = page->page.view().free_space_for_tuple();
     page->close();
-    fsm::redo_record(page->node, page->block, free);
+    fsm::redo_record(page->file, page->block, free);
 }
 
 }  // namespace
@@ -123,11 +123,11 @@ void redo_fsm_truncate(XLogReaderState *record, ByteReader in, std::uint8_t form
 void redo_file_event(XLogReaderState *record, ByteReader in, std::uint8_t format) {
     FileEventRecord r;
     if (!parse(in, format, &r)) bad_record(record, "malformed file event");
-    const pg::RelFile node = pg::make_file(r.spc, r.db, r.rel);
+    const pg::RelFile file = pg::make_file(r.spc, r.db, r.rel);
     if (r.what == FileEvent::handed_over)
-        buffer::hand_over_to_core(node);
+        buffer::hand_over_to_core(file);
     else if (InArchiveRecovery)  // a server's own mark may be younger than a record that it replays again
-        buffer::redo_resolved(node);
+        buffer::redo_resolved(file);
 }
 
 }  // namespace

@@ -28,7 +28,7 @@ void put_row(XLogReaderState *record, const RedoPage &page, SlotNo slot, const L
 
 // After the page is closed: tells the free space map of a page that is filling up.
 void note_free_space(const RedoPage &page, RedoAction action, std::size_t free) {
-    if (action == RedoAction::apply && free < kLowSpace) fsm::redo_record(page.node, page.block, free);
+    if (action == RedoAction::apply && free < kLowSpace) fsm::redo_record(page.file, page.block, free);
 }
 
 }  // namespace

@@ -23,7 +23,7 @@ enum class RedoAction : std::uint8_t {
 
 struct RedoPage {
     RedoAction action = RedoAction::missing;
-    pg::RelFile node{};
+    pg::RelFile file{};
     ForkNumber fork = MAIN_FORKNUM;
     BlockNo block = kInvalidBlock;
     buffer::PinnedPage page;
@@ -40,7 +40,7 @@ enum class RedoLatch : bool { exclusive, cleanup };
 RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch = RedoLatch::exclusive);
 // The block number of a reference that must exist.
 BlockNo block_of_ref(XLogReaderState *record, std::uint8_t ref);
-pg::RelFile node_of_ref(XLogReaderState *record, std::uint8_t ref);
+pg::RelFile file_of_ref(XLogReaderState *record, std::uint8_t ref);
 ByteReader main_data(XLogReaderState *record) noexcept;
 ByteReader block_data(XLogReaderState *record, std::uint8_t ref) noexcept;
 

@@ -102,7 +102,7 @@ void redo_on_two_pages(const UpdateReplay &u) {
     new_page.close();
     old_page.close();
     // Not for HOT updates: one of the two versions will soon be pruned.
-    if (free < page::kPageSize / 5) fsm::redo_record(new_page.node, new_page.block, free);
+    if (free < page::kPageSize / 5) fsm::redo_record(new_page.file, new_page.block, free);
 }
 
 }  // namespace

@@ -23,8 +23,8 @@ bool mark_relations(XLogReaderState *record) noexcept {
     bool marked = false;
     for (int ref = 0; ref <= XLogRecMaxBlockId(record); ++ref) {
         if (!XLogRecHasBlockRef(record, ref)) continue;
-        const pg::RelFile &node = pg::file_of_block_ref(record, ref);
-        if (buffer::have_met(node) && storage::try_write_mark(node)) marked = true;
+        const pg::RelFile &file = pg::file_of_block_ref(record, ref);
+        if (buffer::have_met(file) && storage::try_write_mark(file)) marked = true;
     }
     return marked;
 }

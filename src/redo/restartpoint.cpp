@@ -50,34 +50,34 @@ bool flush_pool() {
 
 // Writing to a file that is gone would make a new one, with holes, and so does the imaginary page: rather
 // end, and meet the missing pages on the way back.  Of free space holes are good enough.
-void require_rows(const pg::RelFile &node) {
-    if (storage::file_exists(node, pg::kNoBackend, MAIN_FORKNUM)) return;
+void require_rows(const pg::RelFile &file) {
+    if (storage::file_exists(file, pg::kNoBackend, MAIN_FORKNUM)) return;
     ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
                     errmsg("file \"%s\" is gone, and pages of it are to be written",
-                           storage::path_of(node, pg::kNoBackend, MAIN_FORKNUM)),
+                           storage::path_of(file, pg::kNoBackend, MAIN_FORKNUM)),
                     errhint("Restore it, or make the standby anew from a base backup.")));
 }
 
 // The page that could not be written, or, if none was tried, one that was not.  False: there is none.
-bool find_unwritten(pg::RelFile *node) noexcept {
+bool find_unwritten(pg::RelFile *file) noexcept {
     buffer::PageTag tag = buffer::last_tried_page();
     if (tag == buffer::PageTag{} && !buffer::find_dirty_page(&tag)) return false;
-    *node = buffer::node_of(tag);
+    *file = buffer::file_of(tag);
     return true;
 }
 
 }  // namespace
 
 void redo_checkpoint(XLogReaderState *record, void (*core)(XLogReaderState *)) {
-    pg::RelFile node;
-    if (flush_pool() || !find_unwritten(&node)) return core(record);
-    require_rows(node);
+    pg::RelFile file;
+    if (flush_pool() || !find_unwritten(&file)) return core(record);
+    require_rows(file);
     ereport(LOG, (errmsg("no restartpoint at %X/%X, because glassheap pages could not be written",
                          LSN_FORMAT_ARGS(record->ReadRecPtr)),
                   errdetail("Replay goes on; the pages are tried again at the next checkpoint record.")));
-    enter_imaginary_page(node);
+    enter_imaginary_page(file);
     core(record);
-    remove_imaginary_page(node);
+    remove_imaginary_page(file);
 }
 
 }  // namespace glassheap::redo

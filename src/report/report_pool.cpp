@@ -25,7 +25,7 @@ Bars forks_by_size() {
     HASH_SEQ_STATUS walk;
     ::hash_seq_init(&walk, table);
     while (const auto *sums = static_cast<ForkSums *>(::hash_seq_search(&walk))) {
-        if (pg::database_of(sums->key.node) == MyDatabaseId) {
+        if (pg::database_of(sums->key.file) == MyDatabaseId) {
             bars.forks.push_back(*sums);
         } else {
             bars.elsewhere += sums->frames;
@@ -35,13 +35,13 @@ Bars forks_by_size() {
     ::hash_destroy(table);
     std::sort(bars.forks.begin(), bars.forks.end(), [](const ForkSums &a, const ForkSums &b) {
         if (a.frames != b.frames) return a.frames > b.frames;
-        return pg::number_of(a.key.node) < pg::number_of(b.key.node);
+        return pg::number_of(a.key.file) < pg::number_of(b.key.file);
     });
     return bars;
 }
 
 const char *name_of(const ForkSums &sums) {
-    const Oid relid = pg::relation_of_file(pg::tablespace_of(sums.key.node), pg::number_of(sums.key.node));
+    const Oid relid = pg::relation_of_file(pg::tablespace_of(sums.key.file), pg::number_of(sums.key.file));
     const char *name = OidIsValid(relid) ? ::get_rel_name(relid) : nullptr;
     return name != nullptr ? name : "a table that is gone or not committed";
 }

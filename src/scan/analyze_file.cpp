@@ -29,12 +29,12 @@ FileScan &file_scan(TableScanDesc scan) noexcept {
 }
 
 void read_page_of_file(FileScan &scan, BlockNo block) {
-    const pg::RelFile &node = pg::file_of(scan.base.rs_rd);
-    storage::read_block(node, pg::kNoBackend, MAIN_FORKNUM, block, scan.page);
+    const pg::RelFile &file = pg::file_of(scan.base.rs_rd);
+    storage::read_block(file, pg::kNoBackend, MAIN_FORKNUM, block, scan.page);
     if (storage::page_is_verified(scan.page, block)) return;
     ereport(zero_damaged_pages ? WARNING : ERROR,
             (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid page in block %u of relation %s%s", block,
-                                                     storage::path_of(node, pg::kNoBackend, MAIN_FORKNUM),
+                                                     storage::path_of(file, pg::kNoBackend, MAIN_FORKNUM),
                                                      zero_damaged_pages ? "; passing over it" : "")));
     std::memset(scan.page, 0, page::kPageSize);
 }

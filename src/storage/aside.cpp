@@ -24,17 +24,17 @@ struct Path {
     char text[MAXPGPATH];
 };
 
-Path mark_path(const pg::RelFile &node) noexcept {
+Path mark_path(const pg::RelFile &file) noexcept {
     Path path;
-    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u", kFolder, pg::tablespace_of(node),
-                  pg::database_of(node), pg::number_of(node));
+    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u", kFolder, pg::tablespace_of(file),
+                  pg::database_of(file), pg::number_of(file));
     return path;
 }
 
-Path page_path(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
+Path page_path(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept {
     Path path;
-    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u_%d_%u", kFolder, pg::tablespace_of(node),
-                  pg::database_of(node), pg::number_of(node), static_cast<int>(fork), block);
+    ::pg_snprintf(path.text, sizeof path.text, "%s/%u_%u_%u_%d_%u", kFolder, pg::tablespace_of(file),
+                  pg::database_of(file), pg::number_of(file), static_cast<int>(fork), block);
     return path;
 }
 
@@ -74,14 +74,14 @@ bool write_synced(const char *path, const char *bytes, std::size_t count) noexce
     return false;
 }
 
-bool parse_name(const char *name, pg::RelFile *node, bool *is_mark) noexcept {
+bool parse_name(const char *name, pg::RelFile *file, bool *is_mark) noexcept {
     unsigned spc, db, rel, fork, block;
     int length = 0;
     const auto whole = static_cast<int>(std::strlen(name));
     *is_mark = std::sscanf(name, "%u_%u_%u%n", &spc, &db, &rel, &length) == 3 && length == whole;
     if (!*is_mark && std::sscanf(name, "%u_%u_%u_%u_%u%n", &spc, &db, &rel, &fork, &block, &length) != 5)
         return false;
-    *node = {spc, db, rel};
+    *file = {spc, db, rel};
     return true;
 }
 
@@ -114,19 +114,19 @@ bool for_each_file(Visit visit) {
 }
 
 // Pages of an earlier mark of this number must not be taken for this one's.
-void remove_pages_of(const pg::RelFile &node) noexcept {
-    for_each_file([&node](const char *name, const char *path) {
+void remove_pages_of(const pg::RelFile &file) noexcept {
+    for_each_file([&file](const char *name, const char *path) {
         pg::RelFile owner;
         bool is_mark;
-        if (parse_name(name, &owner, &is_mark) && pg::is_same_file(owner, node)) ::unlink(path);
+        if (parse_name(name, &owner, &is_mark) && pg::is_same_file(owner, file)) ::unlink(path);
     });
 }
 
 }  // namespace
 
-void write_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block, char *page) {
+void write_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block, char *page) {
     ::PageSetChecksumInplace(page, block);
-    const Path path = page_path(node, fork, block);
+    const Path path = page_path(file, fork, block);
     Path fresh;
     ::pg_snprintf(fresh.text, sizeof fresh.text, "%s%s", path.text, kFresh);
     if (!write_synced(fresh.text, page, page::kPageSize)) fail("write", fresh.text);
@@ -134,8 +134,8 @@ void write_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block, char *
     if (!sync_folder(kFolder)) fail("sync", kFolder);
 }
 
-bool read_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block, char *page) {
-    const Path path = page_path(node, fork, block);
+bool read_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block, char *page) {
+    const Path path = page_path(file, fork, block);
     const int fd = ::BasicOpenFile(path.text, O_RDONLY | PG_BINARY);
     if (fd < 0) {
         if (errno == ENOENT) return false;
@@ -150,84 +150,84 @@ bool read_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block, char *p
     return true;
 }
 
-void remove_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept {
-    ::unlink(page_path(node, fork, block).text);
+void remove_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept {
+    ::unlink(page_path(file, fork, block).text);
 }
 
-bool try_write_mark(const pg::RelFile &node) noexcept {
+bool try_write_mark(const pg::RelFile &file) noexcept {
     if (!make_folder()) return false;
-    if (has_mark(node)) return true;
-    remove_pages_of(node);
-    return write_synced(mark_path(node).text, "", 0) && sync_folder(kFolder);
+    if (has_mark(file)) return true;
+    remove_pages_of(file);
+    return write_synced(mark_path(file).text, "", 0) && sync_folder(kFolder);
 }
 
-void write_mark(const pg::RelFile &node) {
-    if (!try_write_mark(node)) fail("write", mark_path(node).text);
+void write_mark(const pg::RelFile &file) {
+    if (!try_write_mark(file)) fail("write", mark_path(file).text);
 }
 
-bool has_mark(const pg::RelFile &node) noexcept {
-    return exists(mark_path(node).text);
+bool has_mark(const pg::RelFile &file) noexcept {
+    return exists(mark_path(file).text);
 }
 
 bool has_mark_of_database(Oid database) {
     bool found = false;
     const bool read = for_each_file([database, &found](const char *name, const char *) {
-        pg::RelFile node;
+        pg::RelFile file;
         bool is_mark;
-        found = found || (parse_name(name, &node, &is_mark) && is_mark && pg::database_of(node) == database);
+        found = found || (parse_name(name, &file, &is_mark) && is_mark && pg::database_of(file) == database);
     });
     if (!read) fail("open", kFolder);
     return found;
 }
 
 void for_each_mark_of_database(Oid database, Oid tablespace,
-                               void (*visit)(const pg::RelFile &node)) noexcept {
+                               void (*visit)(const pg::RelFile &file)) noexcept {
     for_each_file([=](const char *name, const char *) {
-        pg::RelFile node;
+        pg::RelFile file;
         bool is_mark;
-        if (!parse_name(name, &node, &is_mark) || !is_mark || pg::database_of(node) != database) return;
-        if (!OidIsValid(tablespace) || pg::tablespace_of(node) == tablespace) visit(node);
+        if (!parse_name(name, &file, &is_mark) || !is_mark || pg::database_of(file) != database) return;
+        if (!OidIsValid(tablespace) || pg::tablespace_of(file) == tablespace) visit(file);
     });
 }
 
 // The pages stay until a new mark or the next start of the server; nobody looks at them without a mark.
-void remove_mark(const pg::RelFile &node) noexcept {
-    ::unlink(mark_path(node).text);
+void remove_mark(const pg::RelFile &file) noexcept {
+    ::unlink(mark_path(file).text);
     sync_folder(kFolder);
 }
 
-void for_each_aside(const pg::RelFile &node, void (*visit)(const AsidePage &page)) {
-    const bool read = for_each_file([&node, visit](const char *name, const char *) {
+void for_each_aside(const pg::RelFile &file, void (*visit)(const AsidePage &page)) {
+    const bool read = for_each_file([&file, visit](const char *name, const char *) {
         AsidePage page;
         unsigned fork;
         int length = 0;
         Oid tablespace = 0, database = 0, number = 0;
         const int fields = std::sscanf(name, "%u_%u_%u_%u_%u%n", &tablespace, &database, &number, &fork,
                                        &page.block, &length);
-        page.node = pg::make_file(tablespace, database, number);
-        if (fields != 5 || name[length] != '\0' || !pg::is_same_file(page.node, node)) return;
+        page.file = pg::make_file(tablespace, database, number);
+        if (fields != 5 || name[length] != '\0' || !pg::is_same_file(page.file, file)) return;
         page.fork = static_cast<ForkNumber>(fork);
         visit(page);
     });
     if (!read) fail("open", kFolder);
 }
 
-void load_marks(void (*visit)(const pg::RelFile &node)) {
+void load_marks(void (*visit)(const pg::RelFile &file)) {
     const bool read = for_each_file([](const char *name, const char *path) {
-        pg::RelFile node;
+        pg::RelFile file;
         bool is_mark;
-        if (!parse_name(name, &node, &is_mark) || !is_mark) return;
-        if (is_tablespace_there(pg::tablespace_of(node)) && !file_exists(node, pg::kNoBackend, MAIN_FORKNUM))
+        if (!parse_name(name, &file, &is_mark) || !is_mark) return;
+        if (is_tablespace_there(pg::tablespace_of(file)) && !file_exists(file, pg::kNoBackend, MAIN_FORKNUM))
             ::unlink(path);
     });
     if (!read) fail("open", kFolder);
     for_each_file([visit](const char *name, const char *path) {
-        pg::RelFile node;
+        pg::RelFile file;
         bool is_mark;
-        if (!parse_name(name, &node, &is_mark)) return;
+        if (!parse_name(name, &file, &is_mark)) return;
         if (is_mark)
-            visit(node);
-        else if (std::strstr(name, kFresh) != nullptr || !exists(mark_path(node).text))
+            visit(file);
+        else if (std::strstr(name, kFresh) != nullptr || !exists(mark_path(file).text))
             ::unlink(path);
     });
 }

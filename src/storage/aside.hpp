@@ -15,29 +15,29 @@
 
 namespace glassheap::storage {
 
-void write_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block, char *page);  // sets the checksum
+void write_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block, char *page);  // sets the checksum
 // False: there is no such page.  May longjmp (I/O; a damaged file is ERRCODE_DATA_CORRUPTED).
-bool read_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block, char *page);
-void remove_aside(const pg::RelFile &node, ForkNumber fork, BlockNo block) noexcept;
+bool read_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block, char *page);
+void remove_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept;
 
 struct AsidePage {
-    pg::RelFile node;
+    pg::RelFile file;
     ForkNumber fork;
     BlockNo block;
 };
 // May longjmp; an error in `visit` leaves the folder open.
-void for_each_aside(const pg::RelFile &node, void (*visit)(const AsidePage &page));
+void for_each_aside(const pg::RelFile &file, void (*visit)(const AsidePage &page));
 
-void write_mark(const pg::RelFile &node);
-bool try_write_mark(const pg::RelFile &node) noexcept;  // false: errno says why
-bool has_mark(const pg::RelFile &node) noexcept;
+void write_mark(const pg::RelFile &file);
+bool try_write_mark(const pg::RelFile &file) noexcept;  // false: errno says why
+bool has_mark(const pg::RelFile &file) noexcept;
 bool has_mark_of_database(Oid database);  // may longjmp: the folder cannot be read
-void remove_mark(const pg::RelFile &node) noexcept;
+void remove_mark(const pg::RelFile &file) noexcept;
 // In one tablespace, or, without, in all.
-void for_each_mark_of_database(Oid database, Oid tablespace, void (*visit)(const pg::RelFile &node)) noexcept;
+void for_each_mark_of_database(Oid database, Oid tablespace, void (*visit)(const pg::RelFile &file)) noexcept;
 // Removes pages whose mark is gone, and marks whose relation is gone (not those of a tablespace that is not
 // there); calls `visit` for the other marks.
 // At server start: may longjmp (unreadable folder).
-void load_marks(void (*visit)(const pg::RelFile &node));
+void load_marks(void (*visit)(const pg::RelFile &file));
 
 }  // namespace glassheap::storage

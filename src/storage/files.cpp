@@ -20,7 +20,7 @@ constexpr BlockNo kZeroRun = 32;  // 256 kB written at once
 alignas(4096) constinit char zeroes[kZeroRun * page::kPageSize] = {};
 
 struct WriteSite {
-    const pg::RelFile *node;
+    const pg::RelFile *file;
     pg::BackendNo backend;
     ForkNumber fork;
     BlockNo block;
@@ -28,7 +28,7 @@ struct WriteSite {
 
 extern "C" void glassheap_describe_write(void *arg) {
     const auto *site = static_cast<const WriteSite *>(arg);
-    char *path = path_of(*site->node, site->backend, site->fork);
+    char *path = path_of(*site->file, site->backend, site->fork);
     errcontext("writing block %u of relation %s", site->block, path);
     ::pfree(path);
 }
@@ -69,19 +69,19 @@ BlockNo zero_run(File file, BlockNo first, BlockNo count) {
 
 }  // namespace
 
-char *path_of(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork) {
-    return pg::path_of(node, backend, fork);
+char *path_of(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork) {
+    return pg::path_of(file, backend, fork);
 }
 
-void read_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page) {
-    ::smgrread(::smgropen(node, backend), fork, block, page);
+void read_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page) {
+    ::smgrread(::smgropen(file, backend), fork, block, page);
 }
 
-BlockNo read_blocks(const pg::RelFile &node, ForkNumber fork, BlockNo first, BlockNo count,
+BlockNo read_blocks(const pg::RelFile &file, ForkNumber fork, BlockNo first, BlockNo count,
                     char *const *pages) {
-    SMgrRelation smgr = ::smgropen(node, pg::kNoBackend);
-    const File file = open_segment(smgr, fork, first);
-    const int fd = file >= 0 ? ::FileGetRawDesc(file) : -1;
+    SMgrRelation smgr = ::smgropen(file, pg::kNoBackend);
+    const File segment = open_segment(smgr, fork, first);
+    const int fd = segment >= 0 ? ::FileGetRawDesc(segment) : -1;
     if (fd < 0) return 0;
     const BlockNo in_segment = first % RELSEG_SIZE;
     const BlockNo most = std::min({count, kReadRunMax, static_cast<BlockNo>(RELSEG_SIZE) - in_segment});
@@ -94,32 +94,32 @@ BlockNo read_blocks(const pg::RelFile &node, ForkNumber fork, BlockNo first, Blo
     return bytes <= 0 ? 0 : static_cast<BlockNo>(static_cast<std::size_t>(bytes) / page::kPageSize);
 }
 
-void write_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page) {
-    WriteSite site = {.node = &node, .backend = backend, .fork = fork, .block = block};
+void write_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page) {
+    WriteSite site = {.file = &file, .backend = backend, .fork = fork, .block = block};
     ErrorContextCallback frame = {error_context_stack, glassheap_describe_write, &site};
     error_context_stack = &frame;
     ::PageSetChecksumInplace(page, block);
-    ::smgrwrite(::smgropen(node, backend), fork, block, page, backend != pg::kNoBackend);
+    ::smgrwrite(::smgropen(file, backend), fork, block, page, backend != pg::kNoBackend);
     error_context_stack = frame.previous;
 }
 
-void write_back(const pg::RelFile &node, ForkNumber fork, BlockNo first, BlockNo count) {
-    ::smgrwriteback(::smgropen(node, pg::kNoBackend), fork, first, count);
+void write_back(const pg::RelFile &file, ForkNumber fork, BlockNo first, BlockNo count) {
+    ::smgrwriteback(::smgropen(file, pg::kNoBackend), fork, first, count);
 }
 
-void prefetch_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block) {
+void prefetch_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block) {
 #ifdef USE_PREFETCH
-    pg::prefetch_block(::smgropen(node, backend), fork, block);
+    pg::prefetch_block(::smgropen(file, backend), fork, block);
 #endif
 }
 
-BlockNo block_count(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork) {
-    return ::smgrnblocks(::smgropen(node, backend), fork);
+BlockNo block_count(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork) {
+    return ::smgrnblocks(::smgropen(file, backend), fork);
 }
 
-void extend_zeroed(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo first,
+void extend_zeroed(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo first,
                    BlockNo count) {
-    SMgrRelation smgr = ::smgropen(node, backend);
+    SMgrRelation smgr = ::smgropen(file, backend);
     const bool temporary = backend != pg::kNoBackend;
     BlockNo block = first;
     const BlockNo end = first + count;
@@ -128,23 +128,23 @@ void extend_zeroed(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fo
         const BlockNo segment_end = (block / RELSEG_SIZE + 1) * RELSEG_SIZE;
         const BlockNo part_end = std::min(end, segment_end);
         if (part_end - block > 1) {
-            const File file = open_segment(smgr, fork, block);
-            if (file >= 0) block += zero_run(file, block, part_end - 1 - block);
+            const File segment = open_segment(smgr, fork, block);
+            if (segment >= 0) block += zero_run(segment, block, part_end - 1 - block);
         }
         for (; block < part_end; ++block) ::smgrextend(smgr, fork, block, zeroes, temporary);
     }
 }
 
-bool file_exists(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork) {
-    char *path = path_of(node, backend, fork);
+bool file_exists(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork) {
+    char *path = path_of(file, backend, fork);
     struct stat info;
     const bool exists = ::stat(path, &info) == 0;
     ::pfree(path);
     return exists;
 }
 
-void create_file_in_redo(const pg::RelFile &node, ForkNumber fork) {
-    ::smgrcreate(::smgropen(node, pg::kNoBackend), fork, true);
+void create_file_in_redo(const pg::RelFile &file, ForkNumber fork) {
+    ::smgrcreate(::smgropen(file, pg::kNoBackend), fork, true);
 }
 
 bool page_is_intact(char *page, BlockNo block) {

@@ -11,28 +11,28 @@
 
 namespace glassheap::storage {
 
-void read_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page);
+void read_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page);
 // Reads up to `count` consecutive blocks with one call; returns how many came whole.  Never an error: the
 // caller reads what is missing by read_block, which reports it.
-BlockNo read_blocks(const pg::RelFile &node, ForkNumber fork, BlockNo first, BlockNo count,
+BlockNo read_blocks(const pg::RelFile &file, ForkNumber fork, BlockNo first, BlockNo count,
                     char *const *pages);
 inline constexpr BlockNo kReadRunMax = 16;
 // Sets the checksum in `page`, a private copy, and writes it; the file is queued for the next checkpoint's
 // fsync unless it is a temporary one.
-void write_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page);
-void write_back(const pg::RelFile &node, ForkNumber fork, BlockNo first, BlockNo count);
-void prefetch_block(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo block);
-BlockNo block_count(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork);
+void write_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page);
+void write_back(const pg::RelFile &file, ForkNumber fork, BlockNo first, BlockNo count);
+void prefetch_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block);
+BlockNo block_count(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork);
 // Appends `count` pages of zeroes at `first`, the present end of the fork; they are really written, so that
 // a full disk is found out now.
-void extend_zeroed(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork, BlockNo first,
+void extend_zeroed(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo first,
                    BlockNo count);
 // Is there a file for the fork?  (For redo and temporary relations: asks the file system.)
-bool file_exists(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork);
-void create_file_in_redo(const pg::RelFile &node, ForkNumber fork);
+bool file_exists(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork);
+void create_file_in_redo(const pg::RelFile &file, ForkNumber fork);
 
 // "base/5/16384", for messages; palloc'd.
-char *path_of(const pg::RelFile &node, pg::BackendNo backend, ForkNumber fork);
+char *path_of(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork);
 // Is the page, as read, what was written?  Header and checksum; honours ignore_checksum_failure and counts
 // checksum failures.
 bool page_is_verified(char *page, BlockNo block);

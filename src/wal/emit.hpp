@@ -99,9 +99,9 @@ XLogRecPtr emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm,
 XLogRecPtr emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy);
 // Images of pages built outside the pool (rewrite, copy_data): sets their LSN.  At most 16 at a time;
 // opens its own critical section.
-void log_new_pages(const pg::RelFile &node, ForkNumber fork, const BlockNo *blocks, char **pages, int count);
+void log_new_pages(const pg::RelFile &file, ForkNumber fork, const BlockNo *blocks, char **pages, int count);
 // Flushed on return: what the file's new owner does next is not replayed without it.  Not in a PageChange.
-void emit_file_event(const pg::RelFile &node, FileEvent what);
-XLogRecPtr emit_fsm_truncate(const pg::RelFile &node, BlockNo heap_blocks);
+void emit_file_event(const pg::RelFile &file, FileEvent what);
+XLogRecPtr emit_fsm_truncate(const pg::RelFile &file, BlockNo heap_blocks);
 
 }  // namespace glassheap::wal

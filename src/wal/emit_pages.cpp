@@ -82,17 +82,17 @@ XLogRecPtr emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm,
 
 XLogRecPtr emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy) {
     if (CritSectionCount == 0) GH_STOP_POINT("hint_image_begins");
-    pg::RelFile node = fork.node.file;
+    pg::RelFile file = fork.owned.file;
     // Only heap pages keep nothing between pd_lower and pd_upper.
     const std::uint8_t standard = fork.fork == MAIN_FORKNUM ? REGBUF_STANDARD : 0;
     ::XLogBeginInsert();
-    ::XLogRegisterBlock(kPageRef, &node, fork.fork, block, page_copy, REGBUF_FORCE_IMAGE | standard);
+    ::XLogRegisterBlock(kPageRef, &file, fork.fork, block, page_copy, REGBUF_FORCE_IMAGE | standard);
     return insert_record(RecordType::hint_image);
 }
 
-void log_new_pages(const pg::RelFile &node, ForkNumber fork, const BlockNo *blocks, char **pages, int count) {
+void log_new_pages(const pg::RelFile &file, ForkNumber fork, const BlockNo *blocks, char **pages, int count) {
     GH_ASSERT(count > 0 && count <= XLR_MAX_BLOCK_ID);
-    pg::RelFile target = node;
+    pg::RelFile target = file;
     const std::uint8_t standard = fork == MAIN_FORKNUM ? REGBUF_STANDARD : 0;
     ::XLogEnsureRecordSpace(count - 1, 0);
 
@@ -110,11 +110,11 @@ void log_new_pages(const pg::RelFile &node, ForkNumber fork, const BlockNo *bloc
     END_CRIT_SECTION();
 }
 
-void emit_file_event(const pg::RelFile &node, FileEvent what) {
+void emit_file_event(const pg::RelFile &file, FileEvent what) {
     MainData main;
-    main.set(FileEventRecord{.spc = pg::tablespace_of(node),
-                             .db = pg::database_of(node),
-                             .rel = pg::number_of(node),
+    main.set(FileEventRecord{.spc = pg::tablespace_of(file),
+                             .db = pg::database_of(file),
+                             .rel = pg::number_of(file),
                              .what = what});
     START_CRIT_SECTION();
     ::XLogBeginInsert();
@@ -124,11 +124,11 @@ void emit_file_event(const pg::RelFile &node, FileEvent what) {
     ::XLogFlush(lsn);
 }
 
-XLogRecPtr emit_fsm_truncate(const pg::RelFile &node, BlockNo heap_blocks) {
+XLogRecPtr emit_fsm_truncate(const pg::RelFile &file, BlockNo heap_blocks) {
     MainData main;
-    main.set(FsmTruncateRecord{.spc = pg::tablespace_of(node),
-                               .db = pg::database_of(node),
-                               .rel = pg::number_of(node),
+    main.set(FsmTruncateRecord{.spc = pg::tablespace_of(file),
+                               .db = pg::database_of(file),
+                               .rel = pg::number_of(file),
                                .heap_blocks = heap_blocks});
     ::XLogBeginInsert();
     main.register_it();
