@@ -254,7 +254,7 @@ bool is_veto_orphaned(Holder who) noexcept {
 bool flush_before_leaving() {
     constexpr std::int64_t kPatienceMs = kChecks >= 1 ? 2'000 : 20'000;
     constexpr std::int64_t kTogetherMs = kChecks >= 1 ? 100 : 1'000;  // at most between the two
-    constexpr long pause_us = 50'000;
+    constexpr long kPauseUs = 50'000;
     const std::int64_t began = pg::monotonic_ms();
     bool orphaned = is_veto_orphaned(partner());
     bool again = false;
@@ -263,7 +263,7 @@ bool flush_before_leaving() {
         if (pg::monotonic_ms() - began >= (alone ? kTogetherMs : kPatienceMs)) give_readers_up();
         unwritten = true;
         note_progress();
-        ::pg_usleep(pause_us);
+        ::pg_usleep(kPauseUs);
         const bool was_orphaned = std::exchange(orphaned, is_veto_orphaned(partner()));
         again = was_orphaned == orphaned;
     }
