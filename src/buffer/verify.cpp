@@ -33,7 +33,7 @@ void report(int level, const pg::RelFile &file, pg::BackendNo backend, ForkNumbe
 
 }  // namespace
 
-void check_changed(FrameNo frame) noexcept {
+void verify_changed(FrameNo frame) noexcept {
     if constexpr (kChecks < 2) return;
     const Frame &f = frame_at(frame);
     GH_PARANOID(find_damage(page_at(frame), fork_number(f.tag)).fault == page::PageFault::none);

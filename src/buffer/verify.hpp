@@ -12,7 +12,10 @@ void verify_page(char *page, const pg::RelFile &file, pg::BackendNo backend, For
 
 // GH_CHECKS=2: what a change must leave behind under its latch, a page that can be walked in a frame that is
 // found by its tag (or by nobody any more); a failed check otherwise.  Nothing in other builds.
-void check_changed(FrameNo frame) noexcept;
+void verify_changed(FrameNo frame) noexcept;
+inline void check_changed(FrameNo frame) noexcept {
+    if constexpr (kChecks >= 2) verify_changed(frame);
+}
 
 // Says nothing and counts nothing: for pages nobody has asked for yet.
 bool is_sound(char *page, ForkNumber fork, BlockNo block);
