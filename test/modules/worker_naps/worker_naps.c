@@ -9,13 +9,10 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <stdint.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
-#include <unistd.h>
+
+#include "../preloaded_workers.h"
 
 struct naps
 {
@@ -28,32 +25,7 @@ static volatile struct naps *naps;	/* of the two; null: nothing is changed */
 __attribute__((constructor)) static void
 map_file(void)
 {
-	const char *name = getenv("GH_NAPS");
-	int			file = name != NULL ? open(name, O_RDWR) : -1;
-	void	   *place;
-
-	if (file < 0)
-		return;
-	place = mmap(NULL, 2 * sizeof(struct naps), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	if (place != MAP_FAILED)
-		naps = place;
-	close(file);
-}
-
-/* 0: the guardian, 1: the writer, -1: somebody else. */
-static int
-which_worker(void)
-{
-	char		title[256];
-	int			file = open("/proc/self/cmdline", O_RDONLY);
-	ssize_t		length = file >= 0 ? read(file, title, sizeof title - 1) : 0;
-
-	if (file >= 0)
-		close(file);
-	title[length > 0 ? length : 0] = '\0';
-	if (strstr(title, "glassheap checkpoint guardian") != NULL)
-		return 0;
-	return strstr(title, "glassheap pool writer") != NULL ? 1 : -1;
+	naps = map_shared("GH_NAPS", 2 * sizeof(struct naps));
 }
 
 int

@@ -10,32 +10,19 @@
  */
 #define _GNU_SOURCE
 #include <dlfcn.h>
-#include <fcntl.h>
 #include <stdint.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/epoll.h>
-#include <sys/mman.h>
 #include <sys/time.h>
 #include <time.h>
-#include <unistd.h>
+
+#include "../preloaded_workers.h"
 
 static volatile int64_t *told;	/* null: nothing is changed */
 
 __attribute__((constructor)) static void
 map_file(void)
 {
-	const char *name = getenv("GH_TIME");
-	int			file = name != NULL ? open(name, O_RDWR) : -1;
-	void	   *place;
-
-	if (file < 0)
-		return;
-	place = mmap(NULL, 3 * sizeof(int64_t), PROT_READ | PROT_WRITE, MAP_SHARED, file, 0);
-	if (place != MAP_FAILED)
-		told = place;
-	close(file);
+	told = map_shared("GH_TIME", 3 * sizeof(int64_t));
 }
 
 int
@@ -52,19 +39,6 @@ gettimeofday(struct timeval *now, void *zone)
 	return 0;
 }
 
-static int
-is_writer(void)
-{
-	char		title[256];
-	int			file = open("/proc/self/cmdline", O_RDONLY);
-	ssize_t		length = file >= 0 ? read(file, title, sizeof title - 1) : 0;
-
-	if (file >= 0)
-		close(file);
-	title[length > 0 ? length : 0] = '\0';
-	return strstr(title, "glassheap pool writer") != NULL;
-}
-
 int
 epoll_wait(int set, struct epoll_event *events, int room, int timeout)
 {
@@ -73,7 +47,7 @@ epoll_wait(int set, struct epoll_event *events, int room, int timeout)
 
 	if (real == NULL)
 		real = (int (*) (int, struct epoll_event *, int, int)) dlsym(RTLD_NEXT, "epoll_wait");
-	if (timeout < 400 || told == NULL || told[1] == 0 || !is_writer())
+	if (timeout < 400 || told == NULL || told[1] == 0 || which_worker() != 1)
 		return real(set, events, room, timeout);
 	told[2] = 1;
 	ready = real(set, events, room, -1);
