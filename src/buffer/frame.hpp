@@ -37,8 +37,9 @@ struct alignas(64) Frame {
     bool in_free_list;                       // same
     std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
     std::atomic<Lsn> disk_lsn;  // of the page as it was last read or written; set by who has the I/O
-    std::atomic<Lsn> base_lsn;  // the same, but not of a write that ended undecided: a reader may have what
-                                // was there before, and change that (core_copies)
+    // The same, but not of a write after which a reader may have, or core may have written, what was there
+    // before (core_copies).
+    std::atomic<Lsn> base_lsn;
     std::atomic<Lsn> hint_lsn;  // of a hint image, if nothing else happened to the page since base_lsn
     std::atomic<Lsn> theirs;    // of the version for which OUTDATED was set, as it was seen then
 

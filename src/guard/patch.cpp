@@ -273,10 +273,11 @@ void judge(const Load &load) {
     const Examined::Object *culprit = nullptr;
     for (std::size_t i = 0; i < examined.objects().size(); ++i) {
         Examined::Object &object = examined.objects()[i];
-        const bool told = !refuses && object.verdict == Verdict::warned_of;
+        const bool is_new = object.look > load.looks;
+        const bool told = !refuses && object.verdict == Verdict::warned_of && !is_new;
         if (!object.escapes() || told || !uses(load, object)) continue;
         // A nested load has named its own.
-        if (object.look > load.looks && object.brought_by == 0) object.brought_by = base_of(load.handle);
+        if (is_new && object.brought_by == 0) object.brought_by = base_of(load.handle);
         if (!refuses) {
             warn_once(&object);
         } else {
