@@ -1,4 +1,5 @@
 // buffer/checkpoint_turn.cpp — see buffer/checkpoint_turn.hpp.
+// Model:  doc/design/models/checkpoint.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 

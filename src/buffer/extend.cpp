@@ -19,6 +19,7 @@
 //            tag yet, and extend() asks for the length under the lock.
 // Locking: pool.X5; no lock for a relation that nobody else can see.
 // Errors: may longjmp: full disk, ERRCODE_PROGRAM_LIMIT_EXCEEDED; NewFrames: pool exhausted, I/O of a victim.
+// Model:  doc/design/models/extension.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 

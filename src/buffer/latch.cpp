@@ -8,6 +8,7 @@
 //         pool.A3 nobody gets an exclusive latch of an outdated page (pool.F6).
 // Errors: latching may wait, and for cleanup answers interrupts; exclusively it fails on an outdated page;
 //         everything else never longjmps.
+// Model:  doc/design/models/cleanup.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 

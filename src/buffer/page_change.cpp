@@ -12,6 +12,7 @@
 //            write in progress (or one that failed), whose copy may lack the hint: the hint dirties anew.
 // Errors: none gets out.  A write that fails in write-through mode leaves the page dirty, under a veto.
 // WAL:    none of its own, but hint images through the registered logger.
+// Model:  doc/design/models/writeback.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
