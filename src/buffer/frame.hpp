@@ -116,7 +116,7 @@ struct PoolShared {
     HolderShared holders[2];
     int last_turn;       // index of the holder that turned last
     int turns_together;  // since both are guarding
-    XLogRecPtr flushed_redo;
+    Lsn flushed_redo;
 
     LeftPages left;
 

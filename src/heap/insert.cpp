@@ -16,7 +16,7 @@
 
 namespace glassheap::heap {
 
-HeapTuple prepare_row(Relation rel, HeapTuple tuple, TransactionId xid, CommandId cid, int options) {
+HeapTuple prepare_row(Relation rel, HeapTuple tuple, Xid xid, Cid cid, int options) {
     if (IsParallelWorker())
         ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
                         errmsg("cannot insert tuples in a parallel worker")));
@@ -27,7 +27,7 @@ HeapTuple prepare_row(Relation rel, HeapTuple tuple, TransactionId xid, CommandI
     HeapTupleHeaderSetXmin(row, xid);
     if ((options & HEAP_INSERT_FROZEN) != 0) HeapTupleHeaderSetXminFrozen(row);
     HeapTupleHeaderSetCmin(row, cid);
-    HeapTupleHeaderSetXmax(row, InvalidTransactionId);
+    HeapTupleHeaderSetXmax(row, kInvalidXid);
     tuple->t_tableOid = RelationGetRelid(rel);
 
     if (!can_have_toast(rel)) return tuple;
@@ -49,7 +49,7 @@ void apply_insert(Relation rel, const buffer::PinnedPage &page, HeapTuple stored
     if (RelationNeedsWAL(rel)) {
         log_command_ids(rel, *stored);
         const SlotNo slot = ItemPointerGetOffsetNumberNoCheck(&stored->t_self);
-        const bool only_row = slot == FirstOffsetNumber && page.view().max_slot() == FirstOffsetNumber;
+        const bool only_row = slot == kFirstSlot && page.view().max_slot() == kFirstSlot;
         wal::emit_insert({.rel = rel,
                           .page = &page,
                           .tuple = stored,
@@ -63,8 +63,8 @@ void apply_insert(Relation rel, const buffer::PinnedPage &page, HeapTuple stored
 
 }  // namespace
 
-void insert(Relation rel, HeapTuple tuple, CommandId cid, int options, BulkInsertState bistate) {
-    const TransactionId xid = ::GetCurrentTransactionId();
+void insert(Relation rel, HeapTuple tuple, Cid cid, int options, BulkInsertState bistate) {
+    const Xid xid = ::GetCurrentTransactionId();
     HeapTuple stored = prepare_row(rel, tuple, xid, cid, options);
     Buffer vmbuf = InvalidBuffer;
     {

@@ -9,6 +9,6 @@ namespace glassheap::heap {
 
 // Fills in the header of `tuple` for insertion by `xid`; returns it, or a palloc'd copy with values moved
 // out of line.
-HeapTuple prepare_row(Relation rel, HeapTuple tuple, TransactionId xid, CommandId cid, int options);
+HeapTuple prepare_row(Relation rel, HeapTuple tuple, Xid xid, Cid cid, int options);
 
 }  // namespace glassheap::heap

@@ -24,7 +24,7 @@ namespace {
 
 struct Removal {
     Relation rel;
-    CommandId cid;
+    Cid cid;
     bool partition_move;
     buffer::PinnedPage page{};
     Buffer vmbuf = InvalidBuffer;
@@ -138,8 +138,8 @@ void change_row(Removal *removal) {
 
 }  // namespace
 
-TM_Result remove(Relation rel, ItemPointer tid, CommandId cid, Snapshot crosscheck, bool wait,
-                 TM_FailureData *tmfd, bool changing_partition) {
+TM_Result remove(Relation rel, ItemPointer tid, Cid cid, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
+                 bool changing_partition) {
     forbid_in_parallel_mode("delete");
     ::GetCurrentTransactionId();  // may allocate: not under a latch
     Removal removal{

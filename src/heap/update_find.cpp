@@ -38,7 +38,7 @@ Verdict settle_multixact(Update *update, const Holder &holder) {
     // xmax.  Only an updater that did not abort stops us; nobody who conflicts is running any more.
     HeapTupleHeader row = update->old_tuple.t_data;
     if (HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask)) return Verdict::may_change;
-    const TransactionId updater = ::HeapTupleGetUpdateXid(row);
+    const Xid updater = ::HeapTupleGetUpdateXid(row);
     const bool no_update = !TransactionIdIsValid(updater) || ::TransactionIdDidAbort(updater);
     return no_update ? Verdict::may_change : Verdict::conflict;
 }

@@ -26,7 +26,7 @@ bool needs_toast(const Update &update) {
 // updater that was rolled back: our own, in a subtransaction.
 bool nobody_updates(const NewXmax &lock) {
     if (HEAP_XMAX_IS_LOCKED_ONLY(lock.infomask)) return true;
-    const TransactionId updater = multixact_updater(lock.xmax);
+    const Xid updater = multixact_updater(lock.xmax);
     return !::TransactionIdIsInProgress(updater) && !::TransactionIdDidCommit(updater);
 }
 

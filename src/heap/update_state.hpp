@@ -28,7 +28,7 @@ struct Update {
     Relation rel;
     HeapTuple new_tuple;  // the caller's
     HeapTuple stored;     // new_tuple, or its toasted copy
-    CommandId cid;        // of this command; becomes a combo cid for the old version
+    Cid cid;              // of this command; becomes a combo cid for the old version
     ColumnSets columns;
     RowQueue queue;
 

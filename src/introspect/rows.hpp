@@ -36,10 +36,10 @@ inline Cell float8(double value) {
 inline Cell oid(Oid value) noexcept {
     return {ObjectIdGetDatum(value), false};
 }
-inline Cell xid(TransactionId value) noexcept {
+inline Cell xid(Xid value) noexcept {
     return {TransactionIdGetDatum(value), false};
 }
-inline Cell lsn(XLogRecPtr value) noexcept {
+inline Cell lsn(Lsn value) noexcept {
     return {LSNGetDatum(value), false};
 }
 inline Cell timestamp(TimestampTz value) noexcept {

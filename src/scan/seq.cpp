@@ -322,7 +322,7 @@ void set_tid_range(TableScanDesc sscan, ItemPointer mintid, ItemPointer maxtid) 
 
     ItemPointerData lowest;
     ItemPointerData highest;
-    ItemPointerSet(&lowest, 0, FirstOffsetNumber);
+    ItemPointerSet(&lowest, 0, kFirstSlot);
     ItemPointerSet(&highest, scan.block_count - 1, MaxOffsetNumber);
     if (::ItemPointerCompare(maxtid, &highest) < 0) highest = *maxtid;
     if (::ItemPointerCompare(mintid, &lowest) > 0) lowest = *mintid;
