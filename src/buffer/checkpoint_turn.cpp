@@ -166,7 +166,7 @@ void keep_turn_open(Lsn redo, const Flushed &done, std::int64_t began) {
     open_turn.pages += done.written;
     open_turn.alone = !holder(partner()).present;
     note_progress();
-    GH_STOP_POINT("turn_kept_open");
+    GH_STOP_POINT("buffer.turn_kept_open");
 }
 
 // The veto has to go when everything is written (ckpt.T1).  False: pages were passed over.
@@ -194,7 +194,7 @@ bool turn(TurnResult *result) {
     const bool due = moved || holder(me).veto || is_left_veto_up();
     if (moved && open_turn.since == 0) redo_pointer_has_moved();
     if (due && !write_for_checkpoint(redo)) return false;
-    GH_STOP_POINT("guardian_before_rotate");
+    GH_STOP_POINT("buffer.guardian_before_rotate");
     end_turn();
     result->flushed = due;
     return true;
@@ -292,7 +292,7 @@ extern "C" void glassheap_leave_turns(int code, Datum arg) {
     holder(me).present = false;
     ::LWLockRelease(&pool.shared->turn);
     pg_memory_barrier();
-    GH_STOP_POINT("guardian_leaves");
+    GH_STOP_POINT("buffer.guardian_leaves");
     const bool lowers_both = flush_before_leaving();
     if (holder(me).veto) lower_veto();
     if (lowers_both) lower_partners_veto();

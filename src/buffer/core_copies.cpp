@@ -198,7 +198,7 @@ bool finish_outdated(FrameNo frame) {
 bool settle_changed(FrameNo frame, const pg::CoreCopy &copy) {
     note_outdated(frame, copy);
     tell_once(frame_at(frame).tag, "was changed in shared_buffers");
-    GH_STOP_POINT("page_outdated");
+    GH_STOP_POINT("buffer.page_outdated");
     return finish_outdated(frame);
 }
 
@@ -431,7 +431,7 @@ bool read_from_aside(const PageTag &tag, char *page) {
 void watch_core_pool(int limit) {
     static Walks walks = {};
     if (!debug_tripwire) return;
-    GH_STOP_POINT("watch_core_pool");
+    GH_STOP_POINT("buffer.watch_core_pool");
     if (!begin_round()) return;
     const int count = pg::core_buffer_count();
     for (int i = 0; i < std::min(limit, count); ++i) {

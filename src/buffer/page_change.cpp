@@ -68,7 +68,7 @@ void dirty_with_image(Frame &f, FrameNo frame) {
     pg_memory_barrier();
     Lsn redo = ::GetRedoRecPtr();
     log_image_if_needed(f, page_at(frame), redo);
-    if (CritSectionCount == 0) GH_STOP_POINT("hint_image_logged");
+    if (CritSectionCount == 0) GH_STOP_POINT("buffer.hint_image_logged");
     START_CRIT_SECTION();
     if (f.state.set_dirty()) pg::count_page_dirtied();
     for (Lsn now = ::GetRedoRecPtr(); now != redo; now = ::GetRedoRecPtr()) {

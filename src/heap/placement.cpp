@@ -217,7 +217,7 @@ bool PageSearch::extend() {
     const bool told =
         extra == 0 || fsm::record_range_cached(request_.rel, block + 1, block + count, kEmptyPageSpace);
     if (!RELATION_IS_LOCAL(request_.rel)) pg::unlock_extension(request_.rel);
-    GH_STOP_POINT("extend_unlocked");
+    GH_STOP_POINT("heap.extend_unlocked");
     if (!told || (request_.options & HEAP_INSERT_FROZEN) != 0) {
         page_.unlatch();
         if (!told) fsm::record_range(request_.rel, block + 1, block + count, kEmptyPageSpace);

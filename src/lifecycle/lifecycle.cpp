@@ -81,7 +81,7 @@ void forget_at_commit() {
     const auto cancels_held = QueryCancelHoldoffCount;
     PG_TRY();
     {
-        GH_STOP_POINT("commit.pending_deletes");
+        GH_STOP_POINT("lifecycle.before_pending_deletes");
         forget_pending_deletes(true);
     }
     PG_CATCH();

@@ -321,7 +321,7 @@ void load_block(RowScan &scan, BlockNo block) {
     if (!scan.in_page_mode()) return;
 
     heap::prune_on_access(rel, scan.page);
-    GH_STOP_POINT("scan-before-latch");
+    GH_STOP_POINT("scan.before_latch");
     Snapshot snapshot = scan.base.rs_snapshot;
     scan.page.latch_share();
     pg::check_snapshot_age(snapshot, rel, scan.page.data());

@@ -294,7 +294,7 @@ void verify_tuples(Verifier *v) {
         v->slot = slot;
         if (!v->items[slot].valid) continue;
         verify_tuple(v);
-        GH_STOP_POINT("introspect.tuple_verified");
+        GH_STOP_POINT("verify.tuple_verified");
     }
     v->slot = kInvalidSlot;
 }

@@ -81,7 +81,7 @@ Lsn emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm, std::u
 }
 
 Lsn emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy) {
-    if (CritSectionCount == 0) GH_STOP_POINT("hint_image_begins");
+    if (CritSectionCount == 0) GH_STOP_POINT("wal.hint_image_begins");
     pg::RelFile file = fork.owned.file;
     // Only heap pages keep nothing between pd_lower and pd_upper.
     const std::uint8_t standard = fork.fork == MAIN_FORKNUM ? REGBUF_STANDARD : 0;

@@ -112,7 +112,7 @@ long rest(long milliseconds) noexcept {
 void write_ahead() {
     seen_allocations = buffer::pool.shared->allocations.load();
     limited = false;  // also if this round fails
-    GH_STOP_POINT("write_ahead");
+    GH_STOP_POINT("worker.write_ahead");
     buffer::PoolShared &shared = *buffer::pool.shared;
     const int ahead = frames_ahead();
     const buffer::TrickleResult done = buffer::trickle(ahead, buffer::writer_max_pages, bgwriter_flush_after);
