@@ -139,7 +139,11 @@ Copies look_patiently(FrameNo frame, Lsn ours, Reader reader, pg::CoreCopy *copy
 
 void mark_page(FrameNo frame, const pg::CoreCopy &copy) {
     const PageTag tag = frame_at(frame).tag;
-    mark_two_pools({file_of(tag), fork_number(tag), tag.block, load_page_lsn(page_at(frame)), copy.lsn});
+    mark_two_pools({.file = file_of(tag),
+                    .fork = fork_number(tag),
+                    .block = tag.block,
+                    .ours = load_page_lsn(page_at(frame)),
+                    .theirs = copy.lsn});
 }
 
 // The first LSN stays: what we logged between two changes of theirs is not older than the first.
