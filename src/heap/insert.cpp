@@ -8,34 +8,13 @@
 #include "pg/pg.hpp"
 
 #include "heap/new_cid.hpp"
+#include "heap/new_row.hpp"
 #include "heap/placement.hpp"
-#include "heap/prepare_row.hpp"
 #include "heap/row_access.hpp"
 #include "heap/rows.hpp"
 #include "wal/emit.hpp"
 
 namespace glassheap::heap {
-
-HeapTuple prepare_row(Relation rel, HeapTuple tuple, Xid xid, Cid cid, int options) {
-    if (IsParallelWorker())
-        ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-                        errmsg("cannot insert tuples in a parallel worker")));
-    HeapTupleHeader row = tuple->t_data;
-    row->t_infomask &= static_cast<uint16>(~HEAP_XACT_MASK);
-    row->t_infomask2 &= static_cast<uint16>(~HEAP2_XACT_MASK);
-    row->t_infomask |= HEAP_XMAX_INVALID;
-    HeapTupleHeaderSetXmin(row, xid);
-    if ((options & HEAP_INSERT_FROZEN) != 0) HeapTupleHeaderSetXminFrozen(row);
-    HeapTupleHeaderSetCmin(row, cid);
-    HeapTupleHeaderSetXmax(row, kInvalidXid);
-    tuple->t_tableOid = RelationGetRelid(rel);
-
-    if (!can_have_toast(rel)) return tuple;
-    if (!HeapTupleHasExternal(tuple) && tuple->t_len <= TOAST_TUPLE_THRESHOLD) [[likely]]
-        return tuple;
-    return ::heap_toast_insert_or_update(rel, tuple, nullptr, options);
-}
-
 namespace {
 
 // The change itself: page, map and log.

@@ -7,8 +7,8 @@
 #include "pg/pg.hpp"
 
 #include "heap/new_cid.hpp"
+#include "heap/new_row.hpp"
 #include "heap/placement.hpp"
-#include "heap/prepare_row.hpp"
 #include "heap/row_access.hpp"
 #include "heap/rows.hpp"
 #include "page/slot_list.hpp"

@@ -286,15 +286,6 @@ buffer::PinnedPage choose_page(const PlaceRequest &request) {
     return PageSearch(request).run();
 }
 
-void put_row(const buffer::PinnedPage &page, HeapTuple tuple, bool speculative) noexcept {
-    const page::PageEdit edit = page.edit();
-    const SlotNo slot = edit.choose_slot();
-    if (!edit.put_tuple(slot, reinterpret_cast<const char *>(tuple->t_data), tuple->t_len)) [[unlikely]]
-        elog(PANIC, "no room for a row of %u bytes on block %u", tuple->t_len, page.block());
-    ItemPointerSet(&tuple->t_self, page.block(), slot);
-    if (!speculative) edit.set_ctid(slot, page::RowAddress::make(page.block(), slot));
-}
-
 void pin_vm_if_visible(Relation rel, const buffer::PinnedPage &page, Buffer *vmbuf) {
     if (page.view().all_visible()) vm::pin(rel, page.block(), vmbuf);
 }

@@ -11,6 +11,7 @@
 
 #include "heap/heap_errors.hpp"
 #include "heap/new_cid.hpp"
+#include "heap/new_row.hpp"
 #include "heap/placement.hpp"
 #include "heap/replica_identity.hpp"
 #include "heap/rows.hpp"

@@ -109,8 +109,8 @@ TM_Result decide_update(Update *update, Snapshot crosscheck, bool wait) {
         if (result == TM_Ok && crosscheck != InvalidSnapshot &&
             !mvcc::satisfies(&update->old_tuple, crosscheck, &update->page))
             result = TM_Updated;  // referential integrity in a transaction snapshot
-        if (result != TM_Ok || !update->lacks_vm_pin()) return result;
-        update->pin_vm_unlatched();
+        if (result != TM_Ok || !lacks_vm_pin(update->page, update->vmbuf)) return result;
+        pin_vm_unlatched(update->rel, update->page, &update->vmbuf);
     }
 }
 

@@ -44,9 +44,9 @@ void lock_old_version(Update *update) {
 // Latches the old page if the new version fits there.
 bool latch_same_page(Update *update, Size needed) {
     const buffer::PinnedPage &page = update->page;
-    if (update->lacks_vm_pin()) vm::pin(update->rel, page.block(), &update->vmbuf);
+    if (lacks_vm_pin(page, update->vmbuf)) vm::pin(update->rel, page.block(), &update->vmbuf);
     page.latch_exclusive();
-    if (needed <= page.view().free_space_for_tuple() && !update->lacks_vm_pin()) return true;
+    if (needed <= page.view().free_space_for_tuple() && !lacks_vm_pin(page, update->vmbuf)) return true;
     page.unlatch();
     return false;
 }
