@@ -124,9 +124,9 @@ bool write_out(FrameNo frame, RingKind context, Reader reader) {
     claim_io(frame, true);
     const Lsn lsn = copy_page(page_at(frame));
     if (f.state.load().permanent()) ::XLogFlush(lsn);
-    if (CritSectionCount == 0) GH_STOP_POINT("page_write");
+    if (CritSectionCount == 0) GH_STOP_POINT("buffer.page_write");
     const WriteTo where = where_to_write(frame, lsn, reader);
-    if (CritSectionCount == 0) GH_STOP_POINT("write_looked");
+    if (CritSectionCount == 0) GH_STOP_POINT("buffer.write_looked");
     f.state.end_write(write_where(where, frame, context, lsn, reader));
     forget_claim(frame);
     ::ConditionVariableBroadcast(&f.waiters);
