@@ -73,12 +73,10 @@ void publish_zeroes(FrameNo frame) noexcept {
     finish_read(frame, true);
 }
 
-// A process' fair share of the pool: all of them may wait for extension locks at once, with frames in hand.
-// None in a pool so small that readers would find no frame then.
+// All processes may wait for extension locks at once, with frames in hand.
 BlockNo frames_allowed(const AccessRing *ring) noexcept {
-    int most = pool.frame_count / (2 * std::max(pool.process_count, 1));
-    if (ring != nullptr) most = std::min(most, std::max(ring->size / 4, 1));
-    return static_cast<BlockNo>(most);
+    const BlockNo most = fair_share();
+    return ring == nullptr ? most : std::min(most, static_cast<BlockNo>(std::max(ring->size / 4, 1)));
 }
 
 bool holds_extension_lock(Relation rel) noexcept {

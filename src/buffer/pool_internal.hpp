@@ -26,6 +26,9 @@ public:
 FrameNo claim_victim(AccessRing *ring);
 // Same, but kNoFrame when everything is pinned, instead of patience.
 FrameNo claim_victim_at_once(AccessRing *ring);
+// How many frames a process may have in hand at a time beyond the pages it wants (pool.V3): none in a pool
+// of fewer than two frames a process.
+BlockNo fair_share() noexcept;
 // Gives such a frame back.
 void free_held(FrameNo frame) noexcept;
 // A frame without pins or tag goes to the free list.
@@ -60,7 +63,9 @@ void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode);
 // Was the block, now a hit, read by this scan ahead of time?  Then it counts as a read.
 bool take_read_ahead(AccessRing *ring, BlockNo block) noexcept;
 
-// ---- latch.cpp
+// ---- recovery_conflict.cpp
 void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, bool *logged);
+// Every frame is pinned: cancels those who keep them, as soon as they may be.  Does not wait.
+void end_pins_in_recovery(TimestampTz waiting_since, bool *logged);
 
 }  // namespace glassheap::buffer

@@ -10,8 +10,8 @@
 //         pool.H4 shared_buffers is asked for a page after its frame is in the table: who settles the copies
 //         of a relation waits for the reads that he finds, and what is claimed later sees what he saw.
 // Locking: while a run is put together its frames are claimed for I/O; nothing is waited for that could wait
-//         for them (a page found in the pool ends the run).
-// Errors: may longjmp (first page: I/O, damage; others only when finding a frame fails); claims are given up.
+//         for them (a page found in the pool ends the run, as does the lack of a free frame).
+// Errors: may longjmp (first page: I/O, damage; others only when writing a victim fails); claims are given up.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -48,7 +48,8 @@ BlockNo next_run_length(AccessRing *ring, const PageTag &tag) {
         ring->run = 1;
         return 1;
     }
-    const auto most = std::min(storage::kReadRunMax, static_cast<BlockNo>(ring->size) / 2);
+    const BlockNo most =
+        std::min({storage::kReadRunMax, static_cast<BlockNo>(ring->size) / 2, 1 + fair_share()});
     ring->run = std::max<BlockNo>(1, std::min(ring->run * 2, most));
     if (ring->run == 1) return 1;
     const BlockNo blocks = storage::block_count(file_of(tag), pg::kNoBackend, fork_number(tag));
@@ -67,7 +68,9 @@ void collect(Run *run, const LoadRequest &first, BlockNo wanted) {
     while (run->count < wanted) {
         const LoadRequest request = request_for(first, run->count);
         if (is_cached(request.tag, request.hash)) return;
-        const Found found = insert_or_find(request, claim_victim(request.ring));
+        const FrameNo frame = claim_victim_at_once(request.ring);
+        if (frame == kNoFrame) return;
+        const Found found = insert_or_find(request, frame);
         // Asked only now, when whoever settles their copies finds our frame (pool.H4).
         const bool theirs = found.mine && has_core_copy(request.tag);
         if (theirs) finish_read(found.frame, false);

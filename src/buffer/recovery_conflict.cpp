@@ -1,4 +1,4 @@
-// buffer/recovery_conflict.cpp — the startup process of a hot standby waits for a cleanup latch.
+// buffer/recovery_conflict.cpp — the startup process of a hot standby waits for a cleanup latch, or a frame.
 //
 // Why:    core's machinery asks backends about pins in shared_buffers; ours are shown in ProcessSlot::pins
 //         while the server is in recovery.
@@ -6,6 +6,8 @@
 //            and again until the pins are gone.
 //         recovery.K2 after deadlock_timeout those among them who wait for a lock are: replay may be what
 //         holds it.
+//         recovery.K3 where every frame is pinned, the frame in question is any: an error would end the
+//            server.
 // Errors: answers interrupts of the startup process.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -29,10 +31,13 @@ TimestampTz standby_limit() {
     return delay < 0 ? 0 : TimestampTzPlusMilliseconds(received, delay);
 }
 
+// kNoFrame: of any frame.
 bool shows_pin(const ProcessSlot &slot, FrameNo frame) noexcept {
     if (slot.pins_unlisted.load() > 0) return true;
-    for (const auto &pin : slot.pins)
-        if (pin.load() == frame + 1) return true;
+    for (const auto &pin : slot.pins) {
+        const FrameNo shown = pin.load() - 1;
+        if (frame == kNoFrame ? shown != kNoFrame : shown == frame) return true;
+    }
     return false;
 }
 
@@ -49,9 +54,8 @@ long milliseconds_until(TimestampTz when, TimestampTz now) noexcept {
     return ::TimestampDifferenceMilliseconds(now, when) + 1;
 }
 
-}  // namespace
-
-void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, bool *logged) {
+// Cancels whom the delays say by now; returns in how many milliseconds to look again.
+long cancel_as_due(FrameNo frame, TimestampTz waiting_since, bool *logged) {
     const TimestampTz now = ::GetCurrentTimestamp();
     const TimestampTz limit = standby_limit();
     const TimestampTz deadlock_check = TimestampTzPlusMilliseconds(waiting_since, DeadlockTimeout);
@@ -70,7 +74,18 @@ void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, boo
         ::LogRecoveryConflict(PROCSIG_RECOVERY_CONFLICT_BUFFERPIN, waiting_since, now, nullptr, true);
         *logged = true;
     }
+    return sleep_ms;
+}
+
+}  // namespace
+
+void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, bool *logged) {
+    const long sleep_ms = cancel_as_due(frame, waiting_since, logged);
     ::ConditionVariableTimedSleep(&frame_at(frame).waiters, sleep_ms, PG_WAIT_BUFFER_PIN);
+}
+
+void end_pins_in_recovery(TimestampTz waiting_since, bool *logged) {
+    cancel_as_due(kNoFrame, waiting_since, logged);
 }
 
 }  // namespace glassheap::buffer

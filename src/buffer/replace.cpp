@@ -5,8 +5,12 @@
 // Invariants: pool.V1 a victim is pinned (and in the pin table) before anything that may fail is done to it.
 //         pool.V2 a page leaves the table only clean: pool.F3 makes sure that its write, with the queueing
 //            for fsync, came first.
+//         pool.V3 frames in hand beyond the page that is wanted (of NewFrames, of a run of reads) are taken
+//            at once or not at all, and within fair_share(): all shares together are half of the pool.  So
+//            nobody waits here for frames that wait for frames, and pins alone can use up the other half.
 // Locking: takes a victim's latch only conditionally: the caller may hold latches of other pages.
-// Errors: claim_victim may longjmp (I/O; ERRCODE_INSUFFICIENT_RESOURCES when everything is pinned).
+// Errors: claim_victim may longjmp (I/O; ERRCODE_INSUFFICIENT_RESOURCES when everything is pinned, but not in
+//         replay beside readers: recovery.K3).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -63,12 +67,23 @@ FrameNo sweep_once() noexcept {
     return kNoFrame;
 }
 
+void rest_between_rounds() {
+    ::pgstat_report_wait_start(PG_WAIT_BUFFER_PIN);
+    ::pg_usleep(kPatienceMicros);
+    ::pgstat_report_wait_end();
+    CHECK_FOR_INTERRUPTS();
+}
+
+// Replay beside readers does not give up: its error would end the server.
 FrameNo sweep() {
-    for (int round = 0; round < kPatienceRounds; ++round) {
+    TimestampTz since = 0;
+    bool logged = false;
+    for (int round = 0; round < kPatienceRounds || InHotStandby; ++round) {
         const FrameNo frame = sweep_once();
         if (frame != kNoFrame) return frame;
-        ::pg_usleep(kPatienceMicros);
-        CHECK_FOR_INTERRUPTS();
+        if (round == 0) since = ::GetCurrentTimestamp();
+        if (round >= kPatienceRounds) end_pins_in_recovery(since, &logged);
+        rest_between_rounds();
     }
     ereport(
         ERROR,
@@ -182,6 +197,10 @@ FrameNo claim_victim(AccessRing *ring) {
 
 FrameNo claim_victim_at_once(AccessRing *ring) {
     return claim(ring, Patience::none);
+}
+
+BlockNo fair_share() noexcept {
+    return static_cast<BlockNo>(pool.frame_count / (2 * std::max(pool.process_count, 1)));
 }
 
 void push_free(FrameNo frame) noexcept {

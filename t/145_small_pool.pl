@@ -1,0 +1,126 @@
+# t/145_small_pool.pl: many large scans in a small pool.  A scan reads ahead with frames that are left over, within its share: where there
+# are none it reads page by page, and what others need is there, on a standby, too, for replay.
+# SPDX-License-Identifier: PostgreSQL
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use GlassheapTest;
+use GlassheapSession;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'heap does not read ahead' unless is_glassheap();
+
+# 128 frames, and as many processes as leave each a share of one; a run without a limit would be of eight pages.
+my $frames = 128;
+my $scans = 16;
+my %small = ('glassheap.buffers' => '1MB', max_connections => 24, autovacuum_max_workers => 1, max_worker_processes => 4, max_wal_senders => 3);
+my $primary = new_node('small', %small);
+plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($primary);
+
+sub sql { my ($node, $query) = @_; return $node->safe_psql('postgres', $query); }
+
+# A page a row.
+sub make_table
+{
+	my ($table, $pages) = @_;
+	sql($primary, "CREATE TABLE $table (id int, v text) WITH (fillfactor = 10); ALTER TABLE $table ALTER v SET STORAGE PLAIN;"
+		. "INSERT INTO $table SELECT g, repeat('v', 7000) FROM generate_series(1, $pages) g");
+	return;
+}
+make_table("scan_$_", 40) for 1 .. $scans;
+make_table('wanted', 20);
+make_table('pinned', $frames);
+sql($primary, 'VACUUM');
+sql($primary, 'CHECKPOINT');
+my $standby = new_standby($primary, 'small_standby', log_recovery_conflict_waits => 'on');
+$primary->wait_for_catchup($standby);
+
+# ---- every scan stands in its third run
+sub stop_scans
+{
+	my ($node) = @_;
+	my @sessions = map { GlassheapSession->new($node) } 1 .. $scans;
+	for my $i (1 .. $scans)
+	{
+		sql($node, "SELECT glassheap_stop_point_set('run_read', 'wait', 2)");
+		$sessions[ $i - 1 ]->begin("SELECT count(*) FROM scan_$i");
+		sql($node, "SELECT glassheap_stop_point_wait('run_read')");
+	}
+	sql($node, "SELECT glassheap_stop_point_set('run_read', 'wait', 1000000)");    # whoever comes now passes
+	return @sessions;
+}
+
+sub let_go
+{
+	my ($node, @sessions) = @_;
+	sql($node, "SELECT glassheap_stop_point_clear('run_read')");
+	is(join(' ', map { $_->end } @sessions), join(' ', (40) x $scans), $node->name . ': the scans end well');
+	$_->close for @sessions;
+	return;
+}
+
+my @sessions = stop_scans($primary);
+my $rest = GlassheapSession->new($primary);
+is($rest->ask("SELECT count(*) FROM wanted"), 20, 'another query has the frames that it needs');
+is($rest->ask("INSERT INTO wanted SELECT g, repeat('v', 7000) FROM generate_series(21, 30) g; SELECT count(*) FROM pinned"), $frames, 'so have an insert and a large scan');
+$rest->close;
+let_go($primary, @sessions);
+
+@sessions = stop_scans($standby);
+my $from = -s $standby->logfile;
+sql($primary, "UPDATE wanted SET id = -id");
+my $end = sql($primary, 'SELECT pg_current_wal_lsn()');
+wait_until(
+	sub {
+		slurp_file($standby->logfile, $from) =~ /FATAL/
+		  || ($standby->psql('postgres', "SELECT pg_last_wal_replay_lsn() >= '$end'"))[1] eq 't';
+	},
+	'replay');
+unlike(slurp_file($standby->logfile, $from), qr/FATAL/, 'replay goes on beside stopped scans');
+let_go($standby, @sessions);
+is(sql($standby, 'SELECT count(*), min(id) FROM wanted'), '30|-30', 'the standby has the rows');
+
+# ---- all frames but one are pinned: a scan does not wait for more than that
+sub pin_pages
+{
+	my ($node, $pages) = @_;
+	my $session = GlassheapSession->new($node);
+	$session->ask('BEGIN; SET LOCAL enable_seqscan = off');
+	my @rows = map { $session->ask("DECLARE c$_ CURSOR FOR SELECT id FROM pinned WHERE ctid >= '($_,0)'; FETCH c$_") } 0 .. $pages - 1;
+	is("@rows", join(' ', 1 .. $pages), $node->name . ": $pages pages are pinned");
+	return $session;
+}
+my $pins = pin_pages($primary, $frames - 1);
+is(sql($primary, 'SELECT count(*) FROM scan_1'), 40, 'a scan with one frame left');
+is($pins->ask('COMMIT'), '', 'the pins go');
+$pins->close;
+
+# ---- readers of the standby have them all: replay waits, then ends them as the delay says; the server stays
+sub change_beside_pins
+{
+	my ($delay) = @_;
+	$standby->append_conf('postgresql.conf', "max_standby_streaming_delay = $delay");
+	$standby->reload;
+	my $session = pin_pages($standby, $frames);
+	sql($primary, 'UPDATE wanted SET id = id + 1');
+	return $session;
+}
+my $log_before = -s $standby->logfile;
+$pins = change_beside_pins('-1');
+wait_until(sub { slurp_file($standby->logfile, $log_before) =~ /recovery still waiting after .* buffer pin|FATAL/ }, 'replay to wait');
+is($pins->ask('FETCH c0'), 2, 'without a limit the reader reads on');
+is($pins->ask('COMMIT'), '', 'and ends as it likes');
+$primary->wait_for_catchup($standby);
+unlike(slurp_file($standby->logfile, $log_before), qr/conflict with recovery|FATAL/, 'nobody was cancelled');
+$pins->close;
+$pins = change_beside_pins('1s');
+$primary->wait_for_catchup($standby);
+like(slurp_file($standby->logfile, $log_before), qr/(?:canceling statement|terminating connection) due to conflict with recovery/, 'with a limit it goes');
+$pins->close;
+is(sql($standby, 'SELECT count(*), min(id) FROM wanted'), '30|-28', 'the standby has the rows');
+$standby->stop;
+$primary->stop;
+done_testing();
