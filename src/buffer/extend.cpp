@@ -92,7 +92,7 @@ NewFrames::NewFrames(Relation rel, BlockNo wanted, AccessRing *ring) : ring_(rin
     refuse_if_in_two_pools(rel);
     GH_ASSERT(wanted > 0 && wanted <= kMax);
     GH_ASSERT(!holds_extension_lock(rel));
-    if (pg::is_temp(rel)) {
+    if (is_in_local_pool(rel)) {
         pages_ = wanted;  // a pool of one's own: no lock to be short under
         return;
     }
@@ -150,7 +150,7 @@ PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, NewFrames *frame
     const ForkRef ref = fork_of(rel, fork);
     const BlockNo first = storage::block_count(ref.owned.file, ref.owned.backend, fork);
     require_room(ref, first, count);
-    if (ref.is_temp()) return local_extend(ref, first, count);
+    if (is_in_local_pool(rel)) return local_extend(ref, first, count);
     return frames->add_pages(ref, first, count);
 }
 

@@ -160,15 +160,12 @@ void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
 
 PinnedPage read_page(Relation rel, ForkNumber fork, BlockNo block, AccessRing *ring, ReadMode mode) {
     require_ready();
-    if (RELATION_IS_OTHER_TEMP(rel))
-        ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-                        errmsg("cannot access temporary tables of other sessions")));
+    const bool is_local = is_in_local_pool(rel);
     refuse_if_in_two_pools(rel);
     pgstat_count_buffer_read(rel);
     bool hit = false;
-    PinnedPage page = pg::is_temp(rel)
-                          ? local_read(fork_of(rel, fork), block, mode, &hit)
-                          : read_shared(make_request(fork_of(rel, fork), block, ring), mode, &hit);
+    PinnedPage page = is_local ? local_read(fork_of(rel, fork), block, mode, &hit)
+                               : read_shared(make_request(fork_of(rel, fork), block, ring), mode, &hit);
     if (hit) pgstat_count_buffer_hit(rel);
     return page;
 }
@@ -176,13 +173,13 @@ PinnedPage read_page(Relation rel, ForkNumber fork, BlockNo block, AccessRing *r
 PinnedPage read_page(const ForkRef &fork, BlockNo block, AccessRing *ring, ReadMode mode) {
     require_ready();
     bool hit = false;
-    if (fork.is_temp()) return local_read(fork, block, mode, &hit);
+    if (is_in_local_pool(fork)) return local_read(fork, block, mode, &hit);
     return read_shared(make_request(fork, block, ring), mode, &hit);
 }
 
 PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hint) {
     if (hint == kNoFrame || !is_ready()) return {};
-    if (pg::is_temp(rel)) return local_repin(fork_of(rel, fork), block, hint);
+    if (is_in_local_pool(rel)) return local_repin(fork_of(rel, fork), block, hint);
     if (hint < 0 || hint >= pool.frame_count) return {};
     refuse_if_in_two_pools(rel);
     const PageTag tag = make_tag(pg::file_of(rel), fork, block);
@@ -203,7 +200,7 @@ PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hin
 
 PinnedPage read_if_cached(const ForkRef &fork, BlockNo block) {
     require_ready();
-    if (fork.is_temp()) return local_read_if_cached(fork, block);
+    if (is_in_local_pool(fork)) return local_read_if_cached(fork, block);
     const LoadRequest request = make_request(fork, block, nullptr);
     reserve_pin();
     const FrameNo frame = find_and_pin(request.tag, request.hash, Warmth::normal);
@@ -230,10 +227,11 @@ void touch_frame(Relation rel, ForkNumber fork, BlockNo block) noexcept {
 void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count) {
     require_ready();
     const ForkRef ref = fork_of(rel, fork);
+    const bool is_local = is_in_local_pool(rel);
     for (int i = 0; i < count; ++i) {
         const BlockNo block = first + static_cast<BlockNo>(i);
         const PageTag tag = make_tag(ref.owned.file, fork, block);
-        if (ref.is_temp() ? local_is_cached(ref, block) : is_cached(tag, hash_tag(tag))) continue;
+        if (is_local ? local_is_cached(ref, block) : is_cached(tag, hash_tag(tag))) continue;
         storage::prefetch_block(ref.owned.file, ref.owned.backend, fork, block);
     }
 }

@@ -190,6 +190,12 @@ bool matches(const LocalFrame &f, const pg::OwnedFile &owned, int fork, BlockNo 
 
 }  // namespace
 
+void refuse_temp_of_others() {
+    ereport(ERROR, (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+                    errmsg("cannot access temporary tables of other sessions")));
+    pg_unreachable();
+}
+
 PinnedPage local_read(const ForkRef &fork, BlockNo block, ReadMode mode, bool *hit) {
     start(fork);
     reserve_pin();

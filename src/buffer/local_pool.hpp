@@ -5,6 +5,8 @@
 // Invariants: pool.L1 a local frame with pins is never replaced.
 //         pool.L2 a dirty page whose file is gone (table dropped, transaction aborted) is dropped, not
 //         written.
+//         pool.L3 tags do not say whose page it is: nothing of another session's tables gets in, and nothing
+//         is forgotten or written for one.
 // Errors: reading and extending may longjmp; a frame that was being filled is left without a page.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -12,6 +14,23 @@
 #include "buffer/pool.hpp"
 
 namespace glassheap::buffer {
+
+[[noreturn]] void refuse_temp_of_others();
+
+// Whether the pages are in this session's own pool; refuses temporary tables of other sessions (pool.L3).
+// Whatever leads to pages asks this.
+inline bool is_in_local_pool(Relation rel) {
+    if (!pg::is_temp(rel)) [[likely]]
+        return false;
+    if (RELATION_IS_OTHER_TEMP(rel)) refuse_temp_of_others();
+    return true;
+}
+inline bool is_in_local_pool(const ForkRef &fork) {
+    if (!fork.is_temp()) [[likely]]
+        return false;
+    if (fork.owned.backend != pg::my_temp_backend()) refuse_temp_of_others();
+    return true;
+}
 
 PinnedPage local_read(const ForkRef &fork, BlockNo block, ReadMode mode, bool *hit);
 PinnedPage local_read_if_cached(const ForkRef &fork, BlockNo block);

@@ -11,7 +11,8 @@
 //         of a relation waits for the reads that he finds, and what is claimed later sees what he saw.
 // Locking: while a run is put together its frames are claimed for I/O; nothing is waited for that could wait
 //         for them (a page found in the pool ends the run, as does the lack of a free frame).
-// Errors: may longjmp (first page: I/O, damage; others only when writing a victim fails); claims are given up.
+// Errors: may longjmp (first page: I/O, damage; others only when a victim cannot be written); claims are
+//         given up.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 

@@ -66,9 +66,9 @@ inline bool is_temp(Relation rel) noexcept {
 inline const RelFile &file_of_block_ref(XLogReaderState *record, std::uint8_t ref) noexcept {
     return XLogRecGetBlock(record, ref)->rnode;
 }
-// The backend whose temporary tables this session uses.
+// The backend whose temporary tables this session uses; of a parallel worker, its leader.
 inline BackendNo my_temp_backend() noexcept {
-    return MyBackendId;
+    return BackendIdForTempRelations();
 }
 
 // ---- what PostgreSQL knows of it
