@@ -61,7 +61,13 @@ void fix_temp_buffers(const ForkRef &fork) {
     ::PrefetchLocalBuffer(::smgropen(fork.owned.file, fork.owned.backend), MAIN_FORKNUM, 0);
 }
 
+// pool.L3.
+void assert_mine([[maybe_unused]] const pg::OwnedFile &owned) noexcept {
+    GH_ASSERT(owned.backend == pg::my_temp_backend());
+}
+
 void start(const ForkRef &fork) {
+    assert_mine(fork.owned);
     if (map != nullptr) return;
     fix_temp_buffers(fork);
     const int total = std::max(NLocBuffer, 16);  // what core fixed, whatever becomes of the setting
@@ -213,10 +219,12 @@ PinnedPage local_read(const ForkRef &fork, BlockNo block, ReadMode mode, bool *h
 }
 
 bool local_is_cached(const ForkRef &fork, BlockNo block) noexcept {
+    assert_mine(fork.owned);
     return lookup(tag_of(fork, block)) >= 0;
 }
 
 PinnedPage local_read_if_cached(const ForkRef &fork, BlockNo block) {
+    assert_mine(fork.owned);
     const int index = lookup(tag_of(fork, block));
     if (index < 0 || !frames[index].valid) return {};
     reserve_pin();
@@ -226,6 +234,7 @@ PinnedPage local_read_if_cached(const ForkRef &fork, BlockNo block) {
 }
 
 PinnedPage local_repin(const ForkRef &fork, BlockNo block, FrameNo hint) {
+    assert_mine(fork.owned);
     const int index = to_index(hint);
     if (index < 0 || index >= frame_used) return {};
     const LocalFrame &f = frames[index];
@@ -269,11 +278,13 @@ std::uint64_t &local_known(FrameNo frame) noexcept {
 }
 
 void local_forget(const pg::OwnedFile &owned, int fork, BlockNo first) noexcept {
+    assert_mine(owned);
     for (int i = 0; i < frame_used; ++i)
         if (matches(frames[i], owned, fork, first)) drop_page(i);
 }
 
 void local_flush(const pg::OwnedFile &owned) {
+    assert_mine(owned);
     for (int i = 0; i < frame_used; ++i)
         if (matches(frames[i], owned, -1, 0) && frames[i].dirty) write_page(i);
 }
