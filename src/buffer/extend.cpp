@@ -52,6 +52,7 @@ void lengthen(const ForkRef &ref, BlockNo first, BlockNo count, AccessRing *ring
     storage::extend_zeroed(ref.owned.file, ref.owned.backend, ref.fork, first, count);
     CounterSet &mine = counters(kind_of(ring));
     timer.stop(pg::shared_write_time(), mine.extend_us);
+    pg::count_pages_added(ref.fork, false, count);
     buffer::count(mine.extends, count);
     if (RelationCounters *io = relation_counters(ref.owned.file, true))
         io->extends.fetch_add(count, std::memory_order_relaxed);

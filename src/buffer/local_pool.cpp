@@ -254,6 +254,7 @@ PinnedPage local_extend(const ForkRef &fork, BlockNo first, BlockNo count) {
     pin_local(index);
     PinnedPage page = adopt(index, first);
     storage::extend_zeroed(fork.owned.file, fork.owned.backend, fork.fork, first, count);
+    pg::count_pages_added(fork.fork, true, count);
     std::memset(page.data(), 0, page::kPageSize);
     frames[index].valid = true;
     return page;

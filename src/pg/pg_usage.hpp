@@ -1,9 +1,9 @@
 // pg/pg_usage.hpp — PostgreSQL's counters of work: pages hit, read, dirtied, the time of reading and writing,
 // vacuum's cost, rows returned.
 //
-// Versions: 16 names the counters of a table without their prefixes (counts.tuples_returned; live_tuples); 17
-//         splits BufferUsage's times (shared_blk_read_time, local_blk_read_time, ...); 18 has no
-//         VacuumPageHit, VacuumPageMiss and VacuumPageDirty.
+// Versions: 16 names the counters of a table without their prefixes (counts.tuples_returned; live_tuples), and
+//         counts pages added to any fork as written; 17 splits BufferUsage's times (shared_blk_read_time,
+//         local_blk_read_time, ...); 18 has no VacuumPageHit, VacuumPageMiss and VacuumPageDirty.
 // Errors: never longjmps.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -26,6 +26,11 @@ inline void count_page_dirtied() noexcept {
     ++pgBufferUsage.shared_blks_dirtied;
     ++VacuumPageDirty;
     if (VacuumCostActive) VacuumCostBalance += VacuumCostPageDirty;
+}
+// Pages added to a file.  Those of the map core adds without counting them (until 16).
+inline void count_pages_added(ForkNumber fork, bool local, BlockNumber count) noexcept {
+    if (fork != MAIN_FORKNUM) return;
+    (local ? pgBufferUsage.local_blks_written : pgBufferUsage.shared_blks_written) += count;
 }
 
 // ---- times, kept while track_io_timing is on

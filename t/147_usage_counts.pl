@@ -1,0 +1,43 @@
+# t/147_usage_counts.pl: pages that are added to a file count as written in EXPLAIN (BUFFERS), as heap's do.
+# SPDX-License-Identifier: PostgreSQL
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use GlassheapTest;
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+my $node = new_node('main');
+my $am = access_method();
+
+# ---- a page a row
+sub written_by_insert
+{
+	my ($method, $kind, $rows) = @_;
+	my $plan = $node->safe_psql('postgres', "CREATE $kind TABLE added (id int, v text) USING $method; ALTER TABLE added ALTER v SET STORAGE PLAIN; SELECT count(*) FROM added;"
+		. "EXPLAIN (ANALYZE, BUFFERS, FORMAT JSON) INSERT INTO added SELECT g, repeat('v', 7000) FROM generate_series(1, $rows) g;"
+		. 'SELECT pg_relation_size(\'added\') / 8192; DROP TABLE added');
+	my ($shared, $local) = map { $plan =~ /"$_ Written Blocks": (\d+)/ ? $1 : die $plan } 'Shared', 'Local';
+	my ($pages) = $plan =~ /^(\d+)\s*\z/m;
+	is($pages, $rows, "$method, $kind: pages");
+	return "$shared $local";
+}
+for my $kind ('', 'UNLOGGED', 'TEMP')
+{
+	is(written_by_insert($am, $kind, 90), written_by_insert('heap', $kind, 90), "pages added are written: $kind");
+}
+is(written_by_insert($am, 'TEMP', 90), '0 90', 'all of them, and not those of the map');
+SKIP:
+{
+	skip 'a view of glassheap', 1 unless is_glassheap();
+	my $counts = 'SELECT sum(extends), sum(writes) FROM glassheap_stat_io';
+	my ($before, $after) = map { [ split /\|/ ] } split /\n/,
+	  $node->safe_psql('postgres', "CREATE TABLE added (id int, v text); ALTER TABLE added ALTER v SET STORAGE PLAIN; $counts; INSERT INTO added SELECT g, repeat('v', 7000) FROM generate_series(1, 90) g; $counts");
+	cmp_ok($after->[0] - $before->[0], '>=', 90, 'the pool counts them as extensions') or diag("@$before @$after");
+	is($after->[1], $before->[1], '... and not as writes');
+}
+
+$node->stop;
+done_testing();
