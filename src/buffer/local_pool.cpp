@@ -182,7 +182,7 @@ void read_in(int index, const ForkRef &fork, BlockNo block, ReadMode mode) {
         timer.stop(pg::local_read_time(), unused);
         pg::count_read_time(timer.micros());
     }
-    ++pgBufferUsage.local_blks_read;
+    pg::count_local_read();
     verify_page(data_of(index), fork.owned.file, fork.owned.backend, fork.fork, block, mode);
     frames[index].valid = true;
 }
@@ -212,7 +212,7 @@ PinnedPage local_read(const ForkRef &fork, BlockNo block, ReadMode mode, bool *h
     pin_local(index);
     PinnedPage page = adopt(index, block);
     if (*hit)
-        ++pgBufferUsage.local_blks_hit;
+        pg::count_local_hit();
     else
         read_in(index, fork, block, mode);
     return page;
@@ -229,7 +229,7 @@ PinnedPage local_read_if_cached(const ForkRef &fork, BlockNo block) {
     if (index < 0 || !frames[index].valid) return {};
     reserve_pin();
     pin_local(index);
-    ++pgBufferUsage.local_blks_hit;
+    pg::count_local_hit();
     return adopt(index, block);
 }
 
@@ -241,7 +241,7 @@ PinnedPage local_repin(const ForkRef &fork, BlockNo block, FrameNo hint) {
     if (!f.tagged || !f.valid || !(f.tag == tag_of(fork, block))) return {};
     reserve_pin();
     pin_local(index);
-    ++pgBufferUsage.local_blks_hit;
+    pg::count_local_hit();
     return adopt(index, block);
 }
 

@@ -1,7 +1,7 @@
 // pg/pg_usage.hpp — PostgreSQL's counters of work: pages hit, read, dirtied, the time of reading and writing,
 // vacuum's cost, rows returned.
 //
-// Versions: 16 names the counters of a table without their prefixes (counts.tuples_returned; live_tuples), and
+// Versions: 16 names the counters of a table without their prefixes (counts.tuples_returned; live_tuples) and
 //         counts pages added to any fork as written; 17 splits BufferUsage's times (shared_blk_read_time,
 //         local_blk_read_time, ...); 18 has no VacuumPageHit, VacuumPageMiss and VacuumPageDirty.
 // Errors: never longjmps.
@@ -12,15 +12,21 @@
 
 namespace glassheap::pg {
 
-inline void count_page_hit() noexcept {
-    ++pgBufferUsage.shared_blks_hit;
+inline void charge_hit() noexcept {
     ++VacuumPageHit;
     if (VacuumCostActive) VacuumCostBalance += VacuumCostPageHit;
 }
-inline void count_page_read() noexcept {
-    ++pgBufferUsage.shared_blks_read;
+inline void charge_miss() noexcept {
     ++VacuumPageMiss;
     if (VacuumCostActive) VacuumCostBalance += VacuumCostPageMiss;
+}
+inline void count_page_hit() noexcept {
+    ++pgBufferUsage.shared_blks_hit;
+    charge_hit();
+}
+inline void count_page_read() noexcept {
+    ++pgBufferUsage.shared_blks_read;
+    charge_miss();
 }
 inline void count_page_dirtied() noexcept {
     ++pgBufferUsage.shared_blks_dirtied;
@@ -31,6 +37,15 @@ inline void count_page_dirtied() noexcept {
 inline void count_pages_added(ForkNumber fork, bool local, BlockNumber count) noexcept {
     if (fork != MAIN_FORKNUM) return;
     (local ? pgBufferUsage.local_blks_written : pgBufferUsage.shared_blks_written) += count;
+}
+// Of temporary tables: as core does, dirtying them costs vacuum nothing.
+inline void count_local_hit() noexcept {
+    ++pgBufferUsage.local_blks_hit;
+    charge_hit();
+}
+inline void count_local_read() noexcept {
+    ++pgBufferUsage.local_blks_read;
+    charge_miss();
 }
 
 // ---- times, kept while track_io_timing is on
