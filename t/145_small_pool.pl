@@ -45,18 +45,18 @@ sub stop_scans
 	my @sessions = map { GlassheapSession->new($node) } 1 .. $scans;
 	for my $i (1 .. $scans)
 	{
-		sql($node, "SELECT glassheap_stop_point_set('run_read', 'wait', 2)");
+		sql($node, "SELECT glassheap_stop_point_set('buffer.run_read', 'wait', 2)");
 		$sessions[ $i - 1 ]->begin("SELECT count(*) FROM scan_$i");
-		sql($node, "SELECT glassheap_stop_point_wait('run_read')");
+		sql($node, "SELECT glassheap_stop_point_wait('buffer.run_read')");
 	}
-	sql($node, "SELECT glassheap_stop_point_set('run_read', 'wait', 1000000)");    # whoever comes now passes
+	sql($node, "SELECT glassheap_stop_point_set('buffer.run_read', 'wait', 1000000)");    # whoever comes now passes
 	return @sessions;
 }
 
 sub let_go
 {
 	my ($node, @sessions) = @_;
-	sql($node, "SELECT glassheap_stop_point_clear('run_read')");
+	sql($node, "SELECT glassheap_stop_point_clear('buffer.run_read')");
 	is(join(' ', map { $_->end } @sessions), join(' ', (40) x $scans), $node->name . ': the scans end well');
 	$_->close for @sessions;
 	return;

@@ -10,7 +10,7 @@
 //            nobody waits here for frames that wait for frames, and pins alone can use up the other half.
 // Locking: takes a victim's latch only conditionally: the caller may hold latches of other pages.
 // Errors: claim_victim may longjmp (I/O; ERRCODE_INSUFFICIENT_RESOURCES when everything is pinned, but not in
-//         replay beside readers: recovery.K3).
+//         replay beside readers, unless it has a latch: recovery.K3).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -74,16 +74,24 @@ void rest_between_rounds() {
     CHECK_FOR_INTERRUPTS();
 }
 
-// Replay beside readers does not give up: its error would end the server.
+// Replay beside readers does not give up, for its error would end the server; but while it has a latch, they
+// may be waiting for that, and could not be cancelled.
+bool may_wait_for_readers() noexcept {
+    return InHotStandby && InterruptHoldoffCount == 0;
+}
+
 FrameNo sweep() {
     TimestampTz since = 0;
     bool logged = false;
-    for (int round = 0; round < kPatienceRounds || InHotStandby; ++round) {
+    for (int round = 0;; ++round) {
         const FrameNo frame = sweep_once();
         if (frame != kNoFrame) return frame;
         if (round == 0) since = ::GetCurrentTimestamp();
-        if (round >= kPatienceRounds) end_pins_in_recovery(since, &logged);
+        const bool patient = round < kPatienceRounds;
+        if (!patient && !may_wait_for_readers()) break;
+        if (!patient) end_pins_in_recovery(since, &logged);
         rest_between_rounds();
+        if (!patient) round = kPatienceRounds - 1;
     }
     ereport(
         ERROR,
