@@ -74,6 +74,10 @@ void redo_resolved(const pg::RelFile &file) {
     unmark_two_pools(file);
 }
 
+void redo_cut_aside(const pg::RelFile &file, BlockNo blocks) noexcept {
+    if (is_in_two_pools(file)) storage::remove_aside_from(file, blocks);
+}
+
 void lift_two_pools_mark(const pg::RelFile &file) noexcept {
     unmark_two_pools(file);
 }

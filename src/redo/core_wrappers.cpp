@@ -109,8 +109,7 @@ extern "C" void gh_xact_redo(XLogReaderState *record) {
 // ---- RM_SMGR: files are born and cut
 Redo core_smgr_redo = nullptr;
 
-void before_smgr(XLogReaderState *record) {
-    const pg::FileChange change = pg::file_change_of(record);
+void before_smgr(const pg::FileChange &change) {
     // A reused relfilenode: whatever the pool holds under this number is of a dead relation.  But when replay
     // passes here a second time, the file may be the living one, whose pages are simply read again (they are
     // on disk, or will be restored by the records that follow).
@@ -121,8 +120,10 @@ void before_smgr(XLogReaderState *record) {
 }
 
 extern "C" void gh_smgr_redo(XLogReaderState *record) {
-    before_smgr(record);
+    const pg::FileChange change = pg::file_change_of(record);
+    before_smgr(change);
     core_smgr_redo(record);
+    if (change.kind == pg::FileChange::truncated) buffer::redo_cut_aside(change.file, change.blocks);
 }
 
 // ---- RM_DBASE: whole directories are copied and removed

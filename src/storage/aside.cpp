@@ -85,6 +85,17 @@ bool parse_name(const char *name, pg::RelFile *file, bool *is_mark) noexcept {
     return true;
 }
 
+bool parse_page_name(const char *name, AsidePage *page) noexcept {
+    unsigned fork;
+    int length = 0;
+    Oid tablespace = 0, database = 0, number = 0;
+    const int fields =
+        std::sscanf(name, "%u_%u_%u_%u_%u%n", &tablespace, &database, &number, &fork, &page->block, &length);
+    page->file = pg::make_file(tablespace, database, number);
+    page->fork = static_cast<ForkNumber>(fork);
+    return fields == 5 && name[length] == '\0';
+}
+
 bool exists(const char *path) noexcept {
     struct stat info;
     return ::stat(path, &info) == 0;
@@ -154,6 +165,16 @@ void remove_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexc
     ::unlink(page_path(file, fork, block).text);
 }
 
+void remove_aside_from(const pg::RelFile &file, BlockNo first) noexcept {
+    for_each_file([&file, first](const char *name, const char *path) {
+        AsidePage page;
+        if (parse_page_name(name, &page) && pg::is_same_file(page.file, file) && page.fork == MAIN_FORKNUM &&
+            page.block >= first)
+            ::unlink(path);
+    });
+    sync_folder(kFolder);
+}
+
 bool try_write_mark(const pg::RelFile &file) noexcept {
     if (!make_folder()) return false;
     if (has_mark(file)) return true;
@@ -199,15 +220,7 @@ void remove_mark(const pg::RelFile &file) noexcept {
 void for_each_aside(const pg::RelFile &file, void (*visit)(const AsidePage &page)) {
     const bool read = for_each_file([&file, visit](const char *name, const char *) {
         AsidePage page;
-        unsigned fork;
-        int length = 0;
-        Oid tablespace = 0, database = 0, number = 0;
-        const int fields = std::sscanf(name, "%u_%u_%u_%u_%u%n", &tablespace, &database, &number, &fork,
-                                       &page.block, &length);
-        page.file = pg::make_file(tablespace, database, number);
-        if (fields != 5 || name[length] != '\0' || !pg::is_same_file(page.file, file)) return;
-        page.fork = static_cast<ForkNumber>(fork);
-        visit(page);
+        if (parse_page_name(name, &page) && pg::is_same_file(page.file, file)) visit(page);
     });
     if (!read) fail("open", kFolder);
 }

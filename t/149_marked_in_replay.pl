@@ -1,4 +1,4 @@
-# t/147_marked_in_replay.pl: a table that is marked as being in two pools is refused to users, not to replay: a standby, and a server
+# t/149_marked_in_replay.pl: a table that is marked as being in two pools is refused to users, not to replay: a standby, and a server
 # that starts after a crash, replay a truncation of it.  In passing: replay of a truncation corrects the free space map up to its root.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
@@ -50,6 +50,13 @@ my $upper = 'SELECT string_agg(m[1], \' \' ORDER BY b, m[1]) FROM generate_serie
   . 'regexp_matches(glassheap_fsm_page_contents(\'%s\', b), \'^(409[5-9]|4[1-9]\d\d|[5-8]\d\d\d): \', \'gn\') m';
 is($standby->safe_psql('postgres', sprintf($upper, 'plain')), '4095 4095 4096', 'standby: the map has free space in two parts');
 
+# A checkpoint record has changed pages put aside, those of the tail among them.
+sub aside { my ($node, $from) = @_; return join(' ', sort { $a <=> $b } grep { $_ >= $from } map { /_0_(\d+)$/ ? $1 : () } glob($node->data_dir . "/glassheap_two_pools/${file}_0_*")); }
+sql('CHECKPOINT');
+$primary->wait_for_catchup($standby, 'replay');
+my $kept = aside($standby, 0);
+like($kept, qr/^1 3 .* 4097$/, 'standby: changed pages were put aside');
+
 sql("DELETE FROM $_ WHERE id > 5; VACUUM $_") for qw(marked plain);
 my $size = 'SELECT pg_relation_size(\'marked\') / 8192, pg_relation_size(\'marked\', \'fsm\') / 8192';
 is(sql($size), '5|3', 'VACUUM gives back the tail, and a page of the map');
@@ -58,6 +65,8 @@ my $died = sub { slurp_file($standby->logfile) =~ /startup process \(PID \d+\) (
 wait_until(sub { $died->() || sql("SELECT bool_or(replay_lsn >= '$end') FROM pg_stat_replication") eq 't' }, 'replay');
 ok(!$died->(), 'standby: replay goes on') or die;
 is($standby->safe_psql('postgres', $size), '5|3', 'standby: the truncation is replayed');
+is(aside($standby, 5), '', 'standby: nothing is kept aside behind the cut');
+is(aside($standby, 0), '1 3', 'standby: what lies before it is');
 ok(is_refused($standby), 'standby: the table is refused still');
 
 kill_server_9($primary);

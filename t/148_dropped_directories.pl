@@ -1,4 +1,4 @@
-# t/146_dropped_directories.pl: a standby replays DROP DATABASE and ALTER DATABASE SET TABLESPACE while a session there reads pages of
+# t/148_dropped_directories.pl: a standby replays DROP DATABASE and ALTER DATABASE SET TABLESPACE while a session there reads pages of
 # the database and sets hints on them, up to the moment when replay ends it.  No page may stay behind, dirty, of files that are gone.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
