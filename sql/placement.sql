@@ -90,6 +90,59 @@ INSERT INTO copy_ours VALUES (-1, 'last');
 SELECT count(*) AS differ FROM (SELECT ctid AS place, * FROM copy_heap EXCEPT SELECT ctid, * FROM copy_ours) d;
 SELECT count(*) FROM copy_ours;
 
+-- COPY of a large table takes pages in advance; none is lost when the next COPY goes to another table, or comes from
+-- another connection.  First with the free space map, then in the transaction that made the tables, without it.
+COPY (SELECT g, repeat('c', 4000 + g % 3000) FROM generate_series(1, 5) g) TO '/tmp/glassheap_placement.copy';
+CREATE FUNCTION large_table(name text, am text) RETURNS void LANGUAGE plpgsql AS $$
+BEGIN
+  EXECUTE format('CREATE TABLE %I (id int, pad text) USING %I WITH (autovacuum_enabled = off)', name, am);
+  EXECUTE format('ALTER TABLE %I ALTER pad SET STORAGE PLAIN', name);
+  EXECUTE format('INSERT INTO %I SELECT g, repeat(''x'', 5000) FROM generate_series(1, 1030) g', name);
+END $$;
+CREATE PROCEDURE copy_in_turn(rounds int, variadic names text[]) LANGUAGE plpgsql AS $$
+DECLARE
+  name text;
+BEGIN
+  FOR i IN 1 .. rounds LOOP
+    FOREACH name IN ARRAY names LOOP
+      EXECUTE format('COPY %I FROM ''/tmp/glassheap_placement.copy''', name);
+    END LOOP;
+  END LOOP;
+END $$;
+CREATE FUNCTION differences(one text, other text) RETURNS bigint LANGUAGE plpgsql AS $$
+DECLARE
+  result bigint;
+BEGIN
+  EXECUTE format('SELECT count(*) FROM (SELECT ctid AS place, id FROM %I EXCEPT SELECT ctid, id FROM %I) d', one, other)
+    INTO result;
+  RETURN result;
+END $$;
+CREATE FUNCTION pages_lost(one text, other text) RETURNS text LANGUAGE sql AS $$
+  SELECT CASE WHEN n BETWEEN 0 AND 15 THEN 'none' ELSE n::text END
+  FROM (SELECT (pg_relation_size(other) - pg_relation_size(one)) / 8192) d (n) $$;
+SELECT large_table('turn1_heap', 'heap'), large_table('turn2_heap', 'heap'),
+       large_table('turn1_ours', 'glassheap'), large_table('turn2_ours', 'glassheap');
+CALL copy_in_turn(20, 'turn1_heap', 'turn2_heap');
+CALL copy_in_turn(20, 'turn1_ours', 'turn2_ours');
+SELECT differences('turn1_heap', 'turn1_ours'), differences('turn2_heap', 'turn2_ours'),
+       pages_lost('turn1_heap', 'turn1_ours'), pages_lost('turn2_heap', 'turn2_ours');
+\c -
+SET search_path = placement, public;
+CALL copy_in_turn(1, 'turn1_heap', 'turn1_ours');
+\c -
+SET search_path = placement, public;
+CALL copy_in_turn(20, 'turn1_heap', 'turn1_ours');
+SELECT pages_lost('turn1_heap', 'turn1_ours');
+BEGIN;
+SELECT large_table('new1_heap', 'heap'), large_table('new2_heap', 'heap'),
+       large_table('new1_ours', 'glassheap'), large_table('new2_ours', 'glassheap');
+CALL copy_in_turn(20, 'new1_heap', 'new2_heap');
+CALL copy_in_turn(20, 'new1_ours', 'new2_ours');
+SELECT differences('new1_heap', 'new1_ours'), differences('new2_heap', 'new2_ours'),
+       pages_lost('new1_heap', 'new1_ours'), pages_lost('new2_heap', 'new2_ours');
+COMMIT;
+\! rm -f /tmp/glassheap_placement.copy
+
 -- too long for any page
 CREATE TABLE long_row (a text) USING glassheap;
 ALTER TABLE long_row ALTER a SET STORAGE PLAIN;

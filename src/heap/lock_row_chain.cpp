@@ -78,8 +78,8 @@ Version lock_version(Walk *walk, const buffer::PinnedPage &page, HeapTuple tuple
     HeapTupleHeader row = tuple->t_data;
     const Xid xmin = HeapTupleHeaderGetXmin(row);
     if (TransactionIdIsValid(walk->expected_xmin) && xmin != walk->expected_xmin) return Version::chain_ended;
-    // By an aborted (sub)transaction: the version before was the last one that lives.
-    if (::TransactionIdDidAbort(xmin)) return Version::chain_ended;
+    // By a (sub)transaction that failed: the version before was the last one that lives.
+    if (mvcc::has_failed(xmin)) return Version::chain_ended;
 
     const Holder holder = Holder::of(row);
     Xid xid = kInvalidXid;

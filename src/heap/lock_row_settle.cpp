@@ -21,6 +21,10 @@ struct Seen {
     ItemPointerData ctid;
 
     bool keys_updated() const noexcept { return (holder.infomask2 & HEAP_KEYS_UPDATED) != 0; }
+    Xid updater() const {
+        if (holder.only_locks()) return kInvalidXid;
+        return holder.is_multi() ? multixact_updater(holder.xmax) : holder.xmax;
+    }
     bool leads_on(const HeapTupleData &tuple) const noexcept {
         return !holder.only_locks() &&
                !::ItemPointerEquals(const_cast<ItemPointer>(&tuple.t_self), const_cast<ItemPointer>(&ctid));
@@ -87,19 +91,20 @@ Wait latch_if_unchanged(RowLock *lock, const Holder &holder) {
 // be locked first: they could lose the key.
 Wait try_key_share(RowLock *lock, const Seen &seen, TM_Result *result) {
     if (seen.keys_updated()) return Wait::needed;
+    const Xid updater = seen.updater();
     const TM_Result chain = lock_chain(*lock, seen);
+    GH_STOP_POINT("heap.chain_locked");
     lock->page.latch_exclusive();
     if (chain != TM_Ok) {
         *result = chain;
         return Wait::refuse;
     }
-    // The xmax may have changed, if only the key is still safe; an update that is new here has versions that
-    // were not locked.
+    // Lockers may have come and gone, if only the key is still safe; the versions of another updater than the
+    // one seen were not locked.
     HeapTupleHeader row = lock->tuple.t_data;
-    const bool was_updated = !seen.holder.only_locks();
-    if (!mvcc::is_only_locked(row) && ((row->t_infomask2 & HEAP_KEYS_UPDATED) != 0 || !was_updated))
-        return Wait::look_again;
-    return Wait::needless;
+    if (mvcc::is_only_locked(row)) return Wait::needless;
+    const bool key_is_safe = (row->t_infomask2 & HEAP_KEYS_UPDATED) == 0;
+    return key_is_safe && mvcc::update_xid(row) == updater ? Wait::needless : Wait::look_again;
 }
 
 // SHARE goes along with other share locks.

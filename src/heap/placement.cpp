@@ -38,13 +38,6 @@ static_assert(kBulkPages <= buffer::NewFrames::kMax);
 // The frame that took this backend's last row: saves the look-up of the page table, nothing depends on it.
 FrameNo last_frame = kNoFrame;
 
-// Pages that the last extension of a bulk load added beyond the one it needed: its next ones.
-struct {
-    pg::RelFile file;
-    BlockNo next;
-    BlockNo end;
-} bulk_rest = {};
-
 class PageSearch {
 public:
     explicit PageSearch(const PlaceRequest &request);
@@ -55,7 +48,6 @@ private:
 
     BlockNo first_candidate() const;
     BlockNo next_candidate(BlockNo tried) const;
-    BlockNo take_bulk_rest() const;
     Try try_block(BlockNo block);
     void read_candidate(BlockNo block);
     void latch_candidate() const;
@@ -63,7 +55,7 @@ private:
     void ensure_vm_pins();
     bool pin_missing_vm_pages();
     bool extend();
-    BlockNo pages_at_once() const;
+    bool takes_batches_from(BlockNo tried) const noexcept;
     BlockNo lock_extension(int *extra) const;
     int pages_for_waiters() const;
     bool latch_other_of_new_page();
@@ -94,8 +86,6 @@ buffer::PinnedPage PageSearch::run() {
             if (try_block(block) == Try::chosen) return std::move(page_);
             block = next_candidate(block);
         }
-        block = take_bulk_rest();
-        if (block != kInvalidBlock) continue;
         if (extend()) return std::move(page_);
         block = retry_;
     }
@@ -111,16 +101,11 @@ BlockNo PageSearch::first_candidate() const {
 }
 
 BlockNo PageSearch::next_candidate(BlockNo tried) const {
-    if (!use_fsm_) return kInvalidBlock;
-    return fsm::record_and_find(request_.rel, tried, found_space_, wanted_space_);
-}
-
-// Asks for the size: the table may have been truncated since.
-BlockNo PageSearch::take_bulk_rest() const {
-    if (!request_.bulk || bulk_rest.next >= bulk_rest.end) return kInvalidBlock;
-    if (!pg::is_same_file(bulk_rest.file, pg::file_of(request_.rel))) return kInvalidBlock;
-    if (bulk_rest.next >= RelationGetNumberOfBlocks(request_.rel)) return kInvalidBlock;
-    return bulk_rest.next++;
+    if (use_fsm_) return fsm::record_and_find(request_.rel, tried, found_space_, wanted_space_);
+    // A load of a new table asks the map for nothing but the empty pages of its own last batch.
+    if (takes_batches_from(tried))
+        return fsm::record_and_find(request_.rel, tried, found_space_, page::kMaxTupleSize);
+    return kInvalidBlock;
 }
 
 PageSearch::Try PageSearch::try_block(BlockNo block) {
@@ -191,36 +176,33 @@ bool PageSearch::pin_missing_vm_pages() {
 }
 
 // How long the table is is told by the page that was full: it need not be exact.
-BlockNo PageSearch::pages_at_once() const {
-    if (!request_.bulk) return 1;
-    const BlockNo tried = RelationGetTargetBlock(request_.rel);
-    return tried != kInvalidBlock && tried >= kBulkFrom ? kBulkPages : 1;
+bool PageSearch::takes_batches_from(BlockNo tried) const noexcept {
+    return request_.bulk && tried != kInvalidBlock && tried >= kBulkFrom;
 }
 
 // Adds pages to the file.  False: somebody else's page should be tried first (retry_).  The frames come
 // first: nothing is written or flushed for them while others wait for the extension lock.
 bool PageSearch::extend() {
-    buffer::NewFrames frames(request_.rel, pages_at_once(),
-                             request_.bulk ? buffer::bulk_write_ring() : nullptr);
+    const BlockNo wanted = takes_batches_from(RelationGetTargetBlock(request_.rel)) ? kBulkPages : 1;
+    buffer::NewFrames frames(request_.rel, wanted, request_.bulk ? buffer::bulk_write_ring() : nullptr);
     int extra = 0;
     retry_ = lock_extension(&extra);
     if (retry_ != kInvalidBlock) return false;
-    const BlockNo count = static_cast<BlockNo>(extra) + 1;
-    const BlockNo added = std::max(count, frames.pages());
+    const BlockNo added = std::max(static_cast<BlockNo>(extra) + 1, frames.pages());
     page_ = buffer::extend(request_.rel, MAIN_FORKNUM, added, &frames);
     const BlockNo block = page_.block();
-    if (request_.bulk && added > count) bulk_rest = {pg::file_of(request_.rel), block + count, block + added};
+    const BlockNo end = block + added;
     if (!page_.view().is_new()) report_page_not_empty(request_.rel, block);
     page_.edit().init();
     at_other_ = false;
-    // The waiters get the lock one after the other, and each looks into the map first.
-    const bool told =
-        extra == 0 || fsm::record_range_cached(request_.rel, block + 1, block + count, kEmptyPageSpace);
+    // The waiters get the lock one after the other, and each looks into the map first.  So do we: a load that
+    // ends early, or goes on in another table, leaves no page that nobody knows.
+    const bool told = added == 1 || fsm::record_range_cached(request_.rel, block + 1, end, kEmptyPageSpace);
     if (!RELATION_IS_LOCAL(request_.rel)) pg::unlock_extension(request_.rel);
     GH_STOP_POINT("heap.extend_unlocked");
     if (!told || (request_.options & HEAP_INSERT_FROZEN) != 0) {
         page_.unlatch();
-        if (!told) fsm::record_range(request_.rel, block + 1, block + count, kEmptyPageSpace);
+        if (!told) fsm::record_range(request_.rel, block + 1, end, kEmptyPageSpace);
         if ((request_.options & HEAP_INSERT_FROZEN) != 0) vm::pin(request_.rel, block, request_.vmbuf);
         page_.latch_exclusive();
     }

@@ -23,6 +23,7 @@
 #include "heap/row_access.hpp"
 #include "mvcc/all_visible.hpp"
 #include "mvcc/freeze.hpp"
+#include "mvcc/visibility.hpp"
 #include "vm/visibility_map.hpp"
 #include "wal/emit.hpp"
 
@@ -98,7 +99,8 @@ private:
                 ++out_->live;
                 break;
             case HEAPTUPLE_DEAD:
-                report_unlinked(slot);
+                if (must_be_linked(tuple)) report_unlinked(slot);
+                ++out_->recently_dead;
         }
         out_->all_visible = false;
     }
@@ -109,6 +111,13 @@ private:
         const Xid xmin = HeapTupleHeaderGetXmin(tuple);
         if (xid_precedes(out_->visibility_cutoff_xid, xmin)) out_->visibility_cutoff_xid = xmin;
         return true;
+    }
+
+    // Who made and updated it may have ended between the looks at the version before and at this one: then
+    // the walk ended there, and this one waits for the next vacuum.  By the fixed horizon it is not dead.
+    bool must_be_linked(HeapTupleHeader tuple) const {
+        const Xid updater = mvcc::update_xid(tuple);
+        return updater == kInvalidXid || xid_precedes(updater, request_.oldest_xmin);
     }
 
     // A dead tuple that no chain leads to, though it leads on itself, cannot come about.

@@ -45,21 +45,25 @@ VersionKey key_of(Xid xmin, ItemPointerData tid) noexcept {
     return {xmin, tid, 0};
 }
 
-// Was the version updated (not just locked or deleted), here, to another address?
-bool has_successor(HeapTuple version) {
+// What became of a version.
+enum class Fate : std::uint8_t { ended, updated, moved_away };  // updated: here, to another address
+
+Fate fate_of(HeapTuple version) {
     HeapTupleHeader header = version->t_data;
-    return (header->t_infomask & HEAP_XMAX_INVALID) == 0 && !mvcc::is_only_locked(header) &&
-           !HeapTupleHeaderIndicatesMovedPartitions(header) &&
-           !::ItemPointerEquals(&version->t_self, &header->t_ctid);
+    if ((header->t_infomask & HEAP_XMAX_INVALID) != 0 || mvcc::is_only_locked(header)) return Fate::ended;
+    if (HeapTupleHeaderIndicatesMovedPartitions(header)) return Fate::moved_away;
+    return ::ItemPointerEquals(&version->t_self, &header->t_ctid) ? Fate::ended : Fate::updated;
 }
 
-// heap.W1: xmin, xmax and cid with their status bits; HOT flags are not taken over, for the new table has no
-// indexes yet that could follow chains.
+// heap.W1: xmin, xmax and cid with their status bits, and whether the key is lost: old snapshots still find
+// the row, and a foreign key check of theirs must not get its lock.  HOT flags are not taken over, for the
+// new table has no indexes yet that could follow chains.
 void take_over_history(HeapTupleHeader copy, HeapTupleHeader version) noexcept {
     copy->t_choice.t_heap = version->t_choice.t_heap;
     copy->t_infomask =
         static_cast<uint16>((copy->t_infomask & ~HEAP_XACT_MASK) | (version->t_infomask & HEAP_XACT_MASK));
-    copy->t_infomask2 = static_cast<uint16>(copy->t_infomask2 & ~HEAP2_XACT_MASK);
+    copy->t_infomask2 = static_cast<uint16>((copy->t_infomask2 & ~HEAP2_XACT_MASK) |
+                                            (version->t_infomask2 & HEAP_KEYS_UPDATED));
     ItemPointerSetInvalid(&copy->t_ctid);
 }
 
@@ -197,7 +201,9 @@ bool Rewrite::settle_successor(HeapTuple version, HeapTuple copy) {
 void Rewrite::add(HeapTuple version, HeapTuple copy) {
     take_over_history(copy->t_data, version->t_data);
     freeze(copy->t_data);
-    if (has_successor(version) && !settle_successor(version, copy)) return;
+    const Fate fate = fate_of(version);
+    if (fate == Fate::moved_away) copy->t_data->t_ctid = version->t_data->t_ctid;
+    if (fate == Fate::updated && !settle_successor(version, copy)) return;
     write_with_predecessors(version->t_self, copy);
 }
 

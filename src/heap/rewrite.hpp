@@ -2,7 +2,8 @@
 //
 // Why:    PostgreSQL's rewriteheap.c logs with core records that would replay into shared_buffers.
 //         Which rows to copy, and in which order, is the caller's business (scan/cluster.cpp).
-// Invariants: heap.W1 a version keeps its xmin, xmax and their status bits, but old ones are frozen.
+// Invariants: heap.W1 a version keeps its xmin, xmax and their status bits, but old ones are frozen; what
+//            was deleted stays without its key, what went to another partition says so.
 //         heap.W2 an old version that somebody may still see points to its successor's new place; since rows
 //            come in any order, the first of the two to come waits for the other.
 //         heap.W3 pages are built in private memory, logged whole, and written past the pool, which has never

@@ -20,9 +20,9 @@ int members_of(const Holder &holder, MultiXactMember **members) {
     return ::GetMultiXactIdMembers(holder.xmax, members, false, holder.only_locks());
 }
 
-// A conflicting lock counts while its owner runs, a conflicting update unless its owner aborted.
+// A conflicting lock counts while its owner runs, a conflicting update unless its owner failed.
 bool member_counts(const MultiXactMember &member) {
-    if (ISUPDATE_from_mxstatus(member.status)) return !::TransactionIdDidAbort(member.xid);
+    if (ISUPDATE_from_mxstatus(member.status)) return !mvcc::has_failed(member.xid);
     return ::TransactionIdIsInProgress(member.xid);
 }
 

@@ -35,11 +35,11 @@ Verdict settle_multixact(Update *update, const Holder &holder) {
         if (!latch_and_recheck(update, holder)) return Verdict::look_again;
     }
     // Members may well be left: our own, and key-share lockers if we change no key.  They are kept in the new
-    // xmax.  Only an updater that did not abort stops us; nobody who conflicts is running any more.
+    // xmax.  Only an updater that did not fail stops us; nobody who conflicts is running any more.
     HeapTupleHeader row = update->old_tuple.t_data;
     if (HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask)) return Verdict::may_change;
     const Xid updater = ::HeapTupleGetUpdateXid(row);
-    const bool no_update = !TransactionIdIsValid(updater) || ::TransactionIdDidAbort(updater);
+    const bool no_update = !TransactionIdIsValid(updater) || mvcc::has_failed(updater);
     return no_update ? Verdict::may_change : Verdict::conflict;
 }
 

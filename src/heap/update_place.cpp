@@ -12,6 +12,7 @@
 #include "debug/stop_points.hpp"
 #include "heap/placement.hpp"
 #include "heap/update_state.hpp"
+#include "mvcc/visibility.hpp"
 
 namespace glassheap::heap {
 namespace {
@@ -26,8 +27,7 @@ bool needs_toast(const Update &update) {
 // updater that was rolled back: our own, in a subtransaction.
 bool nobody_updates(const NewXmax &lock) {
     if (HEAP_XMAX_IS_LOCKED_ONLY(lock.infomask)) return true;
-    const Xid updater = multixact_updater(lock.xmax);
-    return !::TransactionIdIsInProgress(updater) && !::TransactionIdDidCommit(updater);
+    return mvcc::has_failed(multixact_updater(lock.xmax));
 }
 
 // The lock is computed apart from the xmax of the update: a multixact would name us as updater there.

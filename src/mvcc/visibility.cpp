@@ -111,6 +111,11 @@ bool is_only_locked(HeapTupleHeader tuple) {
     return rules::only_locked(head_of(tuple), oracle);
 }
 
+bool has_failed(Xid xid) {
+    // In this order (visibility_rules.hpp): an xid leaves those in progress after it was marked committed.
+    return !::TransactionIdIsInProgress(xid) && !::TransactionIdDidCommit(xid);
+}
+
 Xid update_xid(HeapTupleHeader tuple) {
     const page::TupleHead &t = head_of(tuple);
     if (rules::has(t, page::kXmaxInvalid) || rules::locks_only(t)) return kInvalidXid;

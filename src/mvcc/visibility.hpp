@@ -21,6 +21,8 @@ HTSV_Result satisfies_vacuum_horizon(HeapTuple tuple, const buffer::PinnedPage *
 // Hint: dead to everybody, judged by hint bits alone (index kill_prior_tuple).
 bool is_surely_dead(HeapTuple tuple, GlobalVisState *vistest);
 bool is_only_locked(HeapTupleHeader tuple);
+// Did it end without a commit?  TransactionIdDidAbort does not know of those that a crash ended.
+bool has_failed(Xid xid);
 // The tuple's xmax as an updater's xid, looking through a multixact; Invalid when only locked.
 Xid update_xid(HeapTupleHeader tuple);
 

@@ -20,7 +20,7 @@ namespace {
 // The sorted TIDs of the index, consumed up to the row at hand.
 class IndexTids {
 public:
-    explicit IndexTids(Tuplesortstate *sorted) noexcept : sorted_(sorted) {}
+    IndexTids(Relation index, Tuplesortstate *sorted) noexcept : index_(index), sorted_(sorted) {}
 
     void enter_block(BlockNo block) noexcept {
         block_ = block;
@@ -43,9 +43,23 @@ private:
         bool is_null;
         has_current_ = pg::next_sorted_datum(sorted_, &value, &is_null);
         exhausted_ = !has_current_;
-        if (has_current_) ::itemptr_decode(&current_, DatumGetInt64(value));
+        if (!has_current_) return;
+        ::itemptr_decode(&current_, DatumGetInt64(value));
+        const SlotNo slot = ItemPointerGetOffsetNumberNoCheck(&current_);
+        if (slot < 1 || slot > page::kMaxTuplesPerPage) [[unlikely]]
+            complain_impossible();
     }
 
+    [[noreturn]] void complain_impossible() const {
+        ereport(ERROR, (errcode(ERRCODE_INDEX_CORRUPTED),
+                        errmsg("index \"%s\" has an entry for row (%u,%u), which no page can have",
+                               RelationGetRelationName(index_), ItemPointerGetBlockNumberNoCheck(&current_),
+                               ItemPointerGetOffsetNumberNoCheck(&current_)),
+                        errhint("The index is damaged.  Drop it and build it again."), errtable(index_)));
+        pg_unreachable();
+    }
+
+    Relation index_;
     Tuplesortstate *sorted_;
     BlockNo block_ = kInvalidBlock;
     ItemPointerData current_;
@@ -75,7 +89,7 @@ void index_validate(Relation table, Relation index, IndexInfo *info, Snapshot sn
     RowScan &scan = row_scan(sscan);
     ::pgstat_progress_update_param(PROGRESS_SCAN_BLOCKS_TOTAL, scan.block_count);
 
-    IndexTids in_index(state->tuplesort);
+    IndexTids in_index(index, state->tuplesort);
     RootMap roots;
     while (gh_scan_next_row(sscan, ForwardScanDirection, evaluation.slot)) {
         CHECK_FOR_INTERRUPTS();

@@ -243,10 +243,10 @@ bool is_plain_snapshot(Snapshot snapshot) noexcept {
 // How far ahead of a scan the operating system is told what comes next.
 constexpr BlockNo kReadAheadBlocks = 64;
 
-// Announces the next window when the block just read was not in the pool.
+// Announces the next window when the block just read was not in the pool, as far as the scan goes.
 void read_ahead(RowScan &scan, BlockNo block) {
     const BlockNo first = std::max(block + 1, scan.read_ahead_until);
-    const BlockNo end = std::min(scan.block_count, block + 1 + kReadAheadBlocks);
+    const BlockNo end = std::min(scan.block_count, block + std::min(scan.blocks_left, 1 + kReadAheadBlocks));
     // Half a window is still announced: let it be used up first.
     if (first >= end || first > block + 1 + kReadAheadBlocks / 2) return;
     buffer::prefetch(scan.rel(), MAIN_FORKNUM, first, static_cast<int>(end - first));

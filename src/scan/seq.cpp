@@ -249,8 +249,9 @@ TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key
     scan->base.rs_parallel = pscan;
     if (snapshot == nullptr || !IsMVCCSnapshot(snapshot))
         scan->base.rs_flags &= ~static_cast<uint32>(SO_ALLOW_PAGEMODE);
-    // There is nothing finer to lock: these scans read the whole table.
-    if ((flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN)) != 0) ::PredicateLockRelation(rel, snapshot);
+    // Nothing finer would do: a row inserted later conflicts with locks of the whole table only.
+    if ((flags & (SO_TYPE_SEQSCAN | SO_TYPE_SAMPLESCAN | SO_TYPE_TIDRANGESCAN)) != 0)
+        ::PredicateLockRelation(rel, snapshot);
 
     if (pscan != nullptr) scan->worker = pg::make_zeroed<ParallelBlockTableScanWorkerData>();
     if (nkeys > 0)

@@ -186,5 +186,24 @@ TEST(FsmPage, RangesAndTails) {
     EXPECT_EQ(page.largest(), 0);
 }
 
+// Short ranges are set slot by slot, long ones by a rebuild.
+TEST(FsmPage, RangesOfAnyLength) {
+    for (const int length : {1, 15, 64, 65, 300}) {
+        Bytes bytes;
+        FsmPage page = bytes.page();
+        page.set(690, 7);
+        for (const std::uint8_t category : {255, 3, 0}) {
+            EXPECT_TRUE(page.set_range(700, 700 + length, category)) << length;
+            EXPECT_FALSE(page.set_range(700, 700 + length, category)) << length;
+            EXPECT_EQ(page.get(699), 0);
+            EXPECT_EQ(page.get(700), category);
+            EXPECT_EQ(page.get(700 + length - 1), category);
+            EXPECT_EQ(page.get(700 + length), 0);
+            EXPECT_EQ(page.largest(), std::max<int>(category, 7));
+            expect_consistent(page);
+        }
+    }
+}
+
 }  // namespace
 }  // namespace glassheap::fsm
