@@ -99,12 +99,11 @@ Wait try_key_share(RowLock *lock, const Seen &seen, TM_Result *result) {
         *result = chain;
         return Wait::refuse;
     }
-    // Lockers may have come and gone, if only the key is still safe; the versions of another updater than the
-    // one seen were not locked.
+    // Lockers may have come and gone, if only none of them has FOR UPDATE; the versions of another updater
+    // than the one seen were not locked.
     HeapTupleHeader row = lock->tuple.t_data;
-    if (mvcc::is_only_locked(row)) return Wait::needless;
-    const bool key_is_safe = (row->t_infomask2 & HEAP_KEYS_UPDATED) == 0;
-    return key_is_safe && mvcc::update_xid(row) == updater ? Wait::needless : Wait::look_again;
+    if ((row->t_infomask2 & HEAP_KEYS_UPDATED) != 0) return Wait::look_again;
+    return mvcc::is_only_locked(row) || mvcc::update_xid(row) == updater ? Wait::needless : Wait::look_again;
 }
 
 // SHARE goes along with other share locks.

@@ -1,4 +1,4 @@
-# t/147_crashed_updater.pl: a row is held by a prepared transaction (KEY SHARE) beside an updater that a crash ended.  That
+# t/151_crashed_updater.pl: a row is held by a prepared transaction (KEY SHARE) beside an updater that a crash ended.  That
 # one has neither committed nor aborted as far as pg_xact tells; it must not make an UPDATE in REPEATABLE READ fail with
 # 40001 for as long as the other one is prepared.
 # SPDX-License-Identifier: PostgreSQL
