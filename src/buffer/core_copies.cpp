@@ -169,12 +169,20 @@ Lsn replaceable(const pg::CorePlace &place, Lsn ours) noexcept {
     return place.fork == FSM_FORKNUM ? kAnyLsn : ours;
 }
 
-// Replay goes record by record, and whoever comes second took over from the first.  Where theirs is the later
-// one, a query had read ours before core replayed a record: it has hint bits at most.
-WriteTo judge_in_replay(const pg::CorePlace &place, Lsn ours) noexcept {
+// Replay goes record by record, and whoever comes second took over from the first: a copy of a page that is
+// dirty here is older, or the same, and goes unless somebody holds it.  A later one was changed after
+// promotion.
+bool is_older_in_replay(const pg::CorePlace &place, Lsn ours) noexcept {
     const Lsn upto = replaceable(place, ours);
-    if (pg::evict_core_copy(place, upto, upto)) return WriteTo::file;
-    return pg::look_at_core_copy(place).lsn > upto ? WriteTo::nowhere : WriteTo::file;
+    return pg::evict_core_copy(place, upto, upto) || pg::look_at_core_copy(place).lsn <= upto;
+}
+
+// Is there no older copy in shared_buffers that somebody on the standby holds?
+bool is_alone_in_replay(FrameNo frame, const pg::CorePlace &place, Lsn ours) noexcept {
+    const Lsn upto = replaceable(place, ours);
+    if (pg::evict_core_copy(place, upto, upto) || place.fork == FSM_FORKNUM) return true;
+    const pg::CoreCopy copy = pg::look_at_core_copy(place);
+    return !copy.present || is_same_version(frame, copy, ours);
 }
 
 // Their version may be in the file by now.  Somebody had begun to change ours when it was found outdated.
@@ -385,19 +393,19 @@ WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader) {
     if (f.state.load().outdated()) return judge_outdated(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!pg::has_core_copy(place)) return WriteTo::file;
-    if (::RecoveryInProgress()) return judge_in_replay(place, ours);
+    if (::RecoveryInProgress() && is_older_in_replay(place, ours)) return WriteTo::file;
     return judge(frame, ours, reader);
 }
 
-// Of a page that is only being read nothing need be decided: its next write looks first, as for `later`.
+// Of a page that is only being read nothing need be decided: its next write looks first, as for `later`.  Nor
+// on a standby of one that is held: it may be changed after promotion, and is judged by then.  No
+// restartpoint waits for that, for ours is in the file.
 Written look_after_write(FrameNo frame, Lsn ours, Reader reader) {
     const Frame &f = frame_at(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!debug_tripwire || !pg::has_core_copy(place)) return Written::alone;
-    if (::RecoveryInProgress()) {  // read by somebody on the standby since we looked
-        pg::evict_core_copy(place, replaceable(place, ours), replaceable(place, ours));
-        return Written::alone;
-    }
+    if (::RecoveryInProgress())
+        return is_alone_in_replay(frame, place, ours) ? Written::alone : Written::undecided;
     pg::CoreCopy copy = {};
     const Copies found = look_patiently(frame, ours, reader, &copy);
     if (found == Copies::unknown && CritSectionCount == 0) return Written::undecided;

@@ -21,6 +21,7 @@
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
+#include "pg/pg_buffers.hpp"
 
 namespace glassheap::buffer {
 
@@ -69,6 +70,11 @@ void forget_range(const TagRange &range) noexcept {
     GH_ASSERT(walked <= 4 * static_cast<std::size_t>(pool.frame_count));
 }
 
+bool is_dirty(const FrameAndTag &entry) noexcept {
+    const Frame &f = frame_at(entry.frame);
+    return f.state.load().dirty() && f.tag == entry.tag;
+}
+
 }  // namespace
 
 void forget_relation(const pg::OwnedFile &owned) noexcept {
@@ -90,6 +96,11 @@ void part_with_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) {
     if (frame == kNoFrame) return;
     note_meeting(file);
     flush_page({tag, frame});
+    // Written, but somebody on the standby holds an older copy, from which core would go on.
+    while (is_dirty({tag, frame})) {
+        pg::wait_for_core_pins({file, fork, block});
+        flush_page({tag, frame});
+    }
     forget_page({tag, frame});
 }
 

@@ -38,7 +38,9 @@ struct alignas(64) Frame {
     std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
     std::atomic<Lsn> disk_lsn;  // of the page as it was last read or written; set by who has the I/O
     // The same, but not of a write after which a reader may have, or core may have written, what was there
-    // before (core_copies).
+    // before (core_copies).  A page stays dirty after such a write, in recovery and over promotion, too.  So
+    // of a clean one both are the same, and no older copy of it is in shared_buffers; but for outdated pages,
+    // free space, and relations in two pools.
     std::atomic<Lsn> base_lsn;
     std::atomic<Lsn> hint_lsn;  // of a hint image, if nothing else happened to the page since base_lsn
     std::atomic<Lsn> theirs;    // of the version for which OUTDATED was set, as it was seen then

@@ -137,6 +137,14 @@ void flush_core_copy(const CorePlace &place, Buffer buffer) {
     ::UnlockReleaseBuffer(buffer);
 }
 
+void wait_for_core_pins(const CorePlace &place) {
+    const PinOwner owner;
+    const Buffer buffer =
+        ::ReadBufferWithoutRelcache(place.file, place.fork, place.block, RBM_NORMAL, nullptr, true);
+    ::LockBufferForCleanup(buffer);
+    ::UnlockReleaseBuffer(buffer);
+}
+
 bool copy_core_page(const CorePlace &place, Buffer buffer, char *out) {
     const PinOwner owner;
     if (!pin(place, buffer)) return false;
