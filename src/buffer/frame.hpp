@@ -100,6 +100,15 @@ struct RelationCounters {
 };
 inline constexpr std::uint32_t kRelationCounters = 4096;  // power of two
 
+// The pages of the record that core is replaying in shared_buffers (hand_over.hpp).  The startup process
+// alone changes it; if it dies, shared memory is made anew.
+struct CoreReplay {
+    static constexpr int kPagesMax = XLR_MAX_BLOCK_ID + 1;
+    slock_t lock;
+    int count;
+    PageTag pages[kPagesMax];
+};
+
 struct PoolShared {
     std::atomic<std::uint64_t> clock;        // ticks of the hand; hand = clock % frames
     std::atomic<std::uint64_t> allocations;  // frames asked for
@@ -121,6 +130,7 @@ struct PoolShared {
     XLogRecPtr flushed_redo;
 
     LeftPages left;
+    CoreReplay core_replay;
 
     // Introspection.  Times are TimestampTz.
     std::atomic<std::uint64_t> guardian_turns, guardian_flushes, guardian_pages, guardian_write_us;

@@ -60,6 +60,10 @@ void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode);
 // Was the block, now a hit, read by this scan ahead of time?  Then it counts as a read.
 bool take_read_ahead(AccessRing *ring, BlockNo block) noexcept;
 
+// ---- hand_over.cpp
+// Is core changing this page in replay?
+bool is_core_replaying(const PageTag &tag) noexcept;
+
 // ---- latch.cpp
 void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, bool *logged);
 

@@ -136,6 +136,7 @@ void init_pool(const Layout &l) {
     PoolShared &shared = *pool.shared;
     std::memset(static_cast<void *>(&shared), 0, sizeof shared);
     SpinLockInit(&shared.free_lock);
+    SpinLockInit(&shared.core_replay.lock);
     shared.free_head = kNoFrame;
     shared.last_turn = -1;
     shared.stats_since.store(::GetCurrentTimestamp(), std::memory_order_relaxed);

@@ -32,7 +32,7 @@ void forget(const pg::RelFile &file) {
 }
 
 // Core changes these pages in shared_buffers: what our pool has of them goes to the file before.  What a
-// query has read meanwhile goes unwritten: it has hint bits at most, and core's page may be in the file.
+// query has read meanwhile goes unwritten: core's page may be in the file.
 using Part = void (*)(const pg::RelFile &, ForkNumber, BlockNo);
 void part_with_pages(XLogReaderState *record, Part part) {
     if (!buffer::debug_tripwire) return;
@@ -51,6 +51,8 @@ Redo core_xlog_redo = nullptr;
 
 // Core changes pages of these records in shared_buffers.
 void redo_by_core(Redo redo, XLogReaderState *record) {
+    if (!buffer::is_ready()) return redo(record);
+    part_with_pages(record, buffer::begin_core_replay);
     const bool watched = buffer::was_ever_used();  // not on servers without tables of ours
     if (watched) {
         part_with_pages(record, buffer::part_with_page);
@@ -62,7 +64,9 @@ void redo_by_core(Redo redo, XLogReaderState *record) {
         end_record();
         GH_STOP_POINT("redo.core_replayed");
     }
+    // Used for the first time meanwhile, perhaps.
     if (buffer::was_ever_used()) part_with_pages(record, buffer::drop_met_page);
+    buffer::end_core_replay();
 }
 
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
