@@ -49,6 +49,7 @@ $log = -s $standby->logfile;
 free_space_changes(40);
 wait_until(sub { slurp_file($standby->logfile, $log) =~ /no restartpoint at|FATAL/ }, 'the last failure');
 like(slurp_file($standby->logfile, $log), qr/FATAL:  file "\S+" is gone, and pages of it are to be written/, "without the rows' file it ends");
+like(slurp_file($standby->logfile, $log), qr/HINT:  If the primary does not have it either, start the server again/, 'and says when a start is enough');
 ok(!-e $file, 'no empty file is made');
 $standby->stop('immediate', fail_ok => 1);
 $primary->stop;

@@ -49,13 +49,15 @@ void unmark_two_pools(const pg::RelFile &file) noexcept;
 void unmark_database(Oid database, Oid tablespace) noexcept;
 // ERRCODE_DATA_CORRUPTED if a relation of the database is marked: its files must not be copied as they are.
 void refuse_database_in_two_pools(Oid database);
-// ERRCODE_DATA_CORRUPTED if the relation is marked.
+// ERRCODE_DATA_CORRUPTED if the relation is marked; looks into the catalog.
 void refuse_two_pools(Relation rel);
 // Replay changes the relation's pages in both pools.  Remembered by this process for as long as replay lasts.
 void note_meeting(const pg::RelFile &file) noexcept;
 bool have_met(const pg::RelFile &file) noexcept;
 
+// Replay is not refused, and could not name the relation: it works by file (ForkRef).
 inline void refuse_if_in_two_pools(Relation rel) {
+    GH_ASSERT(!InRecovery);
     if (any_in_two_pools()) [[unlikely]]
         refuse_two_pools(rel);
 }

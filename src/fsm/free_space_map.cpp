@@ -187,31 +187,7 @@ SlotRange slots_covering(FsmAddress upper, BlockNo first, BlockNo end) {
     return {from, last + 1};
 }
 
-// Depth first: brings the slots of `address` that cover [first, end) up to date and returns the page's
-// largest category.  *beyond is set when the fork ends before the page; then nothing follows it either.
-std::uint8_t refresh_page(Relation rel, FsmAddress address, BlockNo first, BlockNo end, bool *beyond) {
-    const PinnedPage page = read_map(rel, address);
-    *beyond = !page;
-    if (!page) return 0;
-    FsmPage map(page.data());
-    if (!address.is_leaf()) {
-        const SlotRange range = slots_covering(address, first, end);
-        bool ended = false;
-        for (int slot = range.first; slot < range.end; slot++) {
-            CHECK_FOR_INTERRUPTS();
-            const std::uint8_t largest =
-                ended ? std::uint8_t{0} : refresh_page(rel, child_of(address, slot), first, end, &ended);
-            if (map.get(slot) == largest) continue;
-            ExclusiveLatch latch(page);
-            if (map.set(slot, largest)) page.mark_dirty_hint();
-        }
-    }
-    // Start again with low blocks: that is what gives a later vacuum an empty tail.
-    map.reset_next_slot();
-    return map.largest();
-}
-
-// The leaf page of the map in redo: created if need be, latched exclusively, initialised.
+// A page of the map in redo: created if need be, latched exclusively, initialised.
 PinnedPage redo_map_page(const pg::RelFile &file, BlockNo block, bool create) {
     SMgrRelation smgr = ::smgropen(file, pg::kNoBackend);
     const bool present = ::smgrexists(smgr, FSM_FORKNUM) && block < ::smgrnblocks(smgr, FSM_FORKNUM);
@@ -227,6 +203,50 @@ PinnedPage redo_map_page(const pg::RelFile &file, BlockNo block, bool create) {
     }
     if (page.view().is_new()) page.edit().init();
     return page;
+}
+
+// Whose map refresh_page walks.
+struct MapOfRelation {
+    Relation rel;
+
+    PinnedPage read(FsmAddress address) const { return read_map(rel, address); }
+    static void mark_dirty(const PinnedPage &page) { page.mark_dirty_hint(); }
+};
+// Replay has files only: no catalog to name a relation in an error, and no refusal of one in two pools.
+struct MapInRedo {
+    const pg::RelFile &file;
+
+    PinnedPage read(FsmAddress address) const {
+        PinnedPage page = redo_map_page(file, physical_block(address), false);
+        if (page) page.unlatch();
+        return page;
+    }
+    static void mark_dirty(const PinnedPage &page) { buffer::mark_dirty_in_redo(page); }
+};
+
+// Depth first: brings the slots of `address` that cover [first, end) up to date and returns the page's
+// largest category.  *beyond is set when the fork ends before the page; then nothing follows it either.
+template <typename Map>
+std::uint8_t refresh_page(const Map &of, FsmAddress address, BlockNo first, BlockNo end, bool *beyond) {
+    const PinnedPage page = of.read(address);
+    *beyond = !page;
+    if (!page) return 0;
+    FsmPage map(page.data());
+    if (!address.is_leaf()) {
+        const SlotRange range = slots_covering(address, first, end);
+        bool ended = false;
+        for (int slot = range.first; slot < range.end; slot++) {
+            CHECK_FOR_INTERRUPTS();
+            const std::uint8_t largest =
+                ended ? std::uint8_t{0} : refresh_page(of, child_of(address, slot), first, end, &ended);
+            if (map.get(slot) == largest) continue;
+            ExclusiveLatch latch(page);
+            if (map.set(slot, largest)) of.mark_dirty(page);
+        }
+    }
+    // Start again with low blocks: that is what gives a later vacuum an empty tail.
+    map.reset_next_slot();
+    return map.largest();
 }
 
 // How many pages of the map a table of `heap_blocks` needs, and the slot at which the last one's tail begins
@@ -293,7 +313,7 @@ Size recorded(Relation rel, BlockNo block) {
 void update_upper(Relation rel, BlockNo first, BlockNo end) {
     if (end <= first) return;
     bool beyond = false;
-    refresh_page(rel, kRootAddress, first, end, &beyond);
+    refresh_page(MapOfRelation{rel}, kRootAddress, first, end, &beyond);
 }
 
 void record_range(Relation rel, BlockNo first, BlockNo end, Size avail) {
@@ -377,9 +397,8 @@ void redo_truncate(const pg::RelFile &file, BlockNo heap_blocks) {
         pg::truncate_forks(smgr, &fork, 1, &present, &kept);
         END_CRIT_SECTION();
     }
-    Relation rel = ::CreateFakeRelcacheEntry(file);
-    update_upper(rel, heap_blocks, kInvalidBlock);
-    ::FreeFakeRelcacheEntry(rel);
+    bool beyond = false;
+    refresh_page(MapInRedo{file}, kRootAddress, heap_blocks, kInvalidBlock, &beyond);
 }
 
 }  // namespace glassheap::fsm

@@ -8,6 +8,8 @@
 
 #include "pg/pg_relfile.hpp"
 
+#include <span>
+
 extern "C" {
 #include "commands/dbcommands_xlog.h"
 }
@@ -115,12 +117,16 @@ inline bool is_database_copy(XLogReaderState *record, DatabaseCopy *copy) noexce
     *copy = {data->src_db_id, data->db_id, data->tablespace_id};
     return true;
 }
-// visit(database, tablespace) for each directory that a DROP DATABASE removes.
-template <typename Visit>
-void for_each_directory_that_goes(XLogReaderState *record, Visit visit) {
-    if (info_of(record) != XLOG_DBASE_DROP) return;
-    const auto *dropped = reinterpret_cast<const xl_dbase_drop_rec *>(XLogRecGetData(record));
-    for (int i = 0; i < dropped->ntablespaces; ++i) visit(dropped->db_id, dropped->tablespace_ids[i]);
+// Directories of a database go: by DROP DATABASE, or the old one by ALTER DATABASE SET TABLESPACE.
+struct DatabaseDrop {
+    Oid database;
+    std::span<const Oid> tablespaces;
+};
+inline bool is_database_drop(XLogReaderState *record, DatabaseDrop *drop) noexcept {
+    if (info_of(record) != XLOG_DBASE_DROP) return false;
+    const auto *data = reinterpret_cast<const xl_dbase_drop_rec *>(XLogRecGetData(record));
+    *drop = {data->db_id, {data->tablespace_ids, static_cast<std::size_t>(data->ntablespaces)}};
+    return true;
 }
 
 }  // namespace glassheap::pg

@@ -8,6 +8,7 @@ extern "C" {
 #include "access/rmgr.h"
 #include "access/xlogrecovery.h"
 #include "catalog/pg_control.h"
+#include "catalog/pg_database.h"
 #include "commands/dbcommands_xlog.h"
 #include "common/controldata_utils.h"
 }
@@ -18,6 +19,16 @@ namespace glassheap::pg {
 // Versions: 16 wants to know whether the table may be read by logical decoding on the standby.
 inline void resolve_snapshot_conflict(TransactionId horizon, const RelFile &file) {
     ::ResolveRecoveryConflictWithSnapshot(horizon, file);
+}
+
+// Ends the standby's sessions in the database and keeps others out, until it is reopened.  Core does the same
+// while it replays the drop; the lock is counted, so each of us gives back his own.
+inline void shut_database(Oid database) {
+    ::LockSharedObjectForSession(DatabaseRelationId, database, 0, AccessExclusiveLock);
+    ::ResolveRecoveryConflictWithDatabase(database);
+}
+inline void reopen_database(Oid database) {
+    ::UnlockSharedObjectForSession(DatabaseRelationId, database, 0, AccessExclusiveLock);
 }
 
 // ---- resource managers: RmgrTable is an exported array that can be written in 15 to 18

@@ -4,7 +4,9 @@
 //         drop, truncation or file copy touches files behind the pool's back, and so does a heap record for a
 //         file of ours.  rm_redo of six managers is replaced by a function that does our part and then calls
 //         the original (doc/design/recovery.md#restartpoints).
-// Invariants: our part comes first: pages are forgotten before their file goes, flushed before it is copied.
+// Invariants: our part comes first: pages are forgotten before their file goes, flushed before it is copied;
+//         and when they are forgotten, nobody can read them back: whoever could is locked out by a record
+//         replayed before, or by us (redo_drop).
 // Errors: fatal to the startup process; what a checkpoint record finds unwritable is not (restartpoint).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -130,21 +132,30 @@ extern "C" void gh_smgr_redo(XLogReaderState *record) {
 // ---- RM_DBASE: whole directories are copied and removed
 Redo core_dbase_redo = nullptr;
 
-void before_dbase(XLogReaderState *record) {
-    pg::DatabaseCopy copy;
-    if (pg::is_database_copy(record, &copy)) {
-        buffer::flush_database(copy.source);
-        // The copy replaces the directory: nothing cached of it may survive (ALTER DATABASE SET TABLESPACE).
-        buffer::forget_database(copy.target, copy.tablespace);
+void before_copy(const pg::DatabaseCopy &copy) {
+    buffer::flush_database(copy.source);
+    // The copy replaces the directory: nothing cached of it may survive (ALTER DATABASE SET TABLESPACE).
+    buffer::forget_database(copy.target, copy.tablespace);
+}
+
+// A standby's sessions could read pages back behind our forget, and dirty them with hints, up to the moment
+// when core ends them; and then it removes the files.  So they end here; core finds none left.
+void redo_drop(XLogReaderState *record, const pg::DatabaseDrop &drop) {
+    const bool has_sessions = InHotStandby;
+    if (has_sessions) pg::shut_database(drop.database);
+    for (const Oid tablespace : drop.tablespaces) {
+        buffer::forget_database(drop.database, tablespace);
+        buffer::unmark_database(drop.database, tablespace);
     }
-    pg::for_each_directory_that_goes(record, [](Oid database, Oid tablespace) {
-        buffer::forget_database(database, tablespace);
-        buffer::unmark_database(database, tablespace);
-    });
+    core_dbase_redo(record);
+    if (has_sessions) pg::reopen_database(drop.database);
 }
 
 extern "C" void gh_dbase_redo(XLogReaderState *record) {
-    before_dbase(record);
+    pg::DatabaseDrop drop;
+    if (pg::is_database_drop(record, &drop)) return redo_drop(record, drop);
+    pg::DatabaseCopy copy;
+    if (pg::is_database_copy(record, &copy)) before_copy(copy);
     core_dbase_redo(record);
 }
 

@@ -52,10 +52,12 @@ bool flush_pool() {
 // end, and meet the missing pages on the way back.  Of free space holes are good enough.
 void require_rows(const pg::RelFile &file) {
     if (storage::file_exists(file, pg::kNoBackend, MAIN_FORKNUM)) return;
-    ereport(ERROR, (errcode(ERRCODE_UNDEFINED_FILE),
-                    errmsg("file \"%s\" is gone, and pages of it are to be written",
-                           storage::path_of(file, pg::kNoBackend, MAIN_FORKNUM)),
-                    errhint("Restore it, or make the standby anew from a base backup.")));
+    ereport(ERROR,
+            (errcode(ERRCODE_UNDEFINED_FILE),
+             errmsg("file \"%s\" is gone, and pages of it are to be written",
+                    storage::path_of(file, pg::kNoBackend, MAIN_FORKNUM)),
+             errhint("If the primary does not have it either, start the server again. If it has it, restore "
+                     "the file, or make the standby anew from a base backup.")));
 }
 
 // The page that could not be written, or, if none was tried, one that was not.  False: there is none.
