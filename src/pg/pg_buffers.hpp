@@ -45,7 +45,8 @@ bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto,
 void evict_core_copies(const RelFile &file) noexcept;
 // Has it written if it is dirty and still there.
 void flush_core_copy(const CorePlace &place, Buffer buffer);
-// Replay: until nobody has the copy pinned.  Who does is asked to go, as for a cleanup lock of core's.
+// Replay: until nobody has the copy pinned, if there is one.  Who does is asked to go, as for a cleanup lock
+// of core's.  Reads nothing: others may be writing the block.
 void wait_for_core_pins(const CorePlace &place);
 bool copy_core_page(const CorePlace &place, Buffer buffer, char *out);
 

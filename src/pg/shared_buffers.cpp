@@ -139,10 +139,17 @@ void flush_core_copy(const CorePlace &place, Buffer buffer) {
 
 void wait_for_core_pins(const CorePlace &place) {
     const PinOwner owner;
-    const Buffer buffer =
-        ::ReadBufferWithoutRelcache(place.file, place.fork, place.block, RBM_NORMAL, nullptr, true);
-    ::LockBufferForCleanup(buffer);
-    ::UnlockReleaseBuffer(buffer);
+    for (;;) {
+        const CoreCopy copy = look_at_core_copy(place);
+        if (!copy.present) return;
+        if (pin(place, copy.buffer)) {
+            ::LockBufferForCleanup(copy.buffer);
+            ::UnlockReleaseBuffer(copy.buffer);
+            return;
+        }
+        CHECK_FOR_INTERRUPTS();
+        ::pg_usleep(1000L);  // it is being read
+    }
 }
 
 bool copy_core_page(const CorePlace &place, Buffer buffer, char *out) {
