@@ -16,6 +16,8 @@ void begin_core_replay(const pg::RelFile &file, ForkNumber fork, BlockNo block) 
 void end_core_replay() noexcept;
 // Replay: writes the page if it is dirty, and drops it.
 void part_with_page(const pg::RelFile &file, ForkNumber fork, BlockNo block);
+// Replay: core is going to write what it has of the database, and to copy the files.
+void flush_database_for_core(Oid database);
 // Drops the page without writing it; the second one where replay has met it in shared_buffers.
 void drop_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept;
 void drop_met_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept;

@@ -133,7 +133,7 @@ extern "C" void gh_smgr_redo(XLogReaderState *record) {
 Redo core_dbase_redo = nullptr;
 
 void before_copy(const pg::DatabaseCopy &copy) {
-    buffer::flush_database(copy.source);
+    buffer::flush_database_for_core(copy.source);
     // The copy replaces the directory: nothing cached of it may survive (ALTER DATABASE SET TABLESPACE).
     buffer::forget_database(copy.target, copy.tablespace);
 }
