@@ -35,6 +35,7 @@ struct alignas(64) Frame {
     FrameNo relation_prev;
     FrameNo free_next;                       // under the free list's spin lock
     bool in_free_list;                       // same
+    std::atomic<bool> base_all_visible;      // had the version at base_lsn the flag?
     std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
     std::atomic<Lsn> disk_lsn;  // of the page as it was last read or written; set by who has the I/O
     // The same, but not of a write after which a reader may have, or core may have written, what was there
@@ -44,6 +45,13 @@ struct alignas(64) Frame {
     std::atomic<Lsn> base_lsn;
     std::atomic<Lsn> hint_lsn;  // of a hint image, if nothing else happened to the page since base_lsn
     std::atomic<Lsn> theirs;    // of the version for which OUTDATED was set, as it was seen then
+
+    // `base`: what is in the file now, and nothing older anywhere.  The flag comes first: who sees the LSN
+    // sees its flag.
+    void note_base(const char *base, Lsn lsn) noexcept {
+        base_all_visible.store(page::PageView(base).all_visible(), std::memory_order_relaxed);
+        base_lsn.store(lsn, std::memory_order_release);
+    }
 
     static constexpr std::uint64_t kKnown = 1ULL << 32;
 };

@@ -56,7 +56,7 @@ Written write_alone(FrameNo frame, RingKind context, Lsn lsn, Reader reader) {
         const Written written = look_after_write(frame, lsn, reader);
         // After `again` the file may hold the older copy.
         if (written == Written::alone || written == Written::aside)
-            frame_at(frame).base_lsn.store(lsn, std::memory_order_relaxed);
+            frame_at(frame).note_base(write_copy, lsn);
         if (written != Written::again) return written;
     }
 }

@@ -115,6 +115,7 @@ void init_frames(const PoolShared &shared) {
         ::ConditionVariableInit(&f->waiters);
         f->relation_next = f->relation_prev = f->free_next = kNoFrame;
         f->in_free_list = false;
+        f->base_all_visible.store(false, std::memory_order_relaxed);
         f->victim_pass.store(0, std::memory_order_relaxed);
         f->disk_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
         f->base_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
