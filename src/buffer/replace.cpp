@@ -151,7 +151,7 @@ bool retire(FrameNo frame, AccessRing *ring) noexcept {
     const StateBits seen = f.state.load();
     const bool retired = seen.tagged() && f.state.try_retire();
     GH_ASSERT(!retired || !seen.usable() || f.base_lsn.load() == f.disk_lsn.load() ||
-              is_in_two_pools(file_of(tag)));
+              fork_number(tag) == FSM_FORKNUM || is_in_two_pools(file_of(tag)));
     if (retired) remove_frame(frame, hash);
     ::LWLockRelease(partition_of(hash));
     if (retired) count_eviction(tag, f, ring);
