@@ -111,9 +111,11 @@ Lsn discardable(const Frame &f) noexcept {
     return f.state.load().permanent() ? f.disk_lsn.load(std::memory_order_relaxed) : InvalidXLogRecPtr;
 }
 
-// A copy of the very version that we write: hint bits at most.  Ours is latched.
+// A copy of the very version that we write: hint bits at most.  Ours is latched.  In recovery nothing changes
+// without a record, whatever this server's wal_level.
 bool is_same_version(FrameNo frame, const pg::CoreCopy &copy, Lsn ours) noexcept {
-    return frame_at(frame).state.load().permanent() && XLogIsNeeded() && ours != InvalidXLogRecPtr &&
+    const bool lsns_tell = XLogIsNeeded() || ::RecoveryInProgress();
+    return frame_at(frame).state.load().permanent() && lsns_tell && ours != InvalidXLogRecPtr &&
            copy.lsn == ours && copy.all_visible == page::PageView(page_at(frame)).all_visible();
 }
 
@@ -174,20 +176,31 @@ Lsn replaceable(const pg::CorePlace &place, Lsn ours) noexcept {
     return place.fork == FSM_FORKNUM ? kAnyLsn : ours;
 }
 
+enum class InReplay : std::uint8_t {
+    ours_alone,  // no copy, or one of the same version
+    older_gone,  // an older one is gone now; PostgreSQL may have written it before
+    older_held,  // somebody has it pinned, and PostgreSQL may write it yet
+    later,
+};
+
 // Replay goes record by record, and whoever comes second took over from the first: a copy of a page that is
 // dirty here is older, or the same, and goes unless somebody holds it.  A later one was changed after
-// promotion.
-bool is_older_in_replay(const pg::CorePlace &place, Lsn ours) noexcept {
+// promotion.  Looked at before it goes: what went may have been written over ours.
+InReplay throw_out_in_replay(FrameNo frame, const pg::CorePlace &place, Lsn ours) noexcept {
     const Lsn upto = replaceable(place, ours);
-    return pg::evict_core_copy(place, upto, upto) || pg::look_at_core_copy(place).lsn <= upto;
+    const pg::CoreCopy copy = pg::look_at_core_copy(place);
+    const bool gone = pg::evict_core_copy(place, upto, upto);
+    if (!copy.present || place.fork == FSM_FORKNUM || is_same_version(frame, copy, ours))
+        return InReplay::ours_alone;
+    if (gone) return InReplay::older_gone;
+    return copy.lsn <= upto ? InReplay::older_held : InReplay::later;
 }
 
-// Is there no older copy in shared_buffers that somebody on the standby holds?
-bool is_alone_in_replay(FrameNo frame, const pg::CorePlace &place, Lsn ours) noexcept {
-    const Lsn upto = replaceable(place, ours);
-    if (pg::evict_core_copy(place, upto, upto) || place.fork == FSM_FORKNUM) return true;
-    const pg::CoreCopy copy = pg::look_at_core_copy(place);
-    return !copy.present || is_same_version(frame, copy, ours);
+// After our write.  An older copy that is held may be changed after promotion, and is judged by then.
+Written look_in_replay(FrameNo frame, const pg::CorePlace &place, Lsn ours) noexcept {
+    const InReplay found = throw_out_in_replay(frame, place, ours);
+    if (found == InReplay::ours_alone) return Written::alone;
+    return found == InReplay::older_gone ? Written::again : Written::undecided;
 }
 
 // Their version may be in the file by now.  Somebody had begun to change ours when it was found outdated.
@@ -398,19 +411,17 @@ WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader) {
     if (f.state.load().outdated()) return judge_outdated(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!pg::has_core_copy(place)) return WriteTo::file;
-    if (::RecoveryInProgress() && is_older_in_replay(place, ours)) return WriteTo::file;
-    return judge(frame, ours, reader);
+    const InReplay found = ::RecoveryInProgress() ? throw_out_in_replay(frame, place, ours) : InReplay::later;
+    if (found == InReplay::later) return judge(frame, ours, reader);
+    return found == InReplay::older_held ? WriteTo::file_beside : WriteTo::file;
 }
 
-// Of a page that is only being read nothing need be decided: its next write looks first, as for `later`.  Nor
-// on a standby of one that is held: it may be changed after promotion, and is judged by then.  No
-// restartpoint waits for that, for ours is in the file.
+// Of a page that is only being read nothing need be decided: its next write looks first, as for `later`.
 Written look_after_write(FrameNo frame, Lsn ours, Reader reader) {
     const Frame &f = frame_at(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!debug_tripwire || !pg::has_core_copy(place)) return Written::alone;
-    if (::RecoveryInProgress())
-        return is_alone_in_replay(frame, place, ours) ? Written::alone : Written::undecided;
+    if (::RecoveryInProgress()) return look_in_replay(frame, place, ours);
     pg::CoreCopy copy = {};
     const Copies found = look_patiently(frame, ours, reader, &copy);
     if (found == Copies::unknown && CritSectionCount == 0) return Written::undecided;

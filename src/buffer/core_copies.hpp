@@ -25,8 +25,8 @@
 //         of the pool writer, while our page stays cached, leaves no trace.  Without LSNs neither does a
 //         copy that is written.  Without the workers (write-through) there are no rounds: misses and
 //         writes alone look.  An old copy that is held while we write may get hint bits and be written over
-//         ours (on a standby without checksums); ours follows when it is gone, unless the server crashes
-//         before.
+//         ours (on a standby without checksums and wal_log_hints); ours follows when it is gone.  Until
+//         then no restartpoint comes after our records (redo/restartpoint).
 // Locking: PostgreSQL's mapping partition, for moments, under any of our latches; our partition and
 //         relation locks are not held.  put_away takes the page's latch, if it is free, then our partition.
 // SPDX-License-Identifier: PostgreSQL
@@ -43,7 +43,13 @@ bool has_core_copy(const PageTag &tag) noexcept;
 // `scratch`: the frame's page.  May longjmp (I/O).
 void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch);
 
-enum class WriteTo : std::uint8_t { file, aside, nowhere, later };
+enum class WriteTo : std::uint8_t {
+    file,
+    file_beside,  // though somebody on a standby holds an older copy, which PostgreSQL may write after us
+    aside,
+    nowhere,
+    later,
+};
 // Under the page's latch and its I/O claim, WAL flushed; `ours`: the LSN of what is written.  May longjmp
 // when it has to mark the relation, and when a reader outlasts our patience.  `later`: Reader::leave only.
 WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader);
