@@ -14,6 +14,7 @@
 #   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation ...')
 #   make bench             micro benchmarks of pure code
 #   make format            clang-format in place
+#   make check-models      the protocols' models, every order of their steps (doc/design/models)
 #   make tidy              clang-tidy on what has changed; check-tidy: with its self-test
 #   make dist              build/dist/glassheap-VERSION.tar.gz of what is committed
 #   make deps              every Debian package any of these needs
@@ -22,7 +23,7 @@
 
 # Goals of our own need no PGXS: on a fresh machine they install it first.
 GH_GOALS := help demo check check-gates check-unit check-sanitized check-valgrind check-regress check-isolation \
-	check-tap check-installcheck check-stress check-upstream check-tidy check-browser check-upgrade deps dist format tidy bench
+	check-tap check-installcheck check-stress check-upstream check-models check-tidy check-browser check-upgrade deps dist format tidy bench
 ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
 
 GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
@@ -36,7 +37,7 @@ demo:
 	@$(GH_ROOT)tools/demo/demo
 check:
 	@$(GH_ROOT)tools/check
-check-gates check-tidy check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tap check-browser check-upgrade:
+check-gates check-models check-tidy check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tap check-browser check-upgrade:
 	@$(GH_ROOT)tools/check $(@:check-%=%)
 check-upstream:
 	@$(GH_ROOT)tools/upstream $(SUITES)

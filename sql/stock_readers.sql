@@ -26,6 +26,11 @@ SELECT lower - 24 AS line_pointer_bytes FROM page_header(get_raw_page('stock_rea
 CREATE TEMP TABLE stock_temp (a int) USING glassheap;
 INSERT INTO stock_temp VALUES (1), (2);
 SELECT count(*) FROM heap_page_items(get_raw_page('stock_temp', 0));
+-- And now core's local buffers have an old copy.
+INSERT INTO stock_temp VALUES (3);
+SELECT count(*) FROM heap_page_items(get_raw_page('stock_temp', 0));
+VACUUM (FREEZE, DISABLE_PAGE_SKIPPING) stock_temp;
+SELECT count(*) FROM heap_page_items(get_raw_page('stock_temp', 0)) WHERE t_infomask & 768 = 768;
 
 -- These two would change their copies and write them back over ours.
 SELECT pg_check_visible('stock_read');

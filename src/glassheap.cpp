@@ -22,6 +22,7 @@
 #include "redo/replay_watch.hpp"
 #include "redo/rmgr.hpp"
 #include "wal/emit.hpp"
+#include "worker/setup.hpp"
 
 namespace glassheap {
 
@@ -41,7 +42,7 @@ extern "C" void gh_shmem_request() {
 extern "C" void gh_shmem_startup() {
     if (next_shmem_startup != nullptr) next_shmem_startup();
     buffer::init_shared_memory();
-    buffer::warn_without_workers();
+    worker::warn_without_workers();
     debug::init_shared_memory();
     guard::init_shared_memory();
 }
@@ -89,7 +90,7 @@ PGDLLEXPORT void _PG_init() {
     buffer::install_log_hook();
     buffer::set_hint_image_logger(wal::emit_hint_image);
     make_room_for_workers();
-    buffer::register_workers();
+    worker::register_workers();
     prewarm::register_workers();
     hook_shared_memory();
     guard::install();

@@ -89,6 +89,8 @@ static_assert(sizeof(Xid) == sizeof(TransactionId) && sizeof(Cid) == sizeof(Comm
 static_assert(sizeof(BlockNo) == sizeof(BlockNumber) && sizeof(SlotNo) == sizeof(OffsetNumber));
 static_assert(sizeof(Lsn) == sizeof(XLogRecPtr));
 static_assert(kInvalidBlock == InvalidBlockNumber && kInvalidSlot == InvalidOffsetNumber);
+static_assert(kFirstSlot == FirstOffsetNumber);
+static_assert(kInvalidLsn == InvalidXLogRecPtr && kInvalidCid == InvalidCommandId);
 static_assert(kInvalidXid == InvalidTransactionId && kFrozenXid == FrozenTransactionId);
 static_assert(kFirstNormalXid == FirstNormalTransactionId);
 

@@ -15,8 +15,8 @@ my $node = new_node('sweep', 'glassheap.buffers' => '1MB', log_min_messages => '
 plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($node);
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
 
-my @points = qw(page_read victim_claimed extend_before_file extend_after_file scan-before-latch heap.old_version_locked
-  vacuum.before_page vacuum.before_second_pass vacuum.before_truncate truncate.before_wal);
+my @points = qw(buffer.page_read buffer.victim_claimed buffer.extend_before_file buffer.extend_after_file scan.before_latch heap.old_version_locked
+  vacuum.before_page vacuum.before_second_pass vacuum.before_truncate lifecycle.truncate_before_wal);
 my $most = 8;    # passages made to fail one by one; then every third power of two
 
 # Statements on T, which has 1500 rows of some 300 bytes on pages filled to four fifths, and an index on id.

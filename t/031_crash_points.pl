@@ -18,20 +18,20 @@ $node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
 my $change = "UPDATE t SET n = n + 1, pad = repeat('c', 300) WHERE id % 5 = 0;";
 my %cases = (
 	# Pages one by one, and in runs of a sequential scan.
-	page_read => [ 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT count(pad) FROM t WHERE id > 0;', 0 ],
-	run_read => [ $change, 0 ],
-	victim_claimed => [ $change, 0, 50 ],
-	extend_before_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
-	extend_after_file => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
-	page_write => [ $change . 'CHECKPOINT;', 0, 30 ],
-	'scan-before-latch' => [ 'SELECT count(pad) FROM t;', 0, 30 ],
+	'buffer.page_read' => [ 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT count(pad) FROM t WHERE id > 0;', 0 ],
+	'buffer.run_read' => [ $change, 0 ],
+	'buffer.victim_claimed' => [ $change, 0, 50 ],
+	'buffer.extend_before_file' => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
+	'buffer.extend_after_file' => [ "INSERT INTO t SELECT g, 0, repeat('i', 500) FROM generate_series(100001, 103000) g;", 0, 2 ],
+	'buffer.page_write' => [ $change . 'CHECKPOINT;', 0, 30 ],
+	'scan.before_latch' => [ 'SELECT count(pad) FROM t;', 0, 30 ],
 	'heap.old_version_locked' => [ $change, 0, 20 ],
 	'vacuum.before_page' => [ 'VACUUM t;', 0, 25 ],
 	'vacuum.before_second_pass' => [ 'VACUUM t;', 0 ],
 	'vacuum.before_truncate' => [ 'VACUUM t;', 0 ],
-	'truncate.before_wal' => [ 'VACUUM t;', 0 ],
-	'truncate.between_wal_and_files' => [ 'VACUUM t;', 0 ],
-	guardian_before_rotate => [ $change . 'CHECKPOINT;', 0, 1, 5 ],
+	'lifecycle.truncate_before_wal' => [ 'VACUUM t;', 0 ],
+	'lifecycle.truncate_between_wal_and_files' => [ 'VACUUM t;', 0 ],
+	'buffer.guardian_before_rotate' => [ $change . 'CHECKPOINT;', 0, 1, 5 ],
 );
 
 # The server answers again.  A psql that is refused is gone before its query is written, which IPC::Run may take for
@@ -60,7 +60,7 @@ for my $point (sort keys %cases)
 		my $log_start = -s $node->logfile;
 		$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('$point', 'kill', $skip)");
 		my ($rc, $out, $err) = $node->psql('postgres', "BEGIN; COMMIT; $statement");
-		if ($rc == 0 && $point =~ /^(?:guardian_before_rotate|page_write)$/)
+		if ($rc == 0 && $point =~ /^(?:buffer\.guardian_before_rotate|buffer\.page_write)$/)
 		{
 			# The victim may be a worker; it dies in its own time.
 			wait_until(sub { slurp_file($node->logfile, $log_start) =~ /terminated by signal 9/ }, 'the worker to die');
@@ -69,7 +69,7 @@ for my $point (sort keys %cases)
 		like(slurp_file($node->logfile, $log_start), qr/terminated by signal 9/, "$point, passage $skip: somebody died there");
 		my $acknowledged = $rc == 0 && $statement eq $change . 'CHECKPOINT;';
 		my $now = table_digest($node, 't');
-		if ($acknowledged || $point =~ /^(?:guardian_before_rotate|page_write)$/)
+		if ($acknowledged || $point =~ /^(?:buffer\.guardian_before_rotate|buffer\.page_write)$/)
 		{
 			my $changed = $node->safe_psql('postgres', 'SELECT count(*) FROM t WHERE n = 1');
 			ok($changed eq '2400' || (!$acknowledged && $changed eq '0'), "$point, passage $skip: the update is there as a whole")

@@ -14,7 +14,7 @@ my $node = new_node('main', wal_keep_size => '1GB', restart_after_crash => 'on')
 plan skip_all => 'needs stop points (GH_CHECKS=1)' unless has_stop_points($node);
 my $standby = new_standby($node, 'standby', max_standby_streaming_delay => '100s');
 
-for my $point (qw(truncate.before_wal truncate.between_wal_and_files))
+for my $point (qw(lifecycle.truncate_before_wal lifecycle.truncate_between_wal_and_files))
 {
 	$node->safe_psql('postgres', <<'SQL');
 DROP TABLE IF EXISTS tail;

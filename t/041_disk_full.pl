@@ -60,16 +60,16 @@ SKIP:
 	$node->safe_psql('postgres', 'CHECKPOINT');
 	my $blocks = sub { return $node->safe_psql('postgres', "SELECT pg_relation_size('u') / 8192") };
 	my $waiters = sub { return $node->safe_psql('postgres', "SELECT count(*) FROM pg_locks WHERE locktype = 'extend' AND NOT granted") };
-	$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('$_', 'wait')") for qw(extend_before_file extend_next_run);
+	$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('$_', 'wait')") for qw(buffer.extend_before_file storage.extend_next_run);
 	my @inserts = (start_background($node, sql => "INSERT INTO u VALUES (1000, repeat('w', 7000))"));
-	$node->safe_psql('postgres', "SELECT glassheap_stop_point_wait('extend_before_file')");
+	$node->safe_psql('postgres', "SELECT glassheap_stop_point_wait('buffer.extend_before_file')");
 	for my $waiter (1 .. 3)
 	{
 		push @inserts, start_background($node, sql => "INSERT INTO u VALUES (1000 + $waiter, repeat('w', 7000))");
 		wait_until(sub { $waiters->() == $waiter }, "insert $waiter to wait for the extension lock");
 	}
 	# The first waiter adds 61 pages, for itself and the others: in two writes and a last page.
-	$node->safe_psql('postgres', "SELECT glassheap_stop_point_clear('extend_before_file'), glassheap_stop_point_wait('extend_next_run')");
+	$node->safe_psql('postgres', "SELECT glassheap_stop_point_clear('buffer.extend_before_file'), glassheap_stop_point_wait('storage.extend_next_run')");
 	is($blocks->(), 200 + 1 + 32, 'the file has what the first write added');
 	my $pid = $node->safe_psql('postgres', "SELECT pid FROM pg_locks WHERE locktype = 'extend' AND granted");
 	my $full = 8192 * $blocks->();

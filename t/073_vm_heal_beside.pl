@@ -89,9 +89,9 @@ my $update = "UPDATE beside SET n = n + 1 WHERE id IN (8, 15, 37, 72)";
 sub hold_repair
 {
 	my $session = GlassheapSession->new($primary);
-	sql("SELECT glassheap_stop_point_set('repair_map.before_correct', 'wait')");
+	sql("SELECT glassheap_stop_point_set('introspect.repair_map_before_correct', 'wait')");
 	$session->begin("SELECT glassheap_repair_visibility_map('beside')");
-	sql("SELECT glassheap_stop_point_wait('repair_map.before_correct')");
+	sql("SELECT glassheap_stop_point_wait('introspect.repair_map_before_correct')");
 	return $session;
 }
 
@@ -108,7 +108,7 @@ ok($primary->start(fail_ok => 1), 'after a crash within a repair the primary sta
 is(wrong_bits($primary, 'beside'), 3, 'and nothing was corrected by halves');
 
 # ---- cancelled there
-sql("SELECT glassheap_stop_point_set('repair_map.before_correct', 'error')");
+sql("SELECT glassheap_stop_point_set('introspect.repair_map_before_correct', 'error')");
 my ($rc, $out, $err) = $primary->psql('postgres', "SELECT glassheap_repair_visibility_map('beside')");
 isnt($rc, 0, 'a repair that fails');
 sql('SELECT glassheap_stop_point_clear()');
@@ -120,7 +120,7 @@ my $right = right_bits('beside');
 sql("UPDATE beside SET n = n + 1 WHERE id IN (22, 37)");
 my $left = right_bits('beside');
 cmp_ok($left, '<', $right, 'pages lose their bits within the repair');
-sql("SELECT glassheap_stop_point_clear('repair_map.before_correct')");
+sql("SELECT glassheap_stop_point_clear('introspect.repair_map_before_correct')");
 # All the bits of the map page beyond the table's twenty pages, too.
 my $pages = sql("SELECT pg_relation_size('beside') / 8192");
 is($session->end, 3 + PER_MAP_PAGE - $pages, 'the repair counts what it cleared, not what the update did');

@@ -61,7 +61,7 @@ sub check_table
 }
 
 # ---- somebody inserts into the last page while the load lengthens the file, and the page leaves the pool
-for my $point (qw(extend_before_file extend_after_file))
+for my $point (qw(buffer.extend_before_file buffer.extend_after_file))
 {
 	make_table();
 	my $before = pages();
@@ -69,7 +69,7 @@ for my $point (qw(extend_before_file extend_after_file))
 	my $load = start_background($node, sql => $copy);
 	$node->safe_psql('postgres', "SELECT glassheap_stop_point_wait('$point')");
 	my $held_at = pages();
-	cmp_ok($held_at - $before, $point eq 'extend_after_file' ? '>' : '==', $point eq 'extend_after_file' ? 8 : 1, "$point: length of the file when the load is held");
+	cmp_ok($held_at - $before, $point eq 'buffer.extend_after_file' ? '>' : '==', $point eq 'buffer.extend_after_file' ? 8 : 1, "$point: length of the file when the load is held");
 	my $insert = start_background($node, sql => "INSERT INTO t VALUES (-1, rpad('acknowledged', 3000)) RETURNING ctid", stdout => "$folder/insert");
 	my ($done, $waits) = ('', '');
 	wait_until(
@@ -79,7 +79,7 @@ for my $point (qw(extend_before_file extend_after_file))
 			return $done ne '' || $waits =~ /BufferIO|extend/;
 		},
 		'the insert to be done or to wait');
-	like($waits, $point eq 'extend_after_file' ? qr/BufferIO/ : qr/extend/, "$point: the insert waits for the extension");
+	like($waits, $point eq 'buffer.extend_after_file' ? qr/BufferIO/ : qr/extend/, "$point: the insert waits for the extension");
 	evict();
 	$node->safe_psql('postgres', 'SELECT glassheap_stop_point_clear()');
 	IPC::Run::finish($load);
@@ -96,7 +96,7 @@ for my $point (qw(extend_before_file extend_after_file))
 }
 
 # ---- an error: the file is longer or not, nobody finds a made up page, and everything goes on
-for my $point (qw(extend_before_file extend_after_file))
+for my $point (qw(buffer.extend_before_file buffer.extend_after_file))
 {
 	make_table();
 	my $before = pages();
@@ -104,7 +104,7 @@ for my $point (qw(extend_before_file extend_after_file))
 	my ($rc, $out, $err) = $node->psql('postgres', $copy);
 	like($err, qr/stop point "$point" was reached/, "$point: the load fails");
 	my $after = pages();
-	cmp_ok($after - $before, $point eq 'extend_after_file' ? '>' : '==', $point eq 'extend_after_file' ? 8 : 1, "$point: length of the file after the error");
+	cmp_ok($after - $before, $point eq 'buffer.extend_after_file' ? '>' : '==', $point eq 'buffer.extend_after_file' ? 8 : 1, "$point: length of the file after the error");
 	($rc, $out, $err) = $node->psql('postgres', "SELECT glassheap_get_raw_page('t', $after)");
 	isnt($rc, 0, "$point: there is no page behind the end of the file");
 	check_table(1040, "$point, after the error");
@@ -124,7 +124,7 @@ for my $point (qw(extend_before_file extend_after_file))
 }
 
 # ---- death at the same places
-for my $point (qw(extend_before_file extend_after_file))
+for my $point (qw(buffer.extend_before_file buffer.extend_after_file))
 {
 	make_table();
 	$node->safe_psql('postgres', "INSERT INTO t VALUES (-1, 'before')");
@@ -146,7 +146,7 @@ for my $skip (0, 1, 2, 5, 12, 16, 25)
 {
 	for my $statement ("BEGIN; $copy; ROLLBACK", "BEGIN; INSERT INTO t SELECT g, repeat('i', 7000) FROM generate_series(200001, 200060) g; ROLLBACK")
 	{
-		stop_point('victim_claimed', 'wait', $skip);
+		stop_point('buffer.victim_claimed', 'wait', $skip);
 		my $run = start_background($node, sql => "$statement; SELECT 'done'", stdout => "$folder/done");
 		my $seen = '';
 		wait_until(
@@ -177,18 +177,18 @@ sub insert_together
 	$server->safe_psql('postgres', 'DROP TABLE IF EXISTS t; CREATE TABLE t (id int, pad text); ALTER TABLE t ALTER pad SET STORAGE PLAIN;'
 		. "INSERT INTO t SELECT g, repeat('x', 7000) FROM generate_series(1, 40) g");
 	$server->safe_psql('postgres', 'VACUUM t');
-	$server->safe_psql('postgres', "SELECT glassheap_stop_point_set('extend_before_file', 'wait')");
+	$server->safe_psql('postgres', "SELECT glassheap_stop_point_set('buffer.extend_before_file', 'wait')");
 	my @inserts;
 	for my $nth (0 .. 6)
 	{
 		push @inserts, start_background($server, sql => "INSERT INTO t VALUES (1000 + $nth, repeat('w', 7000))");
-		$server->safe_psql('postgres', "SELECT glassheap_stop_point_wait('extend_before_file')") if $nth == 0;
+		$server->safe_psql('postgres', "SELECT glassheap_stop_point_wait('buffer.extend_before_file')") if $nth == 0;
 		$server->safe_psql('postgres', "SELECT glassheap_stop_point_set('$case{point}', 'wait', $case{skip})") if $nth == 0 && $case{point};
 		wait_until(sub { $server->safe_psql('postgres', "$inserts_that AND wait_event IN ('extend', 'Extension')") == $nth + 1 }, "insert $nth to wait");
 	}
 	my $held = $server->safe_psql('postgres', "$inserts_that AND wait_event = 'Extension'");
 	$server->safe_psql('postgres', $case{prepare}) if $case{prepare};
-	$server->safe_psql('postgres', "SELECT glassheap_stop_point_clear('extend_before_file')");
+	$server->safe_psql('postgres', "SELECT glassheap_stop_point_clear('buffer.extend_before_file')");
 	$case{meanwhile}->($size) if $case{meanwhile};
 	$server->safe_psql('postgres', 'SELECT glassheap_stop_point_clear()');
 	IPC::Run::finish($_) for @inserts;
@@ -203,12 +203,12 @@ my $others_are_done = sub {
 	my ($size) = @_;
 	wait_until(sub { $size->() > $added || $node->safe_psql('postgres', "$inserts_that AND state = 'active'") == 1 }, 'the other inserts to end');
 };
-my ($at_stop_point, $grown) = insert_together($node, point => 'extend_unlocked', skip => 1, meanwhile => $others_are_done);
+my ($at_stop_point, $grown) = insert_together($node, point => 'heap.extend_unlocked', skip => 1, meanwhile => $others_are_done);
 is($grown, $added, 'the first waiter adds pages for all six, and they find them');
 ($at_stop_point, $grown) = insert_together($node, prepare => "SELECT glassheap_buffercache_evict_relation('t')");
 is($grown, 1 + 6, 'while the map is not in the pool nobody adds pages for others');
 my $small = new_node('small', 'glassheap.buffers' => '1MB', max_connections => 100);
-($at_stop_point, $grown) = insert_together($small, point => 'victim_claimed', skip => 0);
+($at_stop_point, $grown) = insert_together($small, point => 'buffer.victim_claimed', skip => 0);
 is($at_stop_point, 1, 'in a small pool those who wait for the lock have claimed no frame');
 $small->stop('fast');
 

@@ -60,9 +60,9 @@ sub tear_and_recover
 
 # ---- the checkpoint's write is under way: DIRTY, not JUST_DIRTIED
 my $file = make_table(0);
-$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('page_write', 'wait', 0)");
+$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('buffer.page_write', 'wait', 0)");
 my $checkpoint = start_background($node, sql => 'CHECKPOINT');
-$node->safe_psql('postgres', "SELECT glassheap_stop_point_wait('page_write')");
+$node->safe_psql('postgres', "SELECT glassheap_stop_point_wait('buffer.page_write')");
 is($node->safe_psql('postgres', 'SELECT count(*) FROM h'), 3, 'rows are read while the page is being written');
 $node->safe_psql('postgres', 'SELECT glassheap_stop_point_clear()');
 IPC::Run::finish($checkpoint);
@@ -71,9 +71,9 @@ tear_and_recover($file, 'hints during a write');
 # ---- a checkpoint begins, and passes the page, between the image and the dirty mark
 $file = make_table(1);
 my $before = $node->safe_psql('postgres', $redo);
-$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('hint_image_logged', 'wait', 0)");
+$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('buffer.hint_image_logged', 'wait', 0)");
 my $reader = start_background($node, sql => 'SELECT count(*) FROM h');
-$node->safe_psql('postgres', "SELECT glassheap_stop_point_wait('hint_image_logged')");
+$node->safe_psql('postgres', "SELECT glassheap_stop_point_wait('buffer.hint_image_logged')");
 $checkpoint = start_background($node, sql => 'CHECKPOINT');
 $node->poll_query_until('postgres', "SELECT redo_lsn > '$before' FROM glassheap_stat_checkpointer")
   or die 'the guardian did not see the new redo pointer';

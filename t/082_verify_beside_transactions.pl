@@ -90,7 +90,7 @@ SKIP:
 	  for 'CREATE TABLE g AS SELECT id, 0 AS v FROM generate_series(1, 2) id', 'DELETE FROM g WHERE id = 1', 'VACUUM g';
 	is($sessions[0]->ask('BEGIN; SAVEPOINT a; UPDATE g SET v = 1; SELECT ctid FROM g'),
 		'(0,1)', 'the new version stands before the old one');
-	my $point = 'introspect.tuple_verified';
+	my $point = 'verify.tuple_verified';
 	$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('$point', 'wait')");
 	$outside->begin("SELECT count(*), min(msg) FROM glassheap_verify('g')");
 	$node->safe_psql('postgres', "SELECT glassheap_stop_point_wait('$point')");

@@ -21,7 +21,7 @@ SKIP:
 	sql('CREATE TABLE gone (id int); INSERT INTO gone SELECT generate_series(1, 1000)');
 	my $gone = sql("SELECT pg_relation_filenode('gone')");
 	# In one session: a new one commits as it starts.  The first commit is that of the SELECT.
-	my ($rc, $out, $err) = $node->psql('postgres', "SELECT glassheap_stop_point_set('commit.pending_deletes', 'error', 1);\nDROP TABLE gone;\n"
+	my ($rc, $out, $err) = $node->psql('postgres', "SELECT glassheap_stop_point_set('lifecycle.before_pending_deletes', 'error', 1);\nDROP TABLE gone;\n"
 		  . "SELECT 'it is gone';\nSELECT pg_cancel_backend(pg_backend_pid()) FROM generate_series(1, 1000);", on_error_stop => 1);
 	like($out, qr/it is gone/, 'DROP commits although its callback had an error');
 	like($err, qr/canceling statement due to user request/, '... and its session can still be interrupted');

@@ -70,19 +70,19 @@ sub leave_in_the_middle
 {
 	sql('CHECKPOINT');
 	write_back();
-	stop_at('guardian_before_rotate', 'wait');
-	wait_at('guardian_before_rotate');
+	stop_at('buffer.guardian_before_rotate', 'wait');
+	wait_at('buffer.guardian_before_rotate');
 	my ($held, $other) = held_and_other();
 	change();
 	my $log_start = -s $node->logfile;
 	my $checkpoint = start_background($node, sql => 'CHECKPOINT');
 	wait_until(sub { slurp_file($node->logfile, $log_start) =~ /checkpoint starting/ }, 'the checkpoint to begin');
 	wait_for_rounds($checkpointer, 5);    # it looks every 10 ms whether its list is empty
-	stop_at('guardian_leaves', 'wait');
+	stop_at('buffer.guardian_leaves', 'wait');
 	kill 'STOP', $other;
 	kill 'TERM', $held;
-	go_on('guardian_before_rotate');
-	wait_at('guardian_leaves');
+	go_on('buffer.guardian_before_rotate');
+	wait_at('buffer.guardian_leaves');
 	kill 'CONT', $other;
 	wait_for_rounds($other, 4);
 	ok($checkpoint->pumpable, 'the checkpoint waits for what the leaving holder has to write');
@@ -91,7 +91,7 @@ sub leave_in_the_middle
 }
 
 my $checkpoint = leave_in_the_middle();
-go_on('guardian_leaves');
+go_on('buffer.guardian_leaves');
 ok(IPC::Run::finish($checkpoint), 'it completes when that is written');
 is(dirty_pages(), 0, '... everything');
 write_back();
@@ -104,7 +104,7 @@ is(sql('SELECT sum(v) FROM r'), $changed, 'after a kill in this moment nothing i
 # An error on leaving, before anything is written.
 write_back();
 change();
-stop_at('guardian_leaves', 'error');
+stop_at('buffer.guardian_leaves', 'error');
 my $log_start = -s $node->logfile;
 my $pid = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'glassheap checkpoint guardian'");
 sql("SELECT pg_terminate_backend($pid)");
@@ -121,10 +121,10 @@ sql('CREATE EXTENSION pg_buffercache');
 write_back();
 sub veto_pins { return sql("SELECT string_agg(pinning_backends::text, ' ' ORDER BY relfilenode) FROM pg_buffercache WHERE reltablespace = 1663 AND reldatabase = 0"); }
 is(veto_pins(), '1 1 1', 'each holder has its page pinned');
-stop_at('veto_page_read', 'error');
+stop_at('buffer.veto_page_read', 'error');
 $log_start = -s $node->logfile;
 sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE backend_type = 'glassheap checkpoint guardian'");
-wait_until(sub { slurp_file($node->logfile, $log_start) =~ /ERROR:.*veto_page_read/ }, 'the successor to fail');
+wait_until(sub { slurp_file($node->logfile, $log_start) =~ /ERROR:.*buffer\.veto_page_read/ }, 'the successor to fail');
 write_back();
 is(veto_pins(), '1 1 1', 'a holder that fails at its start keeps no pin');
 $node->stop('fast');

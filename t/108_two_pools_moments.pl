@@ -51,9 +51,9 @@ sub change_both
 # ---- between the look and the write
 make_table('race');
 sql("INSERT INTO race VALUES (11, 'ours')");
-sql("SELECT glassheap_stop_point_set('write_looked', 'wait')");
+sql("SELECT glassheap_stop_point_set('buffer.write_looked', 'wait')");
 my $checkpoint = start_background($node, sql => 'CHECKPOINT');
-sql("SELECT glassheap_stop_point_wait('write_looked')");
+sql("SELECT glassheap_stop_point_wait('buffer.write_looked')");
 sql("SELECT two_pools_insert('race', 21, 'theirs')");
 sql('SELECT glassheap_stop_point_clear()');
 $checkpoint->finish;
@@ -66,9 +66,9 @@ is(ids('race'), "$ten 11", 'changed between look and write: ours is kept');
 # The same, but their copy is only read, and is old.
 make_table('old_copy');
 sql("INSERT INTO old_copy VALUES (11, 'ours'); SELECT count(*) FROM old_copy");    # no hint bits are left to be logged
-sql("SELECT glassheap_stop_point_set('write_looked', 'wait')");
+sql("SELECT glassheap_stop_point_set('buffer.write_looked', 'wait')");
 $checkpoint = start_background($node, sql => 'CHECKPOINT');
-sql("SELECT glassheap_stop_point_wait('write_looked')");
+sql("SELECT glassheap_stop_point_wait('buffer.write_looked')");
 sql("SELECT two_pools_read('old_copy', 0)");
 sql('SELECT glassheap_stop_point_clear()');
 $checkpoint->finish;
@@ -93,9 +93,9 @@ make_table('clean');
 make_table('other');
 writer_delay('10s');
 sql("INSERT INTO other VALUES (11, 'ours')");
-sql("SELECT glassheap_stop_point_set('write_looked', 'wait')");
+sql("SELECT glassheap_stop_point_set('buffer.write_looked', 'wait')");
 $checkpoint = start_background($node, sql => 'CHECKPOINT');
-sql("SELECT glassheap_stop_point_wait('write_looked')");
+sql("SELECT glassheap_stop_point_wait('buffer.write_looked')");
 sql("SELECT two_pools_insert('clean', 21, 'theirs')");
 sql('SELECT glassheap_stop_point_clear()');
 $checkpoint->finish;
@@ -142,8 +142,8 @@ sub give { my ($table, $method) = @_; return "UPDATE pg_class SET relam = (SELEC
 writer_delay('10s');
 sql("CREATE TABLE given (id int, note text) USING heap; INSERT INTO given SELECT g, 'x' FROM generate_series(1, 10) g; CHECKPOINT");
 sql("ALTER SYSTEM SET glassheap.writer_max_pages = 0; SELECT pg_reload_conf(); CHECKPOINT");
-like(stderr_of("SELECT glassheap_stop_point_set('write_looked', 'error'); BEGIN; " . give('given', 'glassheap') . " INSERT INTO given VALUES (11, 'never'); SELECT glassheap_buffercache_evict_all(); ROLLBACK"),
-	qr/stop point "write_looked" was reached/, 'abort with a write of ours begun');
+like(stderr_of("SELECT glassheap_stop_point_set('buffer.write_looked', 'error'); BEGIN; " . give('given', 'glassheap') . " INSERT INTO given VALUES (11, 'never'); SELECT glassheap_buffercache_evict_all(); ROLLBACK"),
+	qr/stop point "buffer\.write_looked" was reached/, 'abort with a write of ours begun');
 is(ids('given'), $ten, 'abort with a write of ours begun: it ends');
 sql("BEGIN; " . give('given', 'glassheap') . " INSERT INTO given VALUES (11, 'never'); SELECT two_pools_insert('given', 12, 'never'); SELECT glassheap_buffercache_evict_all(); ROLLBACK");
 is(ids('given'), $ten, 'abort of a change in two pools');
@@ -184,8 +184,8 @@ is(scalar(marks()), 0, 'many marks: they went with their tables');
 
 # ---- a crash before the discovery: replay fails once, and the next start keeps both versions
 make_table('undiscovered');
-sql("SELECT glassheap_stop_point_set('watch_core_pool', 'wait')");
-sql("SELECT glassheap_stop_point_wait('watch_core_pool')");    # so that nobody looks
+sql("SELECT glassheap_stop_point_set('buffer.watch_core_pool', 'wait')");
+sql("SELECT glassheap_stop_point_wait('buffer.watch_core_pool')");    # so that nobody looks
 sql("INSERT INTO undiscovered VALUES (11, 'ours'); SELECT two_pools_insert('undiscovered', 21, 'theirs');"
 	. "INSERT INTO undiscovered SELECT g, 'ours' FROM generate_series(12, 14) g; SELECT two_pools_insert('undiscovered', 22, 'theirs')");
 kill_server_9($node);

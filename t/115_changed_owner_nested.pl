@@ -94,7 +94,7 @@ SKIP:
 	my @tables = qw(back_1 back_2 back_3);
 	make_table($_, 'heap') for @tables;
 	my $deleted = join(';', map { "DELETE FROM $_ WHERE id <= 500" } @tables);
-	$said = said('BEGIN; ' . join(';', map { give($_, 'glassheap') } @tables) . "; $deleted; SELECT glassheap_stop_point_set('page_write', 'error'); PREPARE TRANSACTION 'fails'; SELECT glassheap_stop_point_clear()");
+	$said = said('BEGIN; ' . join(';', map { give($_, 'glassheap') } @tables) . "; $deleted; SELECT glassheap_stop_point_set('buffer.page_write', 'error'); PREPARE TRANSACTION 'fails'; SELECT glassheap_stop_point_clear()");
 	like($said, qr/stop point/, 'PREPARE fails');
 	sql("UPDATE $_ SET note = 'committed'") for @tables;
 	is_in_one_pool($_, '1000 1000', "$_ was given back") for @tables;

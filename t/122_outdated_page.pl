@@ -50,12 +50,12 @@ is(ids('cursor'), "$ten 11 12", 'and afterwards');
 
 # ---- noticed, but not settled: an error
 make_table('error', 1);
-stop_point('page_outdated', 'error');
+stop_point('buffer.page_outdated', 'error');
 $from = -s $node->logfile;
 sql("SELECT two_pools_insert('error', 11, 'theirs')");
-wait_until(sub { slurp_file($node->logfile, $from) =~ /stop point "page_outdated" was reached/ }, 'the error');
-stop_point('watch_core_pool', 'wait');    # the page rests, and then nobody looks any more
-wait_for_stop('watch_core_pool');
+wait_until(sub { slurp_file($node->logfile, $from) =~ /stop point "buffer\.page_outdated" was reached/ }, 'the error');
+stop_point('buffer.watch_core_pool', 'wait');    # the page rests, and then nobody looks any more
+wait_for_stop('buffer.watch_core_pool');
 push_out('error');
 sql("INSERT INTO error VALUES (12, 'ours')");
 clear_stop_points();
@@ -64,10 +64,10 @@ is(ids('error'), "$ten 11 12", 'an error after it was noticed: both rows are the
 # ---- the same, and our page is written when it has new hint bits only
 make_table('hinted', 1);
 sql("DELETE FROM hinted WHERE id = 10; CHECKPOINT");
-stop_point('page_outdated', 'wait');
+stop_point('buffer.page_outdated', 'wait');
 sql("SELECT two_pools_insert('hinted', 11, 'theirs')");
-wait_for_stop('page_outdated');
-stop_point('watch_core_pool', 'wait');
+wait_for_stop('buffer.page_outdated');
+stop_point('buffer.watch_core_pool', 'wait');
 is(ids('hinted'), '1 2 3 4 5 6 7 8 9 11', 'while it is being settled: whoever comes reads theirs');
 clear_stop_points();
 is(ids('hinted'), '1 2 3 4 5 6 7 8 9 11', 'and afterwards');
@@ -101,9 +101,9 @@ $session->ask('BEGIN; DECLARE c CURSOR FOR SELECT id FROM cleaned; FETCH 1 FROM 
 my $vacuum = GlassheapSession->new($node);
 $vacuum->begin('VACUUM (FREEZE) cleaned');
 $node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event = 'BufferPin' AND query LIKE 'VACUUM%'") or die 'VACUUM does not wait';
-stop_point('page_outdated', 'wait');
+stop_point('buffer.page_outdated', 'wait');
 sql("SELECT two_pools_insert('cleaned', 11, 'theirs')");
-wait_for_stop('page_outdated');
+wait_for_stop('buffer.page_outdated');
 $node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'VACUUM%'") or die 'VACUUM waits';
 is($vacuum->end, 'ERROR:  40001', 'noted: VACUUM does not wait any longer');
 clear_stop_points();
@@ -114,13 +114,13 @@ is(ids('cleaned'), "$ten 11", 'noted: their row is there');
 # ---- the same, noted between its last look and its sleep
 make_table('sleepless');
 $session->ask('BEGIN; DECLARE c CURSOR FOR SELECT id FROM sleepless; FETCH 1 FROM c');
-stop_point('cleanup_begins_to_wait', 'wait');
+stop_point('buffer.cleanup_begins_to_wait', 'wait');
 $vacuum->begin('VACUUM (FREEZE) sleepless');
-wait_for_stop('cleanup_begins_to_wait');
-stop_point('page_outdated', 'wait');
+wait_for_stop('buffer.cleanup_begins_to_wait');
+stop_point('buffer.page_outdated', 'wait');
 sql("SELECT two_pools_insert('sleepless', 11, 'theirs')");
-wait_for_stop('page_outdated');
-sql("SELECT glassheap_stop_point_clear('cleanup_begins_to_wait')");
+wait_for_stop('buffer.page_outdated');
+sql("SELECT glassheap_stop_point_clear('buffer.cleanup_begins_to_wait')");
 $node->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE state = 'active' AND query LIKE 'VACUUM%'") or die 'VACUUM waits';
 is($vacuum->end, 'ERROR:  40001', 'noted before it sleeps: VACUUM does not wait');
 clear_stop_points();

@@ -21,11 +21,11 @@ sql("CREATE TABLE cached (id int, note text); INSERT INTO cached SELECT g, 'ours
 sql("CREATE TABLE other AS SELECT g AS id, repeat('x', 900) AS v FROM generate_series(1, 800) g");
 sql('CHECKPOINT; SELECT count(*) FROM cached');
 my $from = -s $node->logfile;
-sub errors { return scalar(() = slurp_file($node->logfile, $from) =~ /ERROR:  stop point "write_ahead" was reached/g); }
+sub errors { return scalar(() = slurp_file($node->logfile, $from) =~ /ERROR:  stop point "worker\.write_ahead" was reached/g); }
 sub noticed { return slurp_file($node->logfile, $from) =~ /was changed in shared_buffers/; }
 
 # Frames are asked for, so that there is work, on which the writer fails.
-my $fail = "SELECT glassheap_stop_point_set('write_ahead', 'error');"
+my $fail = "SELECT glassheap_stop_point_set('worker.write_ahead', 'error');"
 	. "SELECT glassheap_buffercache_evict_relation('other'); SELECT count(*) FROM other";
 wait_until(sub { sql($fail); return errors() >= 2 }, 'two errors');
 sql("$fail; SELECT two_pools_insert('cached', 11, 'theirs')");

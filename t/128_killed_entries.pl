@@ -63,8 +63,8 @@ for my $table (qw(early unused))
 	sql("DELETE FROM $table WHERE id = 10") if $table eq 'unused';
 	sql("VACUUM (INDEX_CLEANUP on) $table; SELECT count(*) FROM $table; CHECKPOINT");
 	my $from = -s $node->logfile;
-	sql("SELECT glassheap_stop_point_set('watch_core_pool', 'wait')");
-	sql("SELECT glassheap_stop_point_wait('watch_core_pool')");
+	sql("SELECT glassheap_stop_point_set('buffer.watch_core_pool', 'wait')");
+	sql("SELECT glassheap_stop_point_wait('buffer.watch_core_pool')");
 	my $tid = sql("SELECT two_pools_insert('$table', 21, 'theirs')");
 	is($tid, $table eq 'unused' ? '(0,10)' : '(0,21)', "$table: a row of theirs");
 	sql("SELECT two_pools_index('$table', 21, '$tid')");

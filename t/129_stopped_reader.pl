@@ -57,11 +57,11 @@ is(ids('slow'), "$ten 11", 'all rows');
 # ---- he begins between the look and the write: ours is in the file, and nothing need be decided
 sub is_dirty { return sql("SELECT count(*) FROM glassheap_buffercache WHERE isdirty AND relfilenode = pg_relation_filenode('slow')"); }
 sql("INSERT INTO slow VALUES (12, 'ours')");
-sql("SELECT glassheap_stop_point_set('write_looked', 'wait')");
+sql("SELECT glassheap_stop_point_set('buffer.write_looked', 'wait')");
 my $checkpoint = start_background($node, sql => 'CHECKPOINT');
-sql("SELECT glassheap_stop_point_wait('write_looked')");
+sql("SELECT glassheap_stop_point_wait('buffer.write_looked')");
 $reader->ask("BEGIN; SELECT two_pools_read_slowly('slow', 0, true)");
-sql("SELECT glassheap_stop_point_clear('write_looked')");
+sql("SELECT glassheap_stop_point_clear('buffer.write_looked')");
 ok(IPC::Run::finish($checkpoint), 'the checkpoint that has written it succeeds');
 is(marks(), 0, 'still nothing is marked');
 is(is_dirty(), 1, 'the page will be written again');
@@ -72,9 +72,9 @@ my $workers = "backend_type IN ('glassheap checkpoint guardian', 'glassheap pool
 $reader->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT");
 sql('CHECKPOINT');
 my $old = sql("SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE $workers");
-sql("SELECT glassheap_stop_point_set('veto_page_read', 'wait')");
+sql("SELECT glassheap_stop_point_set('buffer.veto_page_read', 'wait')");
 sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $workers");
-sql("SELECT glassheap_stop_point_wait('veto_page_read')");
+sql("SELECT glassheap_stop_point_wait('buffer.veto_page_read')");
 $node->poll_query_until('postgres', "SELECT count(*) = 2 FROM pg_stat_activity WHERE $workers AND pid NOT IN ($old)") or die 'no workers';
 $reader->ask("BEGIN; SELECT two_pools_read_slowly('slow', 0, true)");
 $from = -s $node->logfile;
@@ -87,7 +87,7 @@ sql("INSERT INTO other VALUES (13, 'ours')");
 is($node->psql('postgres', 'CHECKPOINT'), 0, 'a checkpoint succeeds after the next change');
 is(is_dirty(), 0, 'which has written the page');
 is(marks(), 0, 'nothing is marked by this either');
-sql("SELECT glassheap_stop_point_clear('veto_page_read')");
+sql("SELECT glassheap_stop_point_clear('buffer.veto_page_read')");
 
 # ---- as many of them as a ring has frames: VACUUM takes others
 sql("CREATE TABLE ring AS SELECT g AS id, repeat('r', 900) AS v FROM generate_series(1, 2000) g; DELETE FROM ring WHERE id % 5 = 0; CHECKPOINT");
@@ -103,11 +103,11 @@ $node->not_compared('a table is in two pools');
 sql("CREATE TABLE late (id int, note text); INSERT INTO late SELECT g, 'ours' FROM generate_series(1, 10) g");
 sql('SELECT count(*) FROM late; CHECKPOINT');
 sql("INSERT INTO late VALUES (11, 'ours')");
-sql("SELECT glassheap_stop_point_set('write_looked', 'wait')");
+sql("SELECT glassheap_stop_point_set('buffer.write_looked', 'wait')");
 $checkpoint = start_background($node, sql => 'CHECKPOINT');
-sql("SELECT glassheap_stop_point_wait('write_looked')");
+sql("SELECT glassheap_stop_point_wait('buffer.write_looked')");
 $reader->ask("BEGIN; SELECT two_pools_read_slowly('late', 0, true)");
-sql("SELECT glassheap_stop_point_clear('write_looked')");
+sql("SELECT glassheap_stop_point_clear('buffer.write_looked')");
 ok(IPC::Run::finish($checkpoint), 'the checkpoint succeeds');
 $reader->ask("SELECT two_pools_read_slowly('late', 0, false), two_pools_insert('late', 21, 'theirs'); COMMIT");
 wait_until(

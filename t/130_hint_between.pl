@@ -29,8 +29,8 @@ sql("CREATE TABLE $_ (id int, note text); INSERT INTO $_ SELECT g, 'ours' FROM g
 sql('CHECKPOINT');
 sql("DELETE FROM $_ WHERE id = 10") for @tables, $at_once;
 sql('CHECKPOINT');
-stop_point('watch_core_pool', 'wait');
-wait_for_stop('watch_core_pool');
+stop_point('buffer.watch_core_pool', 'wait');
+wait_for_stop('buffer.watch_core_pool');
 
 sub change { my ($table, $which) = @_; sql("SELECT two_pools_" . ($table eq 'deleted' ? 'delete' : 'insert') . "('$table', $change{$table}[$which])") if $change{$table}[$which]; return; }
 
@@ -46,12 +46,12 @@ for my $table (@tables)
 }
 
 # The image is later than their first change, and earlier than the second: without a word of the first, theirs would be taken.
-stop_point('hint_image_begins', 'wait');
+stop_point('wal.hint_image_begins', 'wait');
 my $session = GlassheapSession->new($node);
 $session->begin("SELECT count(*) FROM $at_once");
-wait_for_stop('hint_image_begins');
+wait_for_stop('wal.hint_image_begins');
 sql("SELECT two_pools_insert('$at_once', 11, 'theirs')");
-sql("SELECT glassheap_stop_point_clear('hint_image_begins')");
+sql("SELECT glassheap_stop_point_clear('wal.hint_image_begins')");
 is($session->end, 9, "$at_once: the query goes on");
 sql("SELECT two_pools_insert('$at_once', 12, 'theirs')");
 

@@ -28,8 +28,8 @@ for my $name (sort keys %command)
 	sql("CREATE INDEX ${name}_i ON ${name}_t (id)") if $name eq 'clustered';
 	sql("CHECKPOINT; SELECT count(*) FROM ${name}_t");
 }
-stop_point('watch_core_pool', 'wait');
-wait_for_stop('watch_core_pool');
+stop_point('buffer.watch_core_pool', 'wait');
+wait_for_stop('buffer.watch_core_pool');
 for my $name (sort keys %command)
 {
 	my $tid = sql("SELECT two_pools_insert('${name}_t', 21, 'theirs')");

@@ -67,13 +67,13 @@ is(sql("SELECT count(*) FROM glassheap_verify('t')"), 0, 'nothing to complain ab
 # ---- a reader's pin
 sql('CREATE TABLE frozen (id int); INSERT INTO frozen SELECT generate_series(1, 10)');
 $holder->ask('BEGIN; DECLARE c CURSOR FOR SELECT id FROM frozen; FETCH 1 FROM c');
-stop_point('set', 'cleanup_waits');
+stop_point('set', 'buffer.cleanup_waits');
 $waiter->begin('VACUUM (FREEZE) frozen');
-stop_point('wait', 'cleanup_waits');
+stop_point('wait', 'buffer.cleanup_waits');
 is(sql("SELECT all_frozen FROM glassheap_visibility_map('frozen', 0)"), 'f', 'VACUUM waits for the pin');
 is($holder->ask('FETCH 1 FROM c'), '2', 'the reader goes on');
 $holder->ask('COMMIT');
-stop_point('clear', 'cleanup_waits');
+stop_point('clear', 'buffer.cleanup_waits');
 $waiter->end;
 is(sql("SELECT all_frozen FROM glassheap_visibility_map('frozen', 0)"), 't', 'and freezes the page when it has gone');
 

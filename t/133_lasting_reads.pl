@@ -74,8 +74,8 @@ sql('ALTER TABLE large_parent ADD PRIMARY KEY (id)');
 sql("SELECT count(*) FROM $_") for sort(keys %index, keys %check, keys %orphaned);
 sql('CHECKPOINT');
 
-stop_point('watch_core_pool', 'wait');
-wait_for_stop('watch_core_pool');
+stop_point('buffer.watch_core_pool', 'wait');
+wait_for_stop('buffer.watch_core_pool');
 for my $table (sort keys %index)
 {
 	sql("SELECT two_pools_insert('$table', 11, 'theirs')");
@@ -138,12 +138,12 @@ sub begin_to_read
 sub while_being_read
 {
 	my ($table, $change, $statement) = @_;
-	begin_to_read($table, 'run_read', "SELECT count(*) FROM $table");
+	begin_to_read($table, 'buffer.run_read', "SELECT count(*) FROM $table");
 	like(sql($change), qr/^(\(1,\d+\))?$/, "$table: page 1 is changed");
 	$command->begin($statement);
 	my $waits = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%_command_%' AND pid <> pg_backend_pid() AND %s";
 	wait_until(sub { sql(sprintf $waits, "(wait_event = 'BufferIO' OR state = 'idle')") == 1 }, 'the command to wait for the read, or to end');
-	sql("SELECT glassheap_stop_point_clear('run_read')");
+	sql("SELECT glassheap_stop_point_clear('buffer.run_read')");
 	my $said = $command->end;
 	$reader->end;
 	return $said;
@@ -156,16 +156,16 @@ like(while_being_read('large_parent', "SELECT two_pools_delete('large_parent', '
 # round is a walk through these few buffers.
 sub let_writer_walk
 {
-	sql("SELECT glassheap_stop_point_set('watch_core_pool', 'wait', 5)");
-	wait_for_stop('watch_core_pool');
+	sql("SELECT glassheap_stop_point_set('buffer.watch_core_pool', 'wait', 5)");
+	wait_for_stop('buffer.watch_core_pool');
 	return;
 }
 clear_stop_points();
-begin_to_read('large_watched', 'run_was_read', 'BEGIN; DECLARE c CURSOR FOR SELECT id FROM large_watched; FETCH 20 FROM c');
+begin_to_read('large_watched', 'buffer.run_was_read', 'BEGIN; DECLARE c CURSOR FOR SELECT id FROM large_watched; FETCH 20 FROM c');
 like(sql("SELECT two_pools_insert('large_watched', 7000, repeat('t', 900))"), qr/^\(1,/, 'large_watched: page 1 is changed');
 sql('CHECKPOINT');
 let_writer_walk();
-sql("SELECT glassheap_stop_point_clear('run_was_read')");
+sql("SELECT glassheap_stop_point_clear('buffer.run_was_read')");
 $reader->end;
 is(sql("$scan; SELECT count(*) FROM large_watched WHERE id = 7000"), 0, 'large_watched: the old page is cached');
 clear_stop_points();

@@ -43,9 +43,9 @@ my $writer = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'glasshe
 # ---- a call while the writer is looking
 tell_time(0, 1);
 wait_until(\&writer_naps, 'the writer to nap');
-stop_point('watch_core_pool', 'wait');
+stop_point('buffer.watch_core_pool', 'wait');
 kill 'HUP', $writer;    # it alone, so that the turn is free
-wait_for_stop('watch_core_pool');
+wait_for_stop('buffer.watch_core_pool');
 my $from = -s $node->logfile;
 my $checkpoint = start_background($node, sql => 'CHECKPOINT');
 # By then the guardian has called it as well, and does not call again.

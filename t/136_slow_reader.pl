@@ -52,10 +52,10 @@ sub end_reading { $reader->ask("SELECT two_pools_read_slowly('slow', 0, false); 
 # Returns a CHECKPOINT whose turn somebody has kept open, and is stopped in.
 sub open_turn
 {
-	sql("SELECT glassheap_stop_point_set('turn_kept_open', 'wait')");
+	sql("SELECT glassheap_stop_point_set('buffer.turn_kept_open', 'wait')");
 	my $checkpoint = start_background($node, sql => 'CHECKPOINT');
 	my $limit = $PostgreSQL::Test::Utils::timeout_default;
-	my $rc = $node->psql('postgres', "SET statement_timeout = '${limit}s'; SELECT glassheap_stop_point_wait('turn_kept_open')");
+	my $rc = $node->psql('postgres', "SET statement_timeout = '${limit}s'; SELECT glassheap_stop_point_wait('buffer.turn_kept_open')");
 	return $rc == 0 ? $checkpoint : undef;
 }
 
@@ -73,7 +73,7 @@ for my $round (1 .. 6)
 	is(dirty_pages('other'), 0, "round $round: the other pages are written");
 	ok($checkpoint->pumpable, "round $round: the checkpoint waits");
 	end_reading();
-	sql("SELECT glassheap_stop_point_clear('turn_kept_open')");
+	sql("SELECT glassheap_stop_point_clear('buffer.turn_kept_open')");
 	ok(IPC::Run::finish($checkpoint), "round $round: and completes");
 }
 unlike(slurp_file($node->logfile), qr/cannot be written, because another process|checkpoint cannot complete/, 'no page was refused, no checkpoint failed');
@@ -91,7 +91,7 @@ for my $round (1 .. 3)
 	my $checkpoint = open_turn();
 	ok($checkpoint, "stopped, round $round: under the veto, too, a turn stays open for a while") or last;
 	end_reading();
-	sql("SELECT glassheap_stop_point_clear('turn_kept_open')");
+	sql("SELECT glassheap_stop_point_clear('buffer.turn_kept_open')");
 	IPC::Run::finish($checkpoint);
 	is(checkpoint(), 0, "stopped, round $round: the first checkpoint afterwards succeeds");
 }
@@ -156,18 +156,18 @@ for my $late (@workers)
 	my ($stopped, $leaving) = map { worker($_) } $late, $first;
 	my $reading = sql("SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'");
 	my $from = -s $node->logfile;
-	sql("SELECT glassheap_stop_point_set('left_with_veto', 'wait'), glassheap_stop_point_set('partner_awaited', 'wait')");
+	sql("SELECT glassheap_stop_point_set('buffer.left_with_veto', 'wait'), glassheap_stop_point_set('buffer.partner_awaited', 'wait')");
 	$node->poll_query_until('postgres', "SELECT wait_event = 'Extension' FROM pg_stat_activity WHERE pid = $stopped") or die "$late does not rest";
 	kill 'STOP', $stopped, $reading;
 	wait_for_state(qr/T/, $stopped, $reading);
 	system_or_bail('pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-W', 'stop');
-	$asks->ask("SELECT glassheap_stop_point_wait('left_with_veto')");
+	$asks->ask("SELECT glassheap_stop_point_wait('buffer.left_with_veto')");
 	kill 'CONT', $reading;
 	wait_until(sub { !kill(0, $reading) }, 'the reader to end');
-	$asks->begin("SELECT glassheap_stop_point_wait('partner_awaited')");
+	$asks->begin("SELECT glassheap_stop_point_wait('buffer.partner_awaited')");
 	kill 'CONT', $stopped;
 	wait_until(sub { $asks->ended || !kill(0, $stopped) }, "$late to wait");
-	$frees->ask("SELECT glassheap_stop_point_clear('left_with_veto')");
+	$frees->ask("SELECT glassheap_stop_point_clear('buffer.left_with_veto')");
 	wait_until(sub { !kill(0, $leaving) }, "$first to end");
 	eval { $frees->ask('SELECT glassheap_stop_point_clear()') };    # where it did not wait, the server is gone by now
 	$_->close for $asks, $frees;
@@ -202,7 +202,7 @@ pass('alone: it gives up, however many checkpoints come');
 my $kept = open_turn();
 ok($kept, 'alone: it tries again, and its turn stays open');
 end_reading();
-sql("SELECT glassheap_stop_point_clear('turn_kept_open')");
+sql("SELECT glassheap_stop_point_clear('buffer.turn_kept_open')");
 IPC::Run::finish($kept);
 is(checkpoint(), 0, 'alone: the first checkpoint afterwards succeeds');
 is(sql('SELECT sum(n) FROM slow'), $changes, 'alone: all changes are there');

@@ -54,9 +54,9 @@ for my $gone (0, 1)
 	is(ids_there($table), $ten, "$name: read on the standby");
 	my $holder = hold_old_copy($table);
 	is(there('SELECT count(*) FROM glassheap_buffercache WHERE isdirty'), 1, "$name: ours is the only page to be written");
-	there("SELECT glassheap_stop_point_set('page_written', 'wait')");
+	there("SELECT glassheap_stop_point_set('buffer.page_written', 'wait')");
 	sql('CHECKPOINT');
-	there("SELECT glassheap_stop_point_wait('page_written')");
+	there("SELECT glassheap_stop_point_wait('buffer.page_written')");
 	there("SELECT two_pools_flush('$table', false)");
 	$holder->ask('ROLLBACK');
 	there("SELECT two_pools_flush('$table', true)") if $gone;

@@ -175,15 +175,15 @@ SKIP:
 	my $workers = "backend_type IN ('glassheap checkpoint guardian', 'glassheap pool writer')";
 	my $send_away = sub {
 		$node->poll_query_until('postgres', "SELECT mode = 'write-back' FROM glassheap_stat_checkpointer") or die 'no write-back';
-		sql("SELECT glassheap_stop_point_set('veto_page_read', 'wait')");
+		sql("SELECT glassheap_stop_point_set('buffer.veto_page_read', 'wait')");
 		my $old = sql("SELECT string_agg(pid::text, ',') FROM pg_stat_activity WHERE $workers");
 		sql("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE $workers");
-		sql("SELECT glassheap_stop_point_wait('veto_page_read')");
+		sql("SELECT glassheap_stop_point_wait('buffer.veto_page_read')");
 		$node->poll_query_until('postgres', "SELECT count(*) = 2 FROM pg_stat_activity WHERE $workers AND pid NOT IN ($old)") or die 'no workers';
 		return;
 	};
 	my $let_come = sub {
-		sql("SELECT glassheap_stop_point_clear('veto_page_read')");
+		sql("SELECT glassheap_stop_point_clear('buffer.veto_page_read')");
 		$node->poll_query_until('postgres', "SELECT mode = 'write-back' FROM glassheap_stat_checkpointer") or die 'no write-back';
 		return;
 	};
@@ -201,12 +201,12 @@ SKIP:
 	sql('VACUUM bad; CHECKPOINT');
 	my $session = GlassheapSession->new($node);
 	sql('UPDATE bad SET n = n + 0 WHERE id = 5900; CHECKPOINT');
-	sql("SELECT glassheap_stop_point_set('hint_image_logged', 'wait', 0)");
+	sql("SELECT glassheap_stop_point_set('buffer.hint_image_logged', 'wait', 0)");
 	$session->begin('SELECT n FROM bad WHERE id = 5900');
-	sql("SELECT glassheap_stop_point_wait('hint_image_logged')");
+	sql("SELECT glassheap_stop_point_wait('buffer.hint_image_logged')");
 	$send_away->();
 	limit_files($limit);
-	sql("SELECT glassheap_stop_point_clear('hint_image_logged')");
+	sql("SELECT glassheap_stop_point_clear('buffer.hint_image_logged')");
 	$session->end;
 	pass('a hint that cannot be written is no error');
 	isnt(checkpoint(), 0, '... and checkpoints fail');

@@ -132,9 +132,9 @@ void settle_before_parallel_scan(Relation rel) {
     if (command != nullptr && is_shared(rel)) settle(rel);
 }
 
-void settle_before_build(Relation rel, BlockNumber first, BlockNumber count) {
+void settle_before_build(Relation rel, BlockNo first, BlockNo count) {
     if (!is_shared(rel)) return;
-    if (count == InvalidBlockNumber)
+    if (count == kInvalidBlock)
         settle(rel);
     else
         buffer::settle_core_copies(pg::file_of(rel), first, count);

@@ -25,7 +25,7 @@ void run_lasting_read(const UtilityCall &call, void (*run)(const UtilityCall &))
 void settle_before_scan(Relation rel);
 // In the leader, before its workers start.  Each time: CREATE INDEX CONCURRENTLY reads twice.
 void settle_before_parallel_scan(Relation rel);
-// Before an index build reads `count` blocks from `first` on (InvalidBlockNumber: all of them).
-void settle_before_build(Relation rel, BlockNumber first, BlockNumber count);
+// Before an index build reads `count` blocks from `first` on (kInvalidBlock: all of them).
+void settle_before_build(Relation rel, BlockNo first, BlockNo count);
 
 }  // namespace glassheap::am

@@ -57,7 +57,10 @@ Reader reader_of(Oid function) {
 void show_as_it_is(Relation rel) {
     if (!buffer::is_ready() || RELATION_IS_OTHER_TEMP(rel)) return;
     buffer::flush_relation(pg::owned_file_of(rel));
-    pg::evict_core_copies(pg::file_of(rel));
+    if (pg::is_temp(rel))
+        pg::evict_local_core_copies(pg::file_of(rel));
+    else
+        pg::evict_core_copies(pg::file_of(rel));
 }
 
 // The function does not say which table it is about to read: all of them, once a call site.

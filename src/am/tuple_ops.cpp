@@ -43,9 +43,9 @@ enum class Chase : std::uint8_t { lock_it, go_on, ended };
 
 struct Pursuit {
     Relation rel;
-    ItemPointer tid;              // the version to look at; moved along the chain
-    TransactionId expected_xmin;  // the updater that made it
-    CommandId cid;
+    ItemPointer tid;    // the version to look at; moved along the chain
+    Xid expected_xmin;  // the updater that made it
+    Cid cid;
     LockWaitPolicy wait_policy;
     TM_FailureData *tmfd;
     TM_Result result;  // when the chase has ended
@@ -57,7 +57,7 @@ Chase end_with(Pursuit *pursuit, TM_Result result) noexcept {
 }
 
 // Somebody else is changing the version: wait for the outcome, as the policy allows.
-Chase wait_for_updater(Pursuit *pursuit, TransactionId updater, ItemPointerData tid) {
+Chase wait_for_updater(Pursuit *pursuit, Xid updater, ItemPointerData tid) {
     switch (pursuit->wait_policy) {
         case LockWaitBlock:
             ::XactLockTableWait(updater, pursuit->rel, &tid, XLTW_FetchUpdated);
@@ -140,15 +140,15 @@ TM_Result find_last_version(Pursuit *pursuit) {
 
 }  // namespace
 
-void insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options, BulkInsertState bistate) {
+void insert(Relation rel, TupleTableSlot *slot, Cid cid, int options, BulkInsertState bistate) {
     const OwnTuple own(rel, slot);
     heap::insert(rel, own.tuple, cid, options, bistate);
     slot->tts_tid = own.tuple->t_self;
     own.give_back();
 }
 
-void insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
-                        BulkInsertState bistate, uint32 token) {
+void insert_speculative(Relation rel, TupleTableSlot *slot, Cid cid, int options, BulkInsertState bistate,
+                        uint32 token) {
     const OwnTuple own(rel, slot);
     HeapTupleHeaderSetSpeculativeToken(own.tuple->t_data, token);
     heap::insert(rel, own.tuple, cid, options | HEAP_INSERT_SPECULATIVE, bistate);
@@ -163,7 +163,7 @@ void complete_speculative(Relation rel, TupleTableSlot *slot, bool succeeded) {
         heap::abort_speculative(rel, &slot->tts_tid);
 }
 
-TM_Result update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid, Snapshot crosscheck,
+TM_Result update(Relation rel, ItemPointer otid, TupleTableSlot *slot, Cid cid, Snapshot crosscheck,
                  bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode, bool *update_indexes) {
     const ItemPointerData old_tid = *otid;  // may be the slot's own
     const OwnTuple own(rel, slot);
@@ -176,7 +176,7 @@ TM_Result update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId
     return result;
 }
 
-TM_Result lock(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid, LockTupleMode mode,
+TM_Result lock(Relation rel, ItemPointer tid, TupleTableSlot *slot, Cid cid, LockTupleMode mode,
                LockWaitPolicy wait_policy, uint8 flags, TM_FailureData *tmfd) {
     const bool follow_updates = (flags & TUPLE_LOCK_FLAG_LOCK_UPDATE_IN_PROGRESS) != 0;
     const bool want_last = (flags & TUPLE_LOCK_FLAG_FIND_LAST_VERSION) != 0;

@@ -9,13 +9,13 @@
 
 namespace glassheap::am {
 
-void insert(Relation rel, TupleTableSlot *slot, CommandId cid, int options, BulkInsertState bistate);
-void insert_speculative(Relation rel, TupleTableSlot *slot, CommandId cid, int options,
-                        BulkInsertState bistate, uint32 token);
+void insert(Relation rel, TupleTableSlot *slot, Cid cid, int options, BulkInsertState bistate);
+void insert_speculative(Relation rel, TupleTableSlot *slot, Cid cid, int options, BulkInsertState bistate,
+                        uint32 token);
 void complete_speculative(Relation rel, TupleTableSlot *slot, bool succeeded);
-TM_Result update(Relation rel, ItemPointer otid, TupleTableSlot *slot, CommandId cid, Snapshot crosscheck,
+TM_Result update(Relation rel, ItemPointer otid, TupleTableSlot *slot, Cid cid, Snapshot crosscheck,
                  bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode, bool *update_indexes);
-TM_Result lock(Relation rel, ItemPointer tid, TupleTableSlot *slot, CommandId cid, LockTupleMode mode,
+TM_Result lock(Relation rel, ItemPointer tid, TupleTableSlot *slot, Cid cid, LockTupleMode mode,
                LockWaitPolicy wait_policy, uint8 flags, TM_FailureData *tmfd);
 
 }  // namespace glassheap::am

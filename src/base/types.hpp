@@ -20,7 +20,10 @@ using Cid = std::uint32_t;      // command id
 
 inline constexpr BlockNo kInvalidBlock = 0xFFFFFFFFU;
 inline constexpr SlotNo kInvalidSlot = 0;
+inline constexpr SlotNo kFirstSlot = 1;
 inline constexpr FrameNo kNoFrame = -1;
+inline constexpr Lsn kInvalidLsn = 0;
+inline constexpr Cid kInvalidCid = 0xFFFFFFFFU;
 inline constexpr Xid kInvalidXid = 0;
 inline constexpr Xid kFrozenXid = 2;
 inline constexpr Xid kFirstNormalXid = 3;

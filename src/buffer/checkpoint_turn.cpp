@@ -1,4 +1,5 @@
 // buffer/checkpoint_turn.cpp — see buffer/checkpoint_turn.hpp.
+// Model:  doc/design/models/checkpoint.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -32,7 +33,7 @@ constinit bool unwritten = false;
 // The last try while the veto is up.
 struct LastTry {
     std::int64_t at;  // milliseconds, monotonic
-    XLogRecPtr redo;
+    Lsn redo;
     std::uint32_t calls;
 };
 constinit LastTry last_try = {};
@@ -41,7 +42,7 @@ constinit LastTry last_try = {};
 // round, so that in between nothing is held and everything else is done.
 struct OpenTurn {
     std::int64_t since, next;  // milliseconds, monotonic; 0: none is open
-    XLogRecPtr redo;
+    Lsn redo;
     std::size_t pages;
     bool alone;  // nobody waits for it; it is to lower a veto
 };
@@ -100,7 +101,7 @@ void stop_guarding() noexcept {
     pg::set_my_lxid(InvalidLocalTransactionId);
 }
 
-void note_flush(XLogRecPtr redo, std::size_t pages, TimestampTz began) {
+void note_flush(Lsn redo, std::size_t pages, TimestampTz began) {
     PoolShared &shared = *pool.shared;
     const TimestampTz now = ::GetCurrentTimestamp();
     const auto micros = static_cast<std::uint64_t>(now - began);
@@ -154,7 +155,7 @@ bool is_retry_due() {
 }
 
 // While a veto is up checkpoints fail soon.  But not at once: beside short reads it would never go down.
-void keep_turn_open(XLogRecPtr redo, const Flushed &done, std::int64_t began) {
+void keep_turn_open(Lsn redo, const Flushed &done, std::int64_t began) {
     constexpr std::int64_t kPauseMs = 50;
     constexpr std::int64_t kLongestPauseMs = 1'000;
     const std::int64_t now = pg::monotonic_ms();
@@ -166,11 +167,11 @@ void keep_turn_open(XLogRecPtr redo, const Flushed &done, std::int64_t began) {
     open_turn.pages += done.written;
     open_turn.alone = !holder(partner()).present;
     note_progress();
-    GH_STOP_POINT("turn_kept_open");
+    GH_STOP_POINT("buffer.turn_kept_open");
 }
 
 // The veto has to go when everything is written (ckpt.T1).  False: pages were passed over.
-bool write_for_checkpoint(XLogRecPtr redo) {
+bool write_for_checkpoint(Lsn redo) {
     const TimestampTz began = ::GetCurrentTimestamp();
     // Of the beginning: a checkpoint announced meanwhile is not tried by this.
     last_try = {pg::monotonic_ms(), redo, pool.shared->checkpoint_calls.load()};
@@ -189,12 +190,12 @@ bool write_for_checkpoint(XLogRecPtr redo) {
 // The turn proper, under the turn lock with both guarding and the partner having gone last.  False: it is not
 // over.
 bool turn(TurnResult *result) {
-    const XLogRecPtr redo = ::GetRedoRecPtr();
+    const Lsn redo = ::GetRedoRecPtr();
     const bool moved = redo != pool.shared->flushed_redo;
     const bool due = moved || holder(me).veto || is_left_veto_up();
     if (moved && open_turn.since == 0) redo_pointer_has_moved();
     if (due && !write_for_checkpoint(redo)) return false;
-    GH_STOP_POINT("guardian_before_rotate");
+    GH_STOP_POINT("buffer.guardian_before_rotate");
     end_turn();
     result->flushed = due;
     return true;
@@ -264,7 +265,7 @@ bool flush_before_leaving(bool last) {
     const std::int64_t began = pg::monotonic_ms();
     while (last && is_leaving(partner()) && pg::monotonic_ms() - began < kPatienceMs) {
         note_progress();
-        GH_STOP_POINT("partner_awaited");
+        GH_STOP_POINT("buffer.partner_awaited");
         ::pg_usleep(kShortPauseUs);
     }
     bool orphaned = is_veto_orphaned(partner());
@@ -304,7 +305,7 @@ extern "C" void glassheap_leave_turns(int code, Datum arg) {
     const bool last = is_leaving(partner());
     ::LWLockRelease(&pool.shared->turn);
     pg_memory_barrier();
-    GH_STOP_POINT("guardian_leaves");
+    GH_STOP_POINT("buffer.guardian_leaves");
     const bool lowers_both = flush_before_leaving(last);
     if (holder(me).veto) lower_veto();
     if (lowers_both) lower_partners_veto();
@@ -318,7 +319,7 @@ extern "C" void glassheap_have_left(int code, Datum arg) {
     pg::release_core_buffers();
     if (unwritten) {
         raise_veto(last_tried_page());
-        GH_STOP_POINT("left_with_veto");
+        GH_STOP_POINT("buffer.left_with_veto");
     }
     acquire_turn_patiently();
     pool.shared->write_back.store(false);

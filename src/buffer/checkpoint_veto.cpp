@@ -70,7 +70,7 @@ void prepare_veto() {
         prepare_left_veto();
         const Buffer page = read_veto_page(static_cast<Oid>(my_holder()) + 1);
         ::LockBuffer(page, BUFFER_LOCK_UNLOCK);
-        GH_STOP_POINT("veto_page_read");
+        GH_STOP_POINT("buffer.veto_page_read");
         veto_page = page;
     });
 }

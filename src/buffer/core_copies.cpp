@@ -90,7 +90,7 @@ bool has_new_flag(FrameNo frame, const pg::CoreCopy &copy, Lsn on_disk) noexcept
 bool is_changed(FrameNo frame, const pg::CoreCopy &copy) noexcept {
     const Frame &f = frame_at(frame);
     if (fork_number(f.tag) == FSM_FORKNUM) return false;
-    if (!f.state.load().permanent() || copy.lsn == InvalidXLogRecPtr) return copy.dirty;
+    if (!f.state.load().permanent() || copy.lsn == kInvalidLsn) return copy.dirty;
     const Lsn on_disk = f.disk_lsn.load(std::memory_order_relaxed);
     return copy.lsn > on_disk || has_new_flag(frame, copy, on_disk);
 }
@@ -100,7 +100,7 @@ bool is_changed(FrameNo frame, const pg::CoreCopy &copy) noexcept {
 bool ours_is_changed(FrameNo frame, Lsn theirs) noexcept {
     const Frame &f = frame_at(frame);
     const Lsn lsn = load_page_lsn(page_at(frame));
-    if (!f.state.load().permanent() || lsn == InvalidXLogRecPtr || !XLogIsNeeded()) return true;
+    if (!f.state.load().permanent() || lsn == kInvalidLsn || !XLogIsNeeded()) return true;
     const bool hint_image = lsn == f.hint_lsn.load(std::memory_order_relaxed);
     return lsn > f.base_lsn.load(std::memory_order_relaxed) && !(hint_image && lsn < theirs);
 }
@@ -108,15 +108,15 @@ bool ours_is_changed(FrameNo frame, Lsn theirs) noexcept {
 // Up to which LSN an unchanged copy may be thrown away although it is dirty.
 Lsn discardable(const Frame &f) noexcept {
     if (fork_number(f.tag) == FSM_FORKNUM) return kAnyLsn;
-    return f.state.load().permanent() ? f.disk_lsn.load(std::memory_order_relaxed) : InvalidXLogRecPtr;
+    return f.state.load().permanent() ? f.disk_lsn.load(std::memory_order_relaxed) : kInvalidLsn;
 }
 
 // A copy of the very version that we write: hint bits at most.  Ours is latched.  In recovery nothing changes
 // without a record, whatever this server's wal_level.
 bool is_same_version(FrameNo frame, const pg::CoreCopy &copy, Lsn ours) noexcept {
     const bool lsns_tell = XLogIsNeeded() || ::RecoveryInProgress();
-    return frame_at(frame).state.load().permanent() && lsns_tell && ours != InvalidXLogRecPtr &&
-           copy.lsn == ours && copy.all_visible == page::PageView(page_at(frame)).all_visible();
+    return frame_at(frame).state.load().permanent() && lsns_tell && ours != kInvalidLsn && copy.lsn == ours &&
+           copy.all_visible == page::PageView(page_at(frame)).all_visible();
 }
 
 enum class Copies : std::uint8_t {
@@ -146,7 +146,11 @@ Copies look_patiently(FrameNo frame, Lsn ours, Reader reader, pg::CoreCopy *copy
 
 void mark_page(FrameNo frame, const pg::CoreCopy &copy) {
     const PageTag tag = frame_at(frame).tag;
-    mark_two_pools({file_of(tag), fork_number(tag), tag.block, load_page_lsn(page_at(frame)), copy.lsn});
+    mark_two_pools({.file = file_of(tag),
+                    .fork = fork_number(tag),
+                    .block = tag.block,
+                    .ours = load_page_lsn(page_at(frame)),
+                    .theirs = copy.lsn});
 }
 
 // The first LSN stays: what we logged between two changes of theirs is not older than the first.
@@ -224,7 +228,7 @@ bool finish_outdated(FrameNo frame) {
 bool settle_changed(FrameNo frame, const pg::CoreCopy &copy) {
     note_outdated(frame, copy);
     tell_once(frame_at(frame).tag, "was changed in shared_buffers");
-    GH_STOP_POINT("page_outdated");
+    GH_STOP_POINT("buffer.page_outdated");
     return finish_outdated(frame);
 }
 
@@ -345,7 +349,7 @@ struct Walks {
 };
 
 void begin_walk(Walks *walks) noexcept {
-    walks->before = std::exchange(walks->unsettled, false) ? InvalidXLogRecPtr : walks->last;
+    walks->before = std::exchange(walks->unsettled, false) ? kInvalidLsn : walks->last;
     walks->last = walks->current;
     walks->current = ::GetXLogInsertRecPtr();
 }
@@ -382,7 +386,7 @@ void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch) {
             pg::flush_core_copy(place, copy.buffer);
             two_pools->taken_over.fetch_add(1, std::memory_order_relaxed);
         }
-        if (pg::evict_core_copy(place, InvalidXLogRecPtr)) return;
+        if (pg::evict_core_copy(place, kInvalidLsn)) return;
         if (!pg::look_at_core_copy(place).dirty) return;  // a reader has it pinned
     }
 }
@@ -455,7 +459,7 @@ bool read_from_aside(const PageTag &tag, char *page) {
 void watch_core_pool(int limit) {
     static Walks walks = {};
     if (!debug_tripwire) return;
-    GH_STOP_POINT("watch_core_pool");
+    GH_STOP_POINT("buffer.watch_core_pool");
     if (!begin_round()) return;
     const int count = pg::core_buffer_count();
     for (int i = 0; i < std::min(limit, count); ++i) {
@@ -472,7 +476,7 @@ void search_core_pool() {
     constexpr int kStride = 4096;
     for (int i = 0; i < pg::core_buffer_count(); ++i) {
         if (i % kStride == 0) note_progress();
-        examine_buffer(i, InvalidXLogRecPtr, Trial::at_once);
+        examine_buffer(i, kInvalidLsn, Trial::at_once);
     }
 }
 

@@ -19,6 +19,7 @@
 //            tag yet, and extend() asks for the length under the lock.
 // Locking: pool.X5; no lock for a relation that nobody else can see.
 // Errors: may longjmp: full disk, ERRCODE_PROGRAM_LIMIT_EXCEEDED; NewFrames: pool exhausted, I/O of a victim.
+// Model:  doc/design/models/extension.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -46,7 +47,7 @@ void require_room(const ForkRef &ref, BlockNo first, BlockNo count) {
 }
 
 void lengthen(const ForkRef &ref, BlockNo first, BlockNo count, AccessRing *ring) {
-    GH_STOP_POINT("extend_before_file");
+    GH_STOP_POINT("buffer.extend_before_file");
     IoTimer timer;
     storage::extend_zeroed(ref.owned.file, ref.owned.backend, ref.fork, first, count);
     CounterSet &mine = counters(kind_of(ring));
@@ -54,7 +55,7 @@ void lengthen(const ForkRef &ref, BlockNo first, BlockNo count, AccessRing *ring
     buffer::count(mine.extends, count);
     if (RelationCounters *io = relation_counters(ref.owned.file, true))
         io->extends.fetch_add(count, std::memory_order_relaxed);
-    GH_STOP_POINT("extend_after_file");
+    GH_STOP_POINT("buffer.extend_after_file");
 }
 
 // A page of this number was in the pool before the file had it: at best zeroes.

@@ -10,6 +10,7 @@
 //         pool.G3 the time is linear in the cached pages of the relation (and its neighbours in their chain):
 //            it may be spent in a critical section, or with checkpoints held off.
 // Errors: never longjmps, allocates nothing: it runs in commit and abort callbacks.
+// Model:  doc/design/models/drop.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 

@@ -135,7 +135,7 @@ struct PoolShared {
     HolderShared holders[2];
     int last_turn;       // index of the holder that turned last
     int turns_together;  // since both are guarding
-    XLogRecPtr flushed_redo;
+    Lsn flushed_redo;
 
     LeftPages left;
     CoreReplay core_replay;
@@ -187,8 +187,11 @@ inline bool tag_seems(const Frame &frame, const PageTag &tag) noexcept {
 }
 
 inline PageTag make_tag(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept {
-    return {pg::tablespace_of(file), pg::database_of(file), pg::number_of(file),
-            static_cast<std::uint32_t>(fork), block};
+    return {.space = pg::tablespace_of(file),
+            .database = pg::database_of(file),
+            .relation = pg::number_of(file),
+            .fork = static_cast<std::uint32_t>(fork),
+            .block = block};
 }
 inline pg::RelFile file_of(const PageTag &tag) noexcept {
     return {tag.space, tag.database, tag.relation};

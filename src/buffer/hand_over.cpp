@@ -2,6 +2,7 @@
 //
 // Why:    the catalog may give our file to a heap table (pg_repack's swap of relfilenodes, an UPDATE of
 //         pg_class).  The other direction needs nothing: our misses take over page by page (core_copies.hpp).
+// Model:  doc/design/models/handover.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 

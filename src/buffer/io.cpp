@@ -54,7 +54,7 @@ void write_to_file(Frame &f, RingKind context, Lsn lsn) {
 Written write_alone(FrameNo frame, RingKind context, Lsn lsn, Reader reader, bool beside) {
     for (;;) {
         write_to_file(frame_at(frame), context, lsn);
-        if (CritSectionCount == 0) GH_STOP_POINT("page_written");
+        if (CritSectionCount == 0) GH_STOP_POINT("buffer.page_written");
         const Written written = look_after_write(frame, lsn, reader);
         if (written == Written::alone && std::exchange(beside, false)) continue;
         // After `again` the file may hold the older copy.
@@ -131,9 +131,9 @@ bool write_out(FrameNo frame, RingKind context, Reader reader) {
     claim_io(frame, true);
     const Lsn lsn = copy_page(page_at(frame));
     if (f.state.load().permanent()) ::XLogFlush(lsn);
-    if (CritSectionCount == 0) GH_STOP_POINT("page_write");
+    if (CritSectionCount == 0) GH_STOP_POINT("buffer.page_write");
     const WriteTo where = where_to_write(frame, lsn, reader);
-    if (CritSectionCount == 0) GH_STOP_POINT("write_looked");
+    if (CritSectionCount == 0) GH_STOP_POINT("buffer.write_looked");
     f.state.end_write(write_where(where, frame, context, lsn, reader));
     forget_claim(frame);
     ::ConditionVariableBroadcast(&f.waiters);

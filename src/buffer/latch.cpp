@@ -8,6 +8,7 @@
 //         pool.A3 nobody gets an exclusive latch of an outdated page (pool.F6).
 // Errors: latching may wait, and for cleanup answers interrupts; exclusively it fails on an outdated page;
 //         everything else never longjmps.
+// Model:  doc/design/models/cleanup.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -138,7 +139,7 @@ void PinnedPage::latch_cleanup() const {
         ::LWLockAcquire(&f.latch, LW_EXCLUSIVE);
         const StateBits now = f.state.load();
         if (now.pins() == 1 || now.outdated()) break;  // an outdated one stays so, however long one waits
-        GH_STOP_POINT("cleanup_begins_to_wait");
+        GH_STOP_POINT("buffer.cleanup_begins_to_wait");
         ::ConditionVariablePrepareToSleep(&f.waiters);
         // Asked again: whoever notes it wakes the waiters without this latch.
         if (!enter_cleanup_wait(frame_, block_) || f.state.load().outdated()) {
@@ -146,7 +147,7 @@ void PinnedPage::latch_cleanup() const {
             break;
         }
         ::LWLockRelease(&f.latch);
-        GH_STOP_POINT("cleanup_waits");
+        GH_STOP_POINT("buffer.cleanup_waits");
         wait_for_other_pins(frame_, since, &logged);
         ::ConditionVariableCancelSleep();
     }

@@ -144,7 +144,7 @@ void finish_read(FrameNo frame, bool ok) noexcept {
 }
 
 void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
-    GH_STOP_POINT("page_read");
+    GH_STOP_POINT("buffer.page_read");
     IoTimer timer;
     const pg::RelFile file = file_of(request.tag);
     if (has_core_copy(request.tag)) [[unlikely]]

@@ -12,6 +12,7 @@
 //            write in progress (or one that failed), whose copy may lack the hint: the hint dirties anew.
 // Errors: none gets out.  A write that fails in write-through mode leaves the page dirty, under a veto.
 // WAL:    none of its own, but hint images through the registered logger.
+// Model:  doc/design/models/writeback.pml
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -41,13 +42,13 @@ bool hint_needs_image(const Frame &f) {
 }
 
 // Logs an image of the page if its last one is not behind the redo pointer.
-void log_image_if_needed(Frame &f, char *page, XLogRecPtr redo) {
+void log_image_if_needed(Frame &f, char *page, Lsn redo) {
     alignas(8) static char copy[page::kPageSize];
     const Lsn before = load_page_lsn(page);
     if (before > redo) return;
     std::memcpy(copy, page, page::kPageSize);
     const Lsn lsn = hint_logger(fork_of_frame(f), f.tag.block, copy);
-    if (lsn == InvalidXLogRecPtr) return;
+    if (lsn == kInvalidLsn) return;
     // Nothing but hints since it was read or written: no change of rows (core_copies).
     if (before <= f.base_lsn.load(std::memory_order_relaxed) ||
         before == f.hint_lsn.load(std::memory_order_relaxed))
@@ -66,12 +67,12 @@ void dirty_with_image(Frame &f, FrameNo frame) {
     const bool held_before = pg::delays_checkpoints();
     pg::delay_checkpoints();
     pg_memory_barrier();
-    XLogRecPtr redo = ::GetRedoRecPtr();
+    Lsn redo = ::GetRedoRecPtr();
     log_image_if_needed(f, page_at(frame), redo);
-    if (CritSectionCount == 0) GH_STOP_POINT("hint_image_logged");
+    if (CritSectionCount == 0) GH_STOP_POINT("buffer.hint_image_logged");
     START_CRIT_SECTION();
     if (f.state.set_dirty()) pg::count_page_dirtied();
-    for (XLogRecPtr now = ::GetRedoRecPtr(); now != redo; now = ::GetRedoRecPtr()) {
+    for (Lsn now = ::GetRedoRecPtr(); now != redo; now = ::GetRedoRecPtr()) {
         redo = now;
         log_image_if_needed(f, page_at(frame), redo);
     }

@@ -215,7 +215,7 @@ void flush_all();
 
 // The logger of hint images is in wal/ (above us); set once in _PG_init.  Called with a private copy of the
 // page; returns the record's LSN.
-using HintImageLogger = XLogRecPtr (*)(const ForkRef &fork, BlockNo block, char *page_copy);
+using HintImageLogger = Lsn (*)(const ForkRef &fork, BlockNo block, char *page_copy);
 void set_hint_image_logger(HintImageLogger logger) noexcept;
 
 }  // namespace glassheap::buffer

@@ -80,11 +80,11 @@ void collect(Run *run, const LoadRequest &first, BlockNo wanted) {
 }
 
 BlockNo read_from_file(const Run &run, const LoadRequest &request) {
-    GH_STOP_POINT("run_read");
+    GH_STOP_POINT("buffer.run_read");
     IoTimer timer;
     const BlockNo done = storage::read_blocks(file_of(request.tag), fork_number(request.tag),
                                               request.tag.block, run.count, run.pages);
-    GH_STOP_POINT("run_was_read");
+    GH_STOP_POINT("buffer.run_was_read");
     timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
     if (track_io_timing) pg::count_read_time(timer.micros());
     return done;

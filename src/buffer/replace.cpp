@@ -171,7 +171,7 @@ FrameNo claim(AccessRing *ring, Patience patience) {
     for (;;) {
         const FrameNo frame = claim_candidate(ring, patience);
         if (frame == kNoFrame) return frame;
-        GH_STOP_POINT("victim_claimed");
+        GH_STOP_POINT("buffer.victim_claimed");
         if (clean_candidate(frame, ring) && retire(frame, ring)) return frame;
         unpin_frame(frame);
         CHECK_FOR_INTERRUPTS();

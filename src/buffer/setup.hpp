@@ -14,8 +14,6 @@ void init_shared_memory();      // in shmem_startup_hook; also after a crash res
 bool is_ready() noexcept;       // false when the library was not preloaded
 bool was_ever_used() noexcept;  // has a frame held a page since the server started?
 void require_ready();           // ereports ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE with the line to add
-void register_workers();        // in _PG_init: checkpoint guardian and pool writer (worker/ mains)
-void warn_without_workers();    // in shmem_startup_hook: what was registered and did not fit
 void install_resource_callback();
 void install_log_hook();  // in _PG_init
 

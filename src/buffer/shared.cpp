@@ -117,9 +117,9 @@ void init_frames(const PoolShared &shared) {
         f->in_free_list = false;
         f->base_all_visible.store(false, std::memory_order_relaxed);
         f->victim_pass.store(0, std::memory_order_relaxed);
-        f->disk_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
-        f->base_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
-        f->hint_lsn.store(InvalidXLogRecPtr, std::memory_order_relaxed);
+        f->disk_lsn.store(kInvalidLsn, std::memory_order_relaxed);
+        f->base_lsn.store(kInvalidLsn, std::memory_order_relaxed);
+        f->hint_lsn.store(kInvalidLsn, std::memory_order_relaxed);
     }
 }
 

@@ -113,7 +113,7 @@ struct GuardianInfo {
     std::uint64_t flushes;  // turns that saw a new redo pointer
     std::uint64_t pages_written;
     std::uint64_t write_us;
-    XLogRecPtr flushed_redo;  // the redo pointer for which everything was written
+    Lsn flushed_redo;  // the redo pointer for which everything was written
     TimestampTz last_turn;
     TimestampTz last_flush;
     PoolMode mode;

@@ -35,8 +35,8 @@ MarkedRelation without_details(const pg::RelFile &file) noexcept {
     return {.file = file,
             .fork = MAIN_FORKNUM,
             .block = kInvalidBlock,
-            .ours = InvalidXLogRecPtr,
-            .theirs = InvalidXLogRecPtr};
+            .ours = kInvalidLsn,
+            .theirs = kInvalidLsn};
 }
 
 void enter_from_disk(const pg::RelFile &file) {

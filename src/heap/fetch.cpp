@@ -14,7 +14,7 @@
 namespace glassheap::heap {
 namespace {
 
-bool links_to(TransactionId expected_xmin, HeapTupleHeader row) {
+bool links_to(Xid expected_xmin, HeapTupleHeader row) {
     return !TransactionIdIsValid(expected_xmin) || expected_xmin == HeapTupleHeaderGetXmin(row);
 }
 
@@ -28,7 +28,7 @@ bool visible_for(Relation rel, HeapTuple tuple, const buffer::PinnedPage &page, 
 // Does the page say anything of the row?  An index entry is never older than its line pointer, and goes
 // before it is unused: if there is none, the page is older than the entry (outdated, noticed or not).
 bool tells_of(page::PageView view, SlotNo slot) noexcept {
-    return slot >= FirstOffsetNumber && slot <= view.max_slot() && view.line(slot).is_used();
+    return slot >= kFirstSlot && slot <= view.max_slot() && view.line(slot).is_used();
 }
 
 }  // namespace
@@ -62,14 +62,14 @@ bool hot_search(Relation rel, ItemPointer tid, const buffer::PinnedPage &page, S
                 HeapTuple tuple, bool *all_dead, bool first_call) {
     const page::PageView view = page.view();
     GlobalVisState *vistest = nullptr;
-    TransactionId expected_xmin = InvalidTransactionId;
+    Xid expected_xmin = kInvalidXid;
     SlotNo slot = ItemPointerGetOffsetNumber(tid);
     bool at_start = first_call;
     bool skip = !first_call;  // a later call starts at the member that the one before returned
     bool dead = first_call && all_dead != nullptr;
     bool found = false;
 
-    while (slot >= FirstOffsetNumber && slot <= view.max_slot()) {
+    while (slot >= kFirstSlot && slot <= view.max_slot()) {
         const page::LinePointer line = view.line(slot);
         if (line.is_redirect() && at_start) {
             slot = line.redirect_to();
@@ -109,7 +109,7 @@ bool hot_search(Relation rel, ItemPointer tid, const buffer::PinnedPage &page, S
 namespace {
 
 // Looks at one version of the chain; false: there is no further one.  *newest is moved if it is visible.
-bool follow_chain(Relation rel, Snapshot snapshot, ItemPointerData *ctid, TransactionId *expected_xmin,
+bool follow_chain(Relation rel, Snapshot snapshot, ItemPointerData *ctid, Xid *expected_xmin,
                   ItemPointer newest) {
     const buffer::PinnedPage page = buffer::read_page(rel, MAIN_FORKNUM, ItemPointerGetBlockNumber(ctid));
     const buffer::ShareLatch latch(page);
@@ -132,15 +132,14 @@ bool follow_chain(Relation rel, Snapshot snapshot, ItemPointerData *ctid, Transa
 
 void latest_tid(Relation rel, Snapshot snapshot, ItemPointer tid) {
     ItemPointerData ctid = *tid;
-    TransactionId expected_xmin = InvalidTransactionId;
+    Xid expected_xmin = kInvalidXid;
     while (follow_chain(rel, snapshot, &ctid, &expected_xmin, tid)) CHECK_FOR_INTERRUPTS();
 }
 
 namespace {
 
 // Enters `root` for every member of the chain that starts at `slot`.
-void enter_chain(page::PageView view, SlotNo root, SlotNo slot, TransactionId expected_xmin,
-                 SlotNo *root_slots) {
+void enter_chain(page::PageView view, SlotNo root, SlotNo slot, Xid expected_xmin, SlotNo *root_slots) {
     // A damaged chain may be a circle: no chain is longer than the page.
     for (int steps = 0; steps < page::kMaxTuplesPerPage; ++steps) {
         // The array of line pointers may have been cut off behind a chain that aborted.
@@ -160,15 +159,15 @@ void enter_chain(page::PageView view, SlotNo root, SlotNo slot, TransactionId ex
 void root_slots(page::PageView view, SlotNo *root_slots) {
     std::fill_n(root_slots, page::kMaxTuplesPerPage, kInvalidSlot);
     const SlotNo max_slot = std::min<SlotNo>(view.max_slot(), page::kMaxTuplesPerPage);
-    for (SlotNo slot = FirstOffsetNumber; slot <= max_slot; ++slot) {
+    for (SlotNo slot = kFirstSlot; slot <= max_slot; ++slot) {
         const page::LinePointer line = view.line(slot);
         if (line.is_redirect()) {
             // Index entries point to the redirect, but it holds no row itself.
-            enter_chain(view, slot, line.redirect_to(), InvalidTransactionId, root_slots);
+            enter_chain(view, slot, line.redirect_to(), kInvalidXid, root_slots);
         } else if (line.is_normal()) {
             const page::TupleHead &head = view.tuple(slot);
             if ((head.infomask2 & page::kHeapOnly) == 0)
-                enter_chain(view, slot, slot, InvalidTransactionId, root_slots);
+                enter_chain(view, slot, slot, kInvalidXid, root_slots);
         }
     }
 }

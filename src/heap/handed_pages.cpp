@@ -19,7 +19,7 @@ namespace {
 
 struct HandedPage {
     LocalTransactionId transaction;
-    CommandId command;
+    Cid command;
     pg::RelFile file;
     BlockNo block;
 };
@@ -44,7 +44,7 @@ void note_handed_out(Relation rel, BlockNo block) noexcept {
     const int level = trigger_level();
     if (level >= kLevels) return;
     HandedPage *entries = handed[level];
-    const CommandId command = ::GetCurrentCommandId(false);
+    const Cid command = ::GetCurrentCommandId(false);
     if (is_same(entries[0], rel, block)) {
         entries[0].command = command;
         return;

@@ -8,34 +8,13 @@
 #include "pg/pg.hpp"
 
 #include "heap/new_cid.hpp"
+#include "heap/new_row.hpp"
 #include "heap/placement.hpp"
-#include "heap/prepare_row.hpp"
 #include "heap/row_access.hpp"
 #include "heap/rows.hpp"
 #include "wal/emit.hpp"
 
 namespace glassheap::heap {
-
-HeapTuple prepare_row(Relation rel, HeapTuple tuple, TransactionId xid, CommandId cid, int options) {
-    if (IsParallelWorker())
-        ereport(ERROR, (errcode(ERRCODE_INVALID_TRANSACTION_STATE),
-                        errmsg("cannot insert tuples in a parallel worker")));
-    HeapTupleHeader row = tuple->t_data;
-    row->t_infomask &= static_cast<uint16>(~HEAP_XACT_MASK);
-    row->t_infomask2 &= static_cast<uint16>(~HEAP2_XACT_MASK);
-    row->t_infomask |= HEAP_XMAX_INVALID;
-    HeapTupleHeaderSetXmin(row, xid);
-    if ((options & HEAP_INSERT_FROZEN) != 0) HeapTupleHeaderSetXminFrozen(row);
-    HeapTupleHeaderSetCmin(row, cid);
-    HeapTupleHeaderSetXmax(row, InvalidTransactionId);
-    tuple->t_tableOid = RelationGetRelid(rel);
-
-    if (!can_have_toast(rel)) return tuple;
-    if (!HeapTupleHasExternal(tuple) && tuple->t_len <= TOAST_TUPLE_THRESHOLD) [[likely]]
-        return tuple;
-    return ::heap_toast_insert_or_update(rel, tuple, nullptr, options);
-}
-
 namespace {
 
 // The change itself: page, map and log.
@@ -49,7 +28,7 @@ void apply_insert(Relation rel, const buffer::PinnedPage &page, HeapTuple stored
     if (RelationNeedsWAL(rel)) {
         log_command_ids(rel, *stored);
         const SlotNo slot = ItemPointerGetOffsetNumberNoCheck(&stored->t_self);
-        const bool only_row = slot == FirstOffsetNumber && page.view().max_slot() == FirstOffsetNumber;
+        const bool only_row = slot == kFirstSlot && page.view().max_slot() == kFirstSlot;
         wal::emit_insert({.rel = rel,
                           .page = &page,
                           .tuple = stored,
@@ -63,8 +42,8 @@ void apply_insert(Relation rel, const buffer::PinnedPage &page, HeapTuple stored
 
 }  // namespace
 
-void insert(Relation rel, HeapTuple tuple, CommandId cid, int options, BulkInsertState bistate) {
-    const TransactionId xid = ::GetCurrentTransactionId();
+void insert(Relation rel, HeapTuple tuple, Cid cid, int options, BulkInsertState bistate) {
+    const Xid xid = ::GetCurrentTransactionId();
     HeapTuple stored = prepare_row(rel, tuple, xid, cid, options);
     Buffer vmbuf = InvalidBuffer;
     {

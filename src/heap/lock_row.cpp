@@ -76,8 +76,8 @@ void copy_out(const HeapTupleData &source, HeapTuple target) {
 
 }  // namespace
 
-TM_Result lock_row(Relation rel, HeapTuple tuple, CommandId cid, LockTupleMode mode,
-                   LockWaitPolicy wait_policy, bool follow_updates, TM_FailureData *tmfd) {
+TM_Result lock_row(Relation rel, HeapTuple tuple, Cid cid, LockTupleMode mode, LockWaitPolicy wait_policy,
+                   bool follow_updates, TM_FailureData *tmfd) {
     RowLock lock{.rel = rel,
                  .cid = cid,
                  .mode = mode,

@@ -16,7 +16,7 @@ namespace glassheap::heap {
 
 struct RowLock {
     Relation rel;
-    CommandId cid;
+    Cid cid;
     LockTupleMode mode;
     LockWaitPolicy policy;
     bool follow_updates;

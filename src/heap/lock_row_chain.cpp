@@ -21,7 +21,7 @@ namespace {
 // What one holder of a later version means for our lock.
 enum class Member : std::uint8_t { harmless, mine, wait, refuse };
 
-Member judge(MultiXactStatus held, TransactionId xid, LockTupleMode mode) {
+Member judge(MultiXactStatus held, Xid xid, LockTupleMode mode) {
     // Ours from an earlier pass over the chain: nothing more to do for this version.
     if (::TransactionIdIsCurrentTransactionId(xid)) return Member::mine;
     const bool conflict = statuses_conflict(held, lock_status(mode));
@@ -33,7 +33,7 @@ Member judge(MultiXactStatus held, TransactionId xid, LockTupleMode mode) {
 }
 
 // The first holder that is not harmless; *xid is his.
-Member judge_holders(const Holder &holder, LockTupleMode mode, TransactionId *xid) {
+Member judge_holders(const Holder &holder, LockTupleMode mode, Xid *xid) {
     if ((holder.infomask & HEAP_XMAX_INVALID) != 0) return Member::harmless;
     if (!holder.is_multi()) {
         MultiXactStatus status;
@@ -58,7 +58,7 @@ enum class Version : std::uint8_t { locked, chain_ended, look_again, refused };
 struct Walk {
     Relation rel;
     LockTupleMode mode;
-    TransactionId expected_xmin;  // the updater of the version before
+    Xid expected_xmin;  // the updater of the version before
     Buffer vmbuf;
     TM_Result result;
 };
@@ -76,13 +76,13 @@ void latch_with_vm(Walk *walk, const buffer::PinnedPage &page) {
 // Latched on entry; on exit as well, but for look_again (it waited).
 Version lock_version(Walk *walk, const buffer::PinnedPage &page, HeapTuple tuple) {
     HeapTupleHeader row = tuple->t_data;
-    const TransactionId xmin = HeapTupleHeaderGetXmin(row);
+    const Xid xmin = HeapTupleHeaderGetXmin(row);
     if (TransactionIdIsValid(walk->expected_xmin) && xmin != walk->expected_xmin) return Version::chain_ended;
     // By an aborted (sub)transaction: the version before was the last one that lives.
     if (::TransactionIdDidAbort(xmin)) return Version::chain_ended;
 
     const Holder holder = Holder::of(row);
-    TransactionId xid = InvalidTransactionId;
+    Xid xid = kInvalidXid;
     switch (judge_holders(holder, walk->mode, &xid)) {
         case Member::mine:
             return Version::locked;
@@ -137,7 +137,7 @@ TM_Result lock_later_versions(Relation rel, const Holder &holder, const ItemPoin
     // Moved to another partition: deleted here, nothing to follow.
     if (ItemPointerIndicatesMovedPartitions(&next)) return TM_Ok;
     ::MultiXactIdSetOldestMember();
-    const TransactionId updater = holder.is_multi() ? multixact_updater(holder.xmax) : holder.xmax;
+    const Xid updater = holder.is_multi() ? multixact_updater(holder.xmax) : holder.xmax;
     Walk walk{.rel = rel, .mode = mode, .expected_xmin = updater, .vmbuf = InvalidBuffer, .result = TM_Ok};
     ItemPointerData tid = next;
     while (visit(&walk, &tid)) {

@@ -7,8 +7,8 @@
 #include "pg/pg.hpp"
 
 #include "heap/new_cid.hpp"
+#include "heap/new_row.hpp"
 #include "heap/placement.hpp"
-#include "heap/prepare_row.hpp"
 #include "heap/row_access.hpp"
 #include "heap/rows.hpp"
 #include "page/slot_list.hpp"
@@ -31,8 +31,8 @@ struct Batch {
     char *scratch;  // for the record, kPageSize bytes
 };
 
-HeapTuple *prepare_rows(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int options) {
-    const TransactionId xid = ::GetCurrentTransactionId();
+HeapTuple *prepare_rows(Relation rel, TupleTableSlot **slots, int count, Cid cid, int options) {
+    const Xid xid = ::GetCurrentTransactionId();
     auto **rows = static_cast<HeapTuple *>(::palloc(static_cast<Size>(count) * sizeof(HeapTuple)));
     for (int i = 0; i < count; ++i) {
         HeapTuple tuple = ::ExecFetchSlotHeapTuple(slots[i], true, nullptr);
@@ -101,7 +101,7 @@ void store_page(Batch *batch) {
 
 }  // namespace
 
-void multi_insert(Relation rel, TupleTableSlot **slots, int count, CommandId cid, int options,
+void multi_insert(Relation rel, TupleTableSlot **slots, int count, Cid cid, int options,
                   BulkInsertState bistate) {
     PGAlignedBlock scratch;
     Batch batch{.rel = rel,

@@ -217,7 +217,7 @@ bool PageSearch::extend() {
     const bool told =
         extra == 0 || fsm::record_range_cached(request_.rel, block + 1, block + count, kEmptyPageSpace);
     if (!RELATION_IS_LOCAL(request_.rel)) pg::unlock_extension(request_.rel);
-    GH_STOP_POINT("extend_unlocked");
+    GH_STOP_POINT("heap.extend_unlocked");
     if (!told || (request_.options & HEAP_INSERT_FROZEN) != 0) {
         page_.unlatch();
         if (!told) fsm::record_range(request_.rel, block + 1, block + count, kEmptyPageSpace);
@@ -284,15 +284,6 @@ bool PageSearch::latch_other_of_new_page() {
 
 buffer::PinnedPage choose_page(const PlaceRequest &request) {
     return PageSearch(request).run();
-}
-
-void put_row(const buffer::PinnedPage &page, HeapTuple tuple, bool speculative) noexcept {
-    const page::PageEdit edit = page.edit();
-    const SlotNo slot = edit.choose_slot();
-    if (!edit.put_tuple(slot, reinterpret_cast<const char *>(tuple->t_data), tuple->t_len)) [[unlikely]]
-        elog(PANIC, "no room for a row of %u bytes on block %u", tuple->t_len, page.block());
-    ItemPointerSet(&tuple->t_self, page.block(), slot);
-    if (!speculative) edit.set_ctid(slot, page::RowAddress::make(page.block(), slot));
 }
 
 void pin_vm_if_visible(Relation rel, const buffer::PinnedPage &page, Buffer *vmbuf) {

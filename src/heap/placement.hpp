@@ -29,10 +29,6 @@ struct PlaceRequest {
 // Returns an empty page when the choice is *other itself.
 buffer::PinnedPage choose_page(const PlaceRequest &request);
 
-// Puts the row on the page that choose_page gave; sets tuple->t_self, and the stored ctid unless the row is
-// speculative (then its ctid holds the token).  Inside the PageChange.
-void put_row(const buffer::PinnedPage &page, HeapTuple tuple, bool speculative) noexcept;
-
 // Pins the map page of a page that looks all-visible; without a latch that is a guess.
 void pin_vm_if_visible(Relation rel, const buffer::PinnedPage &page, Buffer *vmbuf);
 

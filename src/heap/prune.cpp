@@ -106,7 +106,7 @@ private:
     bool is_visible_to_all(HeapTupleHeader tuple) {
         const auto &head = *reinterpret_cast<const page::TupleHead *>(tuple);
         if (!mvcc::is_visible_to_all(head, request_.oldest_xmin, mvcc::CommitHint::needed)) return false;
-        const TransactionId xmin = HeapTupleHeaderGetXmin(tuple);
+        const Xid xmin = HeapTupleHeaderGetXmin(tuple);
         if (xid_precedes(out_->visibility_cutoff_xid, xmin)) out_->visibility_cutoff_xid = xmin;
         return true;
     }
@@ -131,7 +131,7 @@ private:
 struct MapChange {
     Buffer vmbuf = InvalidBuffer;  // InvalidBuffer: nothing to set
     std::uint8_t bits = 0;
-    TransactionId cutoff = InvalidTransactionId;  // conflict horizon of the new bits
+    Xid cutoff = kInvalidXid;  // conflict horizon of the new bits
 };
 
 MapChange decide_map(const buffer::PinnedPage &page, const PruneRequest &request, const PruneOutcome &out) {
@@ -141,7 +141,7 @@ MapChange decide_map(const buffer::PinnedPage &page, const PruneRequest &request
     if ((want & ~have) == 0 && page.view().all_visible()) return {};
     // Going from all-visible to all-frozen takes nothing from any reader.
     const bool newly_visible = (have & vm::kAllVisibleBit) == 0;
-    return {request.vmbuf, want, newly_visible ? out.visibility_cutoff_xid : InvalidTransactionId};
+    return {request.vmbuf, want, newly_visible ? out.visibility_cutoff_xid : kInvalidXid};
 }
 
 // ---- applying
@@ -150,19 +150,19 @@ struct Work {
     const buffer::PinnedPage &page;
     const PrunePlan &plan;
     std::span<const page::FreezePlan> freezes{};
-    TransactionId freeze_limit = InvalidTransactionId;  // meaningful when there are freezes
+    Xid freeze_limit = kInvalidXid;  // meaningful when there are freezes
     MapChange map{};
 
     bool changes_tuples() const noexcept { return plan.changes_lines() || !freezes.empty(); }
 };
 
-TransactionId conflict_horizon(const Work &work) {
-    TransactionId horizon = work.plan.latest_removed_xid();
-    const auto advance = [&horizon](TransactionId xid) noexcept {
+Xid conflict_horizon(const Work &work) {
+    Xid horizon = work.plan.latest_removed_xid();
+    const auto advance = [&horizon](Xid xid) noexcept {
         if (xid_precedes(horizon, xid)) horizon = xid;
     };
     if (!work.freezes.empty()) {
-        TransactionId newest_frozen = work.freeze_limit;
+        Xid newest_frozen = work.freeze_limit;
         TransactionIdRetreat(newest_frozen);
         advance(newest_frozen);
     }
@@ -170,7 +170,7 @@ TransactionId conflict_horizon(const Work &work) {
     return horizon;
 }
 
-void emit(const Work &work, TransactionId horizon) {
+void emit(const Work &work, Xid horizon) {
     if (!work.changes_tuples()) {
         wal::emit_visible(work.rel, work.page, work.map.vmbuf, work.map.bits, work.map.cutoff);
         return;
@@ -206,7 +206,7 @@ void apply(const Work &work) {
         work.page.mark_dirty_hint();
         return;
     }
-    const TransactionId horizon = conflict_horizon(work);
+    const Xid horizon = conflict_horizon(work);
     vm::VmLock map_lock(work.map.vmbuf);
     buffer::PageChange change;
     change.add(work.page);
@@ -223,7 +223,7 @@ void apply(const Work &work) {
 }
 
 void start_outcome(PruneOutcome *out, const PruneRequest &request) noexcept {
-    const TransactionId relfrozenxid = out->new_relfrozenxid;
+    const Xid relfrozenxid = out->new_relfrozenxid;
     const MultiXactId relminmxid = out->new_relminmxid;
     *out = {};
     out->new_relfrozenxid = relfrozenxid;
@@ -239,8 +239,7 @@ bool is_short_of_space(page::PageView view, std::size_t min_free) noexcept {
 }
 
 // May the oldest deletion that the page's hint speaks of be forgotten?
-bool has_removable(Relation rel, TransactionId prune_xid, GlobalVisState *vistest,
-                   pg::OldSnapshotLimit *limit) {
+bool has_removable(Relation rel, Xid prune_xid, GlobalVisState *vistest, pg::OldSnapshotLimit *limit) {
     if (::GlobalVisTestIsRemovableXid(vistest, prune_xid)) return true;
     if (!pg::old_snapshots_may_fail()) return false;
     if (!pg::limit_for_old_snapshots(vistest, rel, limit)) return false;
@@ -281,8 +280,7 @@ void prune_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest
     out->dead_reclaimed = plan.reclaimed();
 
     const MapChange map = decide_map(page, request, *out);
-    const TransactionId limit =
-        request.freeze != nullptr ? request.freeze->freeze_limit : InvalidTransactionId;
+    const Xid limit = request.freeze != nullptr ? request.freeze->freeze_limit : kInvalidXid;
     apply({.rel = rel,
            .page = page,
            .plan = plan,
@@ -295,7 +293,7 @@ void prune_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest
 
 void prune_on_access(Relation rel, const buffer::PinnedPage &page) {
     // Called for every page that a scan reads: the usual answer must cost next to nothing.
-    const TransactionId prune_xid = page.view().prune_xid();
+    const Xid prune_xid = page.view().prune_xid();
     if (!TransactionIdIsValid(prune_xid) && !pg::old_snapshots_fail_at_once()) [[likely]]
         return;
     if (::RecoveryInProgress()) return;

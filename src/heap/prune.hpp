@@ -17,8 +17,8 @@ namespace glassheap::heap {
 void prune_on_access(Relation rel, const buffer::PinnedPage &page);
 
 struct PruneRequest {
-    GlobalVisState *vistest;    // a version is removable if this says so (nullptr: not asked) ...
-    TransactionId oldest_xmin;  // ... or its deleter is older than vacuum's fixed horizon (may be Invalid)
+    GlobalVisState *vistest;  // a version is removable if this says so (nullptr: not asked) ...
+    Xid oldest_xmin;          // ... or its deleter is older than vacuum's fixed horizon (may be Invalid)
     pg::OldSnapshotLimit old_snapshot;  // ... or this, if it was asked for already
     const mvcc::FreezeCutoffs *freeze;  // nullptr: do not freeze
     Buffer vmbuf;          // pinned VM page covering the block, or InvalidBuffer: leave the VM alone
@@ -36,8 +36,8 @@ struct PruneOutcome {
                                 // away)
     bool all_visible;           // as far as this pass can tell, ignoring dead_slots
     bool all_frozen;
-    TransactionId visibility_cutoff_xid;
-    TransactionId new_relfrozenxid;  // oldest ids left on the page (in/out with the caller's running minimum)
+    Xid visibility_cutoff_xid;
+    Xid new_relfrozenxid;  // oldest ids left on the page (in/out with the caller's running minimum)
     MultiXactId new_relminmxid;
     bool vm_set;  // VM bits were set here (vm_bits)
     std::uint8_t vm_bits;

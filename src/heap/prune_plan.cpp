@@ -60,7 +60,7 @@ HTSV_Result PrunePlan::judge_tuple(SlotNo slot) {
     if (is_plainly_live(header(slot))) return HEAPTUPLE_LIVE;
     HeapTupleData tuple = tuple_at(rel_, page_, slot);
     const bool had_hint = HeapTupleHeaderXminCommitted(tuple.t_data);
-    TransactionId dead_after;
+    Xid dead_after;
     const HTSV_Result result = mvcc::satisfies_vacuum_horizon(&tuple, &page_, &dead_after);
     if (!had_hint && HeapTupleHeaderXminCommitted(tuple.t_data))
         hinted_xmin_ = HeapTupleHeaderGetRawXmin(tuple.t_data);
@@ -68,7 +68,7 @@ HTSV_Result PrunePlan::judge_tuple(SlotNo slot) {
     return is_removable(dead_after) ? HEAPTUPLE_DEAD : HEAPTUPLE_RECENTLY_DEAD;
 }
 
-bool PrunePlan::is_removable(TransactionId dead_after) {
+bool PrunePlan::is_removable(Xid dead_after) {
     // Once the old-snapshot limit was used for one tuple, it decides about all that follow.
     if (old_snapshot_used_) return xid_precedes(dead_after, old_snapshot_.xmin);
     // Vacuum freezes by its fixed horizon, so it must remove by that horizon at least.
@@ -80,7 +80,7 @@ bool PrunePlan::is_removable(TransactionId dead_after) {
 }
 
 // pg/pg_old_snapshot: readers with older snapshots will get an error instead of these rows.
-bool PrunePlan::is_removable_by_old_snapshot(TransactionId dead_after) {
+bool PrunePlan::is_removable_by_old_snapshot(Xid dead_after) {
     if (!TransactionIdIsValid(old_snapshot_.xmin)) {
         if (request_.vistest == nullptr) return false;
         pg::limit_for_old_snapshots(request_.vistest, rel_, &old_snapshot_);
@@ -143,7 +143,7 @@ void PrunePlan::collect(SlotNo root, Chain *chain) {
         chain->members.push_back(root);
         slot = view_.line(root).redirect_to();
     }
-    TransactionId prior_xmax = InvalidTransactionId;
+    Xid prior_xmax = kInvalidXid;
     while (continues_at(slot) && chain->members.size() < chain->members.capacity()) {
         HeapTupleHeader tuple = header(slot);
         // The successor was inserted by who updated the version before; else the slot was used anew.
@@ -202,7 +202,7 @@ void PrunePlan::reclaim_dead() noexcept {
 
 // ---- the lists
 
-void PrunePlan::note_prunable(TransactionId xid) noexcept {
+void PrunePlan::note_prunable(Xid xid) noexcept {
     if (!is_normal_xid(xid)) return;
     if (!TransactionIdIsValid(next_prune_xid_) || xid_precedes(xid, next_prune_xid_)) next_prune_xid_ = xid;
 }

@@ -42,8 +42,8 @@ public:
     HTSV_Result fate(SlotNo slot) const noexcept { return static_cast<HTSV_Result>(fate_[slot]); }
     int removed() const noexcept { return removed_; }  // tuples that lose their storage
     int reclaimed() const noexcept { return reclaimed_; }
-    TransactionId next_prune_xid() const noexcept { return next_prune_xid_; }
-    TransactionId latest_removed_xid() const noexcept { return latest_removed_xid_; }
+    Xid next_prune_xid() const noexcept { return next_prune_xid_; }
+    Xid latest_removed_xid() const noexcept { return latest_removed_xid_; }
 
 private:
     struct Chain {
@@ -53,15 +53,15 @@ private:
 
     HTSV_Result judge_tuple(SlotNo slot);
     bool is_plainly_live(HeapTupleHeader tuple) const noexcept;
-    bool is_removable(TransactionId dead_after);
-    bool is_removable_by_old_snapshot(TransactionId dead_after);
+    bool is_removable(Xid dead_after);
+    bool is_removable_by_old_snapshot(Xid dead_after);
     void walk_from(SlotNo root);
     bool take_lone_heap_only(SlotNo slot);
     void collect(SlotNo root, Chain *chain);
     bool continues_at(SlotNo slot) const noexcept;
     bool enter_member(SlotNo slot, Chain *chain);
     void cut(SlotNo root, const Chain &chain);
-    void note_prunable(TransactionId xid) noexcept;
+    void note_prunable(Xid xid) noexcept;
     void set_redirect(SlotNo from, SlotNo to) noexcept;
     void set_dead(SlotNo slot) noexcept;
     void set_unused(SlotNo slot) noexcept;
@@ -75,10 +75,10 @@ private:
     SlotNo last_slot_;
     pg::OldSnapshotLimit old_snapshot_;
     bool old_snapshot_used_ = false;
-    TransactionId hinted_xmin_ = InvalidTransactionId;  // the last inserter that was hinted as committed here
+    Xid hinted_xmin_ = kInvalidXid;  // the last inserter that was hinted as committed here
 
-    TransactionId next_prune_xid_ = InvalidTransactionId;
-    TransactionId latest_removed_xid_ = InvalidTransactionId;
+    Xid next_prune_xid_ = kInvalidXid;
+    Xid latest_removed_xid_ = kInvalidXid;
     int removed_ = 0;
     int reclaimed_ = 0;
     FixedVector<page::Redirect, page::kMaxTuplesPerPage> redirected_;

@@ -24,7 +24,7 @@ namespace {
 
 struct Removal {
     Relation rel;
-    CommandId cid;
+    Cid cid;
     bool partition_move;
     buffer::PinnedPage page{};
     Buffer vmbuf = InvalidBuffer;
@@ -32,12 +32,6 @@ struct Removal {
     RowQueue queue;
 
     SlotNo slot() const noexcept { return ItemPointerGetOffsetNumberNoCheck(&tuple.t_self); }
-    bool lacks_vm_pin() const noexcept { return vmbuf == InvalidBuffer && page.view().all_visible(); }
-    void pin_vm_unlatched() {
-        page.unlatch();
-        vm::pin(rel, page.block(), &vmbuf);
-        page.latch_exclusive();
-    }
 };
 
 // Pins, latches and points removal->tuple at the row.
@@ -70,7 +64,7 @@ bool wait_for_holder(Removal *removal, const Holder &holder) {
         ::XactLockTableWait(holder.xmax, reason.rel, reason.tid, reason.oper);
     }
     removal->page.latch_exclusive();
-    if (removal->lacks_vm_pin() || !holder.unchanged(removal->tuple.t_data)) return false;
+    if (lacks_vm_pin(removal->page, removal->vmbuf) || !holder.unchanged(removal->tuple.t_data)) return false;
     if (!holder.is_multi()) note_xmax_ended(removal->tuple.t_data, removal->page, holder.xmax);
     return true;
 }
@@ -78,7 +72,8 @@ bool wait_for_holder(Removal *removal, const Holder &holder) {
 // May the row be deleted?  Latched on entry and exit; waits in between if it must.
 TM_Result decide(Removal *removal, bool wait) {
     for (;;) {
-        if (removal->lacks_vm_pin()) removal->pin_vm_unlatched();
+        if (lacks_vm_pin(removal->page, removal->vmbuf))
+            pin_vm_unlatched(removal->rel, removal->page, &removal->vmbuf);
         const TM_Result result = mvcc::satisfies_update(&removal->tuple, removal->cid, &removal->page);
         if (result == TM_Invisible) {
             removal->page.unlatch();
@@ -138,8 +133,8 @@ void change_row(Removal *removal) {
 
 }  // namespace
 
-TM_Result remove(Relation rel, ItemPointer tid, CommandId cid, Snapshot crosscheck, bool wait,
-                 TM_FailureData *tmfd, bool changing_partition) {
+TM_Result remove(Relation rel, ItemPointer tid, Cid cid, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
+                 bool changing_partition) {
     forbid_in_parallel_mode("delete");
     ::GetCurrentTransactionId();  // may allocate: not under a latch
     Removal removal{

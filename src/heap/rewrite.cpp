@@ -24,7 +24,7 @@ namespace glassheap::heap {
 namespace {
 
 struct VersionKey {  // heap.C1
-    TransactionId xmin;
+    Xid xmin;
     ItemPointerData tid;
     uint16 zero;
 };
@@ -41,7 +41,7 @@ struct MovedVersion {
     ItemPointerData new_tid;
 };
 
-VersionKey key_of(TransactionId xmin, ItemPointerData tid) noexcept {
+VersionKey key_of(Xid xmin, ItemPointerData tid) noexcept {
     return {xmin, tid, 0};
 }
 
@@ -99,7 +99,7 @@ private:
 
     MemoryContext context_;
     Relation new_table_;
-    TransactionId oldest_xmin_;
+    Xid oldest_xmin_;
     mvcc::FreezeCutoffs freeze_cutoffs_;
     NewPages pages_;
     RewriteMappings mappings_;
@@ -124,9 +124,9 @@ void Rewrite::begin(Relation old_table, Relation new_table, const RewriteCutoffs
 
 void Rewrite::freeze(HeapTupleHeader copy) const {
     page::FreezePlan plan;
-    TransactionId new_relfrozenxid = freeze_cutoffs_.freeze_limit;
+    Xid new_relfrozenxid = freeze_cutoffs_.freeze_limit;
     MultiXactId new_relminmxid = freeze_cutoffs_.multi_cutoff;
-    if (mvcc::plan_freeze(copy, FirstOffsetNumber, freeze_cutoffs_, &plan, &new_relfrozenxid, &new_relminmxid)
+    if (mvcc::plan_freeze(copy, kFirstSlot, freeze_cutoffs_, &plan, &new_relfrozenxid, &new_relminmxid)
             .must_freeze)
         apply_to_copy(plan, copy);
 }

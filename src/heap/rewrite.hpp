@@ -18,8 +18,8 @@
 namespace glassheap::heap {
 
 struct RewriteCutoffs {
-    TransactionId oldest_xmin;  // versions deleted before it are dead
-    TransactionId freeze_xid;
+    Xid oldest_xmin;  // versions deleted before it are dead
+    Xid freeze_xid;
     MultiXactId multi_cutoff;
 };
 

@@ -17,7 +17,7 @@ namespace glassheap::heap {
 struct RewriteMappings::File {
     static constexpr uint32 kPiece = 128;
 
-    TransactionId xid;  // hash key
+    Xid xid;  // hash key
     ::File vfd;
     off_t written;
     uint32 count;
@@ -39,14 +39,14 @@ void RewriteMappings::begin(Relation old_table, Relation new_table, MemoryContex
     context_ = context;
     begin_lsn_ = ::GetXLogInsertRecPtr();
     HASHCTL control{};
-    control.keysize = sizeof(TransactionId);
+    control.keysize = sizeof(Xid);
     control.entrysize = sizeof(File);
     control.hcxt = context;
     files_ =
         ::hash_create("glassheap rewrite mapping files", 32, &control, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 }
 
-RewriteMappings::File *RewriteMappings::file_of(TransactionId xid) {
+RewriteMappings::File *RewriteMappings::file_of(Xid xid) {
     bool found;
     auto *file = static_cast<File *>(::hash_search(files_, &xid, HASH_ENTER, &found));
     if (found) return file;
@@ -84,7 +84,7 @@ void RewriteMappings::write_out(File *file) {
     file->count = 0;
 }
 
-void RewriteMappings::add(TransactionId xid, ItemPointerData old_tid, ItemPointerData new_tid) {
+void RewriteMappings::add(Xid xid, ItemPointerData old_tid, ItemPointerData new_tid) {
     File *file = file_of(xid);
     if (file->count == File::kPiece) write_out(file);
     file->piece[file->count++] =
@@ -93,11 +93,11 @@ void RewriteMappings::add(TransactionId xid, ItemPointerData old_tid, ItemPointe
 
 void RewriteMappings::note(ItemPointerData old_tid, HeapTuple version) {
     if (!wanted_) return;
-    const auto recent = [this](TransactionId xid) {
+    const auto recent = [this](Xid xid) {
         return TransactionIdIsNormal(xid) && !::TransactionIdPrecedes(xid, horizon_);
     };
-    const TransactionId xmin = HeapTupleHeaderGetXmin(version->t_data);
-    const TransactionId xmax = mvcc::update_xid(version->t_data);
+    const Xid xmin = HeapTupleHeaderGetXmin(version->t_data);
+    const Xid xmax = mvcc::update_xid(version->t_data);
     if (recent(xmin)) add(xmin, old_tid, version->t_self);
     if (recent(xmax) && !TransactionIdEquals(xmin, xmax)) add(xmax, old_tid, version->t_self);
 }

@@ -20,8 +20,8 @@ public:
 
 private:
     struct File;
-    void add(TransactionId xid, ItemPointerData old_tid, ItemPointerData new_tid);
-    File *file_of(TransactionId xid);
+    void add(Xid xid, ItemPointerData old_tid, ItemPointerData new_tid);
+    File *file_of(Xid xid);
     void write_out(File *file);
     void write_out_all();
 
@@ -29,8 +29,8 @@ private:
     Relation old_table_;
     Relation new_table_;
     MemoryContext context_;
-    TransactionId horizon_;  // slots need nothing older
-    XLogRecPtr begin_lsn_;
+    Xid horizon_;  // slots need nothing older
+    Lsn begin_lsn_;
     HTAB *files_;  // by the xid whose rows are mapped
 };
 

@@ -66,6 +66,16 @@ inline void clear_all_visible(const buffer::PinnedPage &page, Buffer vmbuf) noex
     if (!vm::clear_bits_locked(vmbuf, page.block(), vm::kBothBits)) ::MarkBufferDirty(vmbuf);
 }
 
+// A change would have to clear map bits that are not at hand; without the latch that is a guess.
+inline bool lacks_vm_pin(const buffer::PinnedPage &page, Buffer vmbuf) noexcept {
+    return vmbuf == InvalidBuffer && page.view().all_visible();
+}
+// Others may come in between: look at the page again.
+inline void pin_vm_unlatched(Relation rel, const buffer::PinnedPage &page, Buffer *vmbuf) {
+    page.unlatch();
+    vm::pin(rel, page.block(), vmbuf);
+    page.latch_exclusive();
+}
 inline void release_vm_pin(Buffer vmbuf) {
     if (vmbuf != InvalidBuffer) ::ReleaseBuffer(vmbuf);
 }

@@ -51,7 +51,7 @@ int wait_for_multixact(const Holder &holder, MultiXactStatus status, const WaitR
     const int count = members_of(holder, &members);
     int remaining = 0;
     for (int i = 0; i < count; ++i) {
-        const TransactionId xid = members[i].xid;
+        const Xid xid = members[i].xid;
         if (::TransactionIdIsCurrentTransactionId(xid))
             ++remaining;
         else if (statuses_conflict(members[i].status, status))
@@ -75,14 +75,14 @@ bool try_multixact(const Holder &holder, MultiXactStatus status) {
     return free;
 }
 
-void note_xmax_ended(HeapTupleHeader row, const buffer::PinnedPage &page, TransactionId xmax) {
+void note_xmax_ended(HeapTupleHeader row, const buffer::PinnedPage &page, Xid xmax) {
     GH_ASSERT(HeapTupleHeaderGetRawXmax(row) == xmax);
     GH_ASSERT((row->t_infomask & HEAP_XMAX_IS_MULTI) == 0);
     if ((row->t_infomask & (HEAP_XMAX_COMMITTED | HEAP_XMAX_INVALID)) != 0) return;
     if (!HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask) && ::TransactionIdDidCommit(xmax))
         mvcc::set_hint_bits(row, &page, HEAP_XMAX_COMMITTED, xmax);
     else
-        mvcc::set_hint_bits(row, &page, HEAP_XMAX_INVALID, InvalidTransactionId);
+        mvcc::set_hint_bits(row, &page, HEAP_XMAX_INVALID, kInvalidXid);
 }
 
 bool RowQueue::join(LockTupleMode mode, LockWaitPolicy policy) {

@@ -25,8 +25,8 @@ buffer::PinnedPage latch_row(Relation rel, ItemPointer tid) {
 
 // Dead at once.  TransactionXmin is the oldest xid to be had cheaply that cannot wrap around; a relation
 // newer than that wants its own relfrozenxid.
-TransactionId prunable_since(Relation rel) {
-    const TransactionId frozen = rel->rd_rel->relfrozenxid;
+Xid prunable_since(Relation rel) {
+    const Xid frozen = rel->rd_rel->relfrozenxid;
     return ::TransactionIdPrecedes(TransactionXmin, frozen) ? frozen : TransactionXmin;
 }
 
@@ -45,7 +45,7 @@ void finish_speculative(Relation rel, ItemPointer tid) {
 }
 
 void abort_speculative(Relation rel, ItemPointer tid) {
-    const TransactionId xid = ::GetCurrentTransactionId();
+    const Xid xid = ::GetCurrentTransactionId();
     const buffer::PinnedPage page = latch_row(rel, tid);
     GH_ASSERT(!page.view().all_visible());  // we inserted into it and are still running
     const SlotNo slot = ItemPointerGetOffsetNumber(tid);

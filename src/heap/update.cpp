@@ -11,6 +11,7 @@
 
 #include "heap/heap_errors.hpp"
 #include "heap/new_cid.hpp"
+#include "heap/new_row.hpp"
 #include "heap/placement.hpp"
 #include "heap/replica_identity.hpp"
 #include "heap/rows.hpp"
@@ -25,7 +26,7 @@ NewXmax inherited_xmax(const Update &update) {
     HeapTupleHeader row = update.old_tuple.t_data;
     const bool gone = update.asked_holders && !update.holders_remain;
     if ((row->t_infomask & HEAP_XMAX_INVALID) != 0 || HEAP_LOCKED_UPGRADED(row->t_infomask) || gone)
-        return {InvalidTransactionId, HEAP_XMAX_INVALID, 0};
+        return {kInvalidXid, HEAP_XMAX_INVALID, 0};
     NewXmax inherited{HeapTupleHeaderGetRawXmax(row), 0, 0};
     if (!TransactionIdIsValid(inherited.xmax)) {
         inherited.infomask = HEAP_XMAX_INVALID;
@@ -38,7 +39,7 @@ NewXmax inherited_xmax(const Update &update) {
 }
 
 // The header of a version that `xid` makes.
-void start_version(HeapTupleHeader fresh, TransactionId xid, CommandId cid, const NewXmax &inherited) {
+void start_version(HeapTupleHeader fresh, Xid xid, Cid cid, const NewXmax &inherited) {
     fresh->t_infomask &= static_cast<uint16>(~HEAP_XACT_MASK);
     fresh->t_infomask2 &= static_cast<uint16>(~HEAP2_XACT_MASK);
     HeapTupleHeaderSetXmin(fresh, xid);
@@ -50,7 +51,7 @@ void start_version(HeapTupleHeader fresh, TransactionId xid, CommandId cid, cons
 
 // Everything that may fail or create a multixact, before any byte changes.
 void prepare_headers(Update *update) {
-    const TransactionId xid = ::GetCurrentTransactionId();
+    const Xid xid = ::GetCurrentTransactionId();
     HeapTupleHeader row = update->old_tuple.t_data;
     update->old_xmax = compute_xmax(Holder::of(row), xid, update->mode, true);
     const NewXmax inherited = inherited_xmax(*update);
@@ -65,12 +66,12 @@ void prepare_headers(Update *update) {
 void renew_headers(Update *update) {
     HeapTupleHeader row = update->old_tuple.t_data;
     if (update->marked.unchanged(row)) return;
-    const TransactionId xid = ::GetCurrentTransactionId();
+    const Xid xid = ::GetCurrentTransactionId();
     update->old_xmax = compute_xmax(Holder::of(row), xid, update->mode, true);
     // Joining us made it a multixact, and what the wait found out is about others.
     update->asked_holders = false;
     const NewXmax inherited = inherited_xmax(*update);
-    const CommandId own_cid = HeapTupleHeaderGetRawCommandId(update->new_tuple->t_data);
+    const Cid own_cid = HeapTupleHeaderGetRawCommandId(update->new_tuple->t_data);
     start_version(update->new_tuple->t_data, xid, own_cid, inherited);
     if (update->stored != update->new_tuple) start_version(update->stored->t_data, xid, own_cid, inherited);
 }
@@ -97,7 +98,7 @@ void log_update(Update *update, const buffer::PinnedPage &target, Buffer cleared
     log_command_ids(update->rel, update->old_tuple);
     log_command_ids(update->rel, *update->stored);
     const SlotNo new_slot = ItemPointerGetOffsetNumberNoCheck(&update->stored->t_self);
-    const bool only_row = new_slot == FirstOffsetNumber && target.view().max_slot() == FirstOffsetNumber;
+    const bool only_row = new_slot == kFirstSlot && target.view().max_slot() == kFirstSlot;
     HeapTupleData placed = tuple_at(update->rel, target, new_slot);
     wal::emit_update({.rel = update->rel,
                       .old_page = &update->page,
@@ -171,8 +172,8 @@ void finish(Update *update, bool hot) {
 
 }  // namespace
 
-TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, CommandId cid, Snapshot crosscheck,
-                 bool wait, TM_FailureData *tmfd, LockTupleMode *lockmode, pg::StaleIndexes *stale) {
+TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, Cid cid, Snapshot crosscheck, bool wait,
+                 TM_FailureData *tmfd, LockTupleMode *lockmode, pg::StaleIndexes *stale) {
     *stale = pg::StaleIndexes::none;
     forbid_in_parallel_mode("update");
     ::GetCurrentTransactionId();     // may allocate: not under a latch
@@ -188,8 +189,8 @@ TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, CommandId 
     if (!open_for_update(&work, otid)) {
         *tmfd = {};
         tmfd->ctid = *otid;
-        tmfd->xmax = InvalidTransactionId;
-        tmfd->cmax = InvalidCommandId;
+        tmfd->xmax = kInvalidXid;
+        tmfd->cmax = kInvalidCid;
         work.page.unlatch();
         release_all(&work);
         *lockmode = LockTupleExclusive;

@@ -38,7 +38,7 @@ Verdict settle_multixact(Update *update, const Holder &holder) {
     // xmax.  Only an updater that did not abort stops us; nobody who conflicts is running any more.
     HeapTupleHeader row = update->old_tuple.t_data;
     if (HEAP_XMAX_IS_LOCKED_ONLY(row->t_infomask)) return Verdict::may_change;
-    const TransactionId updater = ::HeapTupleGetUpdateXid(row);
+    const Xid updater = ::HeapTupleGetUpdateXid(row);
     const bool no_update = !TransactionIdIsValid(updater) || ::TransactionIdDidAbort(updater);
     return no_update ? Verdict::may_change : Verdict::conflict;
 }
@@ -109,8 +109,8 @@ TM_Result decide_update(Update *update, Snapshot crosscheck, bool wait) {
         if (result == TM_Ok && crosscheck != InvalidSnapshot &&
             !mvcc::satisfies(&update->old_tuple, crosscheck, &update->page))
             result = TM_Updated;  // referential integrity in a transaction snapshot
-        if (result != TM_Ok || !update->lacks_vm_pin()) return result;
-        update->pin_vm_unlatched();
+        if (result != TM_Ok || !lacks_vm_pin(update->page, update->vmbuf)) return result;
+        pin_vm_unlatched(update->rel, update->page, &update->vmbuf);
     }
 }
 

@@ -26,7 +26,7 @@ bool needs_toast(const Update &update) {
 // updater that was rolled back: our own, in a subtransaction.
 bool nobody_updates(const NewXmax &lock) {
     if (HEAP_XMAX_IS_LOCKED_ONLY(lock.infomask)) return true;
-    const TransactionId updater = multixact_updater(lock.xmax);
+    const Xid updater = multixact_updater(lock.xmax);
     return !::TransactionIdIsInProgress(updater) && !::TransactionIdDidCommit(updater);
 }
 
@@ -44,9 +44,9 @@ void lock_old_version(Update *update) {
 // Latches the old page if the new version fits there.
 bool latch_same_page(Update *update, Size needed) {
     const buffer::PinnedPage &page = update->page;
-    if (update->lacks_vm_pin()) vm::pin(update->rel, page.block(), &update->vmbuf);
+    if (lacks_vm_pin(page, update->vmbuf)) vm::pin(update->rel, page.block(), &update->vmbuf);
     page.latch_exclusive();
-    if (needed <= page.view().free_space_for_tuple() && !update->lacks_vm_pin()) return true;
+    if (needed <= page.view().free_space_for_tuple() && !lacks_vm_pin(page, update->vmbuf)) return true;
     page.unlatch();
     return false;
 }

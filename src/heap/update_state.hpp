@@ -28,7 +28,7 @@ struct Update {
     Relation rel;
     HeapTuple new_tuple;  // the caller's
     HeapTuple stored;     // new_tuple, or its toasted copy
-    CommandId cid;        // of this command; becomes a combo cid for the old version
+    Cid cid;              // of this command; becomes a combo cid for the old version
     ColumnSets columns;
     RowQueue queue;
 
@@ -50,12 +50,6 @@ struct Update {
     Holder marked{};      // ... under this mark of ours
 
     SlotNo old_slot() const noexcept { return ItemPointerGetOffsetNumberNoCheck(&old_tuple.t_self); }
-    bool lacks_vm_pin() const noexcept { return vmbuf == InvalidBuffer && page.view().all_visible(); }
-    void pin_vm_unlatched() {
-        page.unlatch();
-        vm::pin(rel, page.block(), &vmbuf);
-        page.latch_exclusive();
-    }
 };
 
 // Pins and latches the page of the old version, compares columns, chooses the lock strength.  False: the

@@ -94,7 +94,7 @@ MultiXactStatus wanted_status(LockTupleMode mode, bool is_update) {
 }
 
 // Nobody else has to be respected.
-NewXmax sole_holder(TransactionId me, LockTupleMode mode, bool is_update) {
+NewXmax sole_holder(Xid me, LockTupleMode mode, bool is_update) {
     NewXmax result{me, 0, 0};
     if (mode == LockTupleExclusive) result.infomask2 = HEAP_KEYS_UPDATED;
     if (is_update) return result;
@@ -130,7 +130,7 @@ bool multixact_matters(const Holder &holder) {
 }
 
 // A plain xmax that runs.  Never both: another strength of mine (merged) and a multixact of me with me.
-NewXmax join_running(const Holder &holder, TransactionId me, LockTupleMode mode, bool is_update) {
+NewXmax join_running(const Holder &holder, Xid me, LockTupleMode mode, bool is_update) {
     MultiXactStatus held;
     if (!status_of_plain_xmax(holder.infomask, holder.infomask2, &held)) {
         // Cannot be: only pg_upgraded rows look like this, and their lockers do not run any more.
@@ -146,7 +146,7 @@ NewXmax join_running(const Holder &holder, TransactionId me, LockTupleMode mode,
 
 }  // namespace
 
-NewXmax compute_xmax(Holder holder, TransactionId me, LockTupleMode mode, bool is_update) {
+NewXmax compute_xmax(Holder holder, Xid me, LockTupleMode mode, bool is_update) {
     GH_ASSERT(::TransactionIdIsCurrentTransactionId(me));
     if ((holder.infomask & HEAP_XMAX_INVALID) != 0) [[likely]]
         return sole_holder(me, mode, is_update);
@@ -190,11 +190,11 @@ void multixact_bits(MultiXactId multi, uint16 *infomask, uint16 *infomask2) {
     if (!has_update) *infomask |= HEAP_XMAX_LOCK_ONLY;
 }
 
-TransactionId multixact_updater(MultiXactId multi) {
+Xid multixact_updater(MultiXactId multi) {
     MultiXactMember *members;
     const int count = ::GetMultiXactIdMembers(multi, &members, false, false);
-    TransactionId updater = InvalidTransactionId;
-    for (int i = 0; i < count && updater == InvalidTransactionId; ++i)
+    Xid updater = kInvalidXid;
+    for (int i = 0; i < count && updater == kInvalidXid; ++i)
         if (ISUPDATE_from_mxstatus(members[i].status)) updater = members[i].xid;
     if (count > 0) ::pfree(members);
     return updater;
@@ -204,7 +204,7 @@ void describe_failure(TM_Result result, HeapTupleHeader row, TM_FailureData *tmf
     tmfd->ctid = row->t_ctid;
     tmfd->xmax = HeapTupleHeaderGetUpdateXid(row);
     // The cmax of others is not to be had: their combo cids are private.
-    tmfd->cmax = result == TM_SelfModified ? ::HeapTupleHeaderGetCmax(row) : InvalidCommandId;
+    tmfd->cmax = result == TM_SelfModified ? ::HeapTupleHeaderGetCmax(row) : kInvalidCid;
 }
 
 void mark_locked(Relation rel, const buffer::PinnedPage &page, SlotNo slot, const page::XmaxMark &mark,

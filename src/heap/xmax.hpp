@@ -32,7 +32,7 @@ bool status_of_plain_xmax(uint16 infomask, uint16 infomask2, MultiXactStatus *st
 
 // The holder of a row as seen at one moment.
 struct Holder {
-    TransactionId xmax;  // raw: an xid, or a multixact
+    Xid xmax;  // raw: an xid, or a multixact
     uint16 infomask;
     uint16 infomask2;
 
@@ -51,14 +51,14 @@ struct Holder {
 
 // The new xmax of a row, ready for page::XmaxMark.
 struct NewXmax {
-    TransactionId xmax;
+    Xid xmax;
     uint16 infomask;
     uint16 infomask2;
 
     page::XmaxMark as_lock() const noexcept {
         return {.xmax = xmax, .infomask_bits = infomask, .infomask2_bits = infomask2};
     }
-    page::XmaxMark as_change(CommandId cid, bool combo) const noexcept {
+    page::XmaxMark as_change(Cid cid, bool combo) const noexcept {
         return {.xmax = xmax,
                 .infomask_bits = infomask,
                 .infomask2_bits = infomask2,
@@ -69,11 +69,11 @@ struct NewXmax {
 };
 // `me` (the current transaction or a live subtransaction) joins the holder with `mode`.  May create a
 // multixact.  Call MultiXactIdSetOldestMember before.
-NewXmax compute_xmax(Holder holder, TransactionId me, LockTupleMode mode, bool is_update);
+NewXmax compute_xmax(Holder holder, Xid me, LockTupleMode mode, bool is_update);
 // The infomask bits that describe a multixact.
 void multixact_bits(MultiXactId multi, uint16 *infomask, uint16 *infomask2);
-// The updater among the members of a multixact that is not lock-only; InvalidTransactionId if none.
-TransactionId multixact_updater(MultiXactId multi);
+// The updater among the members of a multixact that is not lock-only; kInvalidXid if none.
+Xid multixact_updater(MultiXactId multi);
 
 // Does the multixact hold the row against `mode`?  *i_am_member (may be nullptr) tells whether this
 // transaction is one of its members; only ever set to true.
@@ -90,7 +90,7 @@ int wait_for_multixact(const Holder &holder, MultiXactStatus status, const WaitR
 bool try_multixact(const Holder &holder, MultiXactStatus status);
 
 // After the wait for a plain xmax: aborted and mere lockers leave the hint "xmax invalid".
-void note_xmax_ended(HeapTupleHeader row, const buffer::PinnedPage &page, TransactionId xmax);
+void note_xmax_ended(HeapTupleHeader row, const buffer::PinnedPage &page, Xid xmax);
 
 // The place in the queue of those who wait for one row (heap.X3).
 class RowQueue {

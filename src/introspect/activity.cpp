@@ -94,18 +94,18 @@ Cell unwritable_page(const buffer::GuardianInfo &guardian) {
 Cell pid_cell(int pid) {
     return pid == 0 ? null_cell() : int4(pid);
 }
-Cell lsn_or_null(XLogRecPtr value) {
-    return value == InvalidXLogRecPtr ? null_cell() : lsn(value);
+Cell lsn_or_null(Lsn value) {
+    return value == kInvalidLsn ? null_cell() : lsn(value);
 }
 
 // Oldest page LSN among dirty frames: how far back a crash would need the log for our pages, roughly.
-XLogRecPtr oldest_dirty_lsn() {
-    XLogRecPtr oldest = InvalidXLogRecPtr;
+Lsn oldest_dirty_lsn() {
+    Lsn oldest = kInvalidLsn;
     const int frames = buffer::frame_count();
     for (FrameNo frame = 0; frame < frames; ++frame) {
         buffer::FrameInfo info;
-        if (!buffer::peek_frame(frame, &info) || !info.dirty || info.lsn == InvalidXLogRecPtr) continue;
-        if (oldest == InvalidXLogRecPtr || info.lsn < oldest) oldest = info.lsn;
+        if (!buffer::peek_frame(frame, &info) || !info.dirty || info.lsn == kInvalidLsn) continue;
+        if (oldest == kInvalidLsn || info.lsn < oldest) oldest = info.lsn;
     }
     return oldest;
 }
@@ -141,9 +141,9 @@ PGDLLEXPORT Datum glassheap_stat_checkpointer_row(PG_FUNCTION_ARGS) {
     buffer::require_ready();
     buffer::GuardianInfo guardian;
     buffer::read_guardian(&guardian);
-    const XLogRecPtr oldest = oldest_dirty_lsn();
-    const XLogRecPtr now = ::RecoveryInProgress() ? ::GetXLogReplayRecPtr(nullptr) : ::GetXLogInsertRecPtr();
-    const XLogRecPtr lag = oldest == InvalidXLogRecPtr || oldest > now ? 0 : now - oldest;
+    const Lsn oldest = oldest_dirty_lsn();
+    const Lsn now = ::RecoveryInProgress() ? ::GetXLogReplayRecPtr(nullptr) : ::GetXLogInsertRecPtr();
+    const Lsn lag = oldest == kInvalidLsn || oldest > now ? 0 : now - oldest;
     return make_record(
         fcinfo, {int8(guardian.flushes), milliseconds(guardian.write_us), int8(guardian.pages_written),
                  timestamp(buffer::stats_since()), pid_cell(guardian.pid), int8(guardian.turns),

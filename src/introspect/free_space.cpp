@@ -160,10 +160,7 @@ PGDLLEXPORT Datum glassheap_fsm_page_contents(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(glassheap_fsm_page_contents_of);
 PGDLLEXPORT Datum glassheap_fsm_page_contents_of(PG_FUNCTION_ARGS) {
     require_superuser();
-    Relation rel = open_table(PG_GETARG_OID(0));
-    const BlockNo block = existing_block(rel, FSM_FORKNUM, PG_GETARG_INT64(1));
-    const char *page = copy_page(rel, FSM_FORKNUM, block);
-    close_table(rel);
+    const char *page = copy_page_of(PG_GETARG_OID(0), FSM_FORKNUM, PG_GETARG_INT64(1));
     if (page::PageView(page).is_new()) PG_RETURN_NULL();
     PG_RETURN_TEXT_P(describe_map_page(page));
 }

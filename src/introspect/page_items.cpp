@@ -285,10 +285,7 @@ PGDLLEXPORT Datum glassheap_page_items(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(glassheap_page_items_of);
 PGDLLEXPORT Datum glassheap_page_items_of(PG_FUNCTION_ARGS) {
     require_superuser();
-    Relation rel = open_table(PG_GETARG_OID(0));
-    const BlockNo block = existing_block(rel, MAIN_FORKNUM, PG_GETARG_INT64(1));
-    const char *page = copy_page(rel, MAIN_FORKNUM, block);
-    close_table(rel);
+    const char *page = copy_page_of(PG_GETARG_OID(0), MAIN_FORKNUM, PG_GETARG_INT64(1));
     Rows rows(fcinfo);
     list_items(page, &rows);
     return 0;
@@ -309,8 +306,7 @@ PG_FUNCTION_INFO_V1(glassheap_page_item_attrs_of);
 PGDLLEXPORT Datum glassheap_page_item_attrs_of(PG_FUNCTION_ARGS) {
     require_superuser();
     Relation rel = open_table(PG_GETARG_OID(0));
-    const BlockNo block = existing_block(rel, MAIN_FORKNUM, PG_GETARG_INT64(1));
-    const char *page = copy_page(rel, MAIN_FORKNUM, block);
+    const char *page = copy_page(rel, MAIN_FORKNUM, PG_GETARG_INT64(1));
     Rows rows(fcinfo);
     list_item_attributes(page, rel, PG_GETARG_BOOL(2), &rows);
     close_table(rel);

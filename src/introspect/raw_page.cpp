@@ -29,11 +29,7 @@ bytea *as_bytea(const char *page) {
 
 bytea *pool_image(Oid relid, ForkNumber fork, int64 given) {
     require_superuser();
-    Relation rel = open_table(relid);
-    const BlockNo block = existing_block(rel, fork, given);
-    const char *page = copy_page(rel, fork, block);
-    close_table(rel);
-    return as_bytea(page);
+    return as_bytea(copy_page_of(relid, fork, given));
 }
 
 // The disk may be written while we read: an image that does not verify is read again, a few times.
@@ -94,11 +90,7 @@ PGDLLEXPORT Datum glassheap_page_header(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(glassheap_page_header_of);
 PGDLLEXPORT Datum glassheap_page_header_of(PG_FUNCTION_ARGS) {
     require_superuser();
-    Relation rel = open_table(PG_GETARG_OID(0));
-    const BlockNo block = existing_block(rel, MAIN_FORKNUM, PG_GETARG_INT64(1));
-    const char *page = copy_page(rel, MAIN_FORKNUM, block);
-    close_table(rel);
-    return header_record(fcinfo, page);
+    return header_record(fcinfo, copy_page_of(PG_GETARG_OID(0), MAIN_FORKNUM, PG_GETARG_INT64(1)));
 }
 
 PG_FUNCTION_INFO_V1(glassheap_page_checksum);

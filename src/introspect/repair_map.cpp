@@ -71,7 +71,7 @@ void repair_map_page(Repair *repair, BlockNo first) {
         CHECK_FOR_INTERRUPTS();
         wrong.set(first + i, judge_block(*repair, first + i, vmbuf));
     }
-    GH_STOP_POINT("repair_map.before_correct");
+    GH_STOP_POINT("introspect.repair_map_before_correct");
     repair->repaired += vm::correct_page(repair->rel, vmbuf, wrong);
     ::pfree(bytes);
     ::ReleaseBuffer(vmbuf);

@@ -114,7 +114,7 @@ int rows_differing(const char *a, const char *b) {
 // Even when it is dirty.  The checkpointer or a reader may have it pinned for a moment.
 void evict_theirs(const Site &site) {
     constexpr int kPatience = 500;
-    for (int i = 0; !pg::evict_core_copy(site.place(), ~XLogRecPtr{0}); ++i) {
+    for (int i = 0; !pg::evict_core_copy(site.place(), ~Lsn{0}); ++i) {
         if (i == kPatience)
             ereport(ERROR, (errcode(ERRCODE_OBJECT_IN_USE),
                             errmsg("block %u of relation \"%s\" is in use in shared_buffers", site.block,

@@ -30,7 +30,7 @@ struct Lockers {
     ArrayBuildState *pids;
 };
 
-void add_locker(Lockers *lockers, TransactionId locker, const char *mode) {
+void add_locker(Lockers *lockers, Xid locker, const char *mode) {
     MemoryContext memory = CurrentMemoryContext;
     lockers->xids = ::accumArrayResult(lockers->xids, TransactionIdGetDatum(locker), false, XIDOID, memory);
     lockers->modes = ::accumArrayResult(lockers->modes, CStringGetTextDatum(mode), false, TEXTOID, memory);
@@ -80,9 +80,9 @@ Lockers lockers_of(const page::TupleHead &head) {
     MultiXactMember *members;
     const bool from_upgrade = HEAP_LOCKED_UPGRADED(head.infomask);
     const int count = ::GetMultiXactIdMembers(head.xmax, &members, from_upgrade, false);
-    if (count < 0) add_locker(&lockers, InvalidTransactionId, "transient upgrade status");
+    if (count < 0) add_locker(&lockers, kInvalidXid, "transient upgrade status");
     for (int i = 0; i < count; ++i) add_locker(&lockers, members[i].xid, member_mode(members[i].status));
-    if (count == 0) add_locker(&lockers, InvalidTransactionId, "no members");
+    if (count == 0) add_locker(&lockers, kInvalidXid, "no members");
     return lockers;
 }
 

@@ -36,10 +36,10 @@ inline Cell float8(double value) {
 inline Cell oid(Oid value) noexcept {
     return {ObjectIdGetDatum(value), false};
 }
-inline Cell xid(TransactionId value) noexcept {
+inline Cell xid(Xid value) noexcept {
     return {TransactionIdGetDatum(value), false};
 }
-inline Cell lsn(XLogRecPtr value) noexcept {
+inline Cell lsn(Lsn value) noexcept {
     return {LSNGetDatum(value), false};
 }
 inline Cell timestamp(TimestampTz value) noexcept {
@@ -65,6 +65,21 @@ inline Cell datum_cell(Datum value) noexcept {
 
 inline constexpr int kMaxColumns = 40;
 
+// Cells as PostgreSQL wants them.
+struct Columns {
+    Datum values[kMaxColumns];
+    bool nulls[kMaxColumns];
+    int count = 0;
+
+    explicit Columns(std::initializer_list<Cell> cells) noexcept {
+        for (const Cell &cell : cells) {
+            values[count] = cell.value;
+            nulls[count] = cell.null;
+            ++count;
+        }
+    }
+};
+
 // The result of a set-returning function, materialized.  What a row's cells point to is freed with the row.
 class Rows {
 public:
@@ -72,16 +87,9 @@ public:
     // Call before making cells that allocate; end_row (or add) goes back.
     void begin_row() { outer_ = ::MemoryContextSwitchTo(row_memory_); }
     void add(std::initializer_list<Cell> cells) {
-        Datum values[kMaxColumns];
-        bool nulls[kMaxColumns];
-        int count = 0;
-        for (const Cell &cell : cells) {
-            values[count] = cell.value;
-            nulls[count] = cell.null;
-            ++count;
-        }
-        GH_ASSERT(count == desc_->natts);
-        ::tuplestore_putvalues(store_, desc_, values, nulls);
+        Columns columns(cells);
+        GH_ASSERT(columns.count == desc_->natts);
+        ::tuplestore_putvalues(store_, desc_, columns.values, columns.nulls);
         if (outer_ != nullptr) {
             ::MemoryContextSwitchTo(outer_);
             ::MemoryContextReset(row_memory_);

@@ -107,7 +107,8 @@ char *page_from_bytea(const bytea *raw) {
     return page;
 }
 
-char *copy_page(Relation rel, ForkNumber fork, BlockNo block) {
+char *copy_page(Relation rel, ForkNumber fork, int64 given) {
+    const BlockNo block = existing_block(rel, fork, given);
     auto *copy = static_cast<char *>(::palloc(BLCKSZ));
     if (fork == MAIN_FORKNUM || fork == FSM_FORKNUM) {
         const buffer::PinnedPage page = buffer::read_page(rel, fork, block);
@@ -119,6 +120,13 @@ char *copy_page(Relation rel, ForkNumber fork, BlockNo block) {
     ::LockBuffer(stock, BUFFER_LOCK_SHARE);
     std::memcpy(copy, BufferGetPage(stock), BLCKSZ);
     ::UnlockReleaseBuffer(stock);
+    return copy;
+}
+
+char *copy_page_of(Oid table, ForkNumber fork, int64 given) {
+    Relation rel = open_table(table);
+    char *copy = copy_page(rel, fork, given);
+    close_table(rel);
     return copy;
 }
 
@@ -162,18 +170,12 @@ Datum make_record(FunctionCallInfo fcinfo, std::initializer_list<Cell> cells) {
         ereport(ERROR,
                 (errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
                  errmsg("function returning record called in context that cannot accept type record")));
-    Datum values[kMaxColumns];
-    bool nulls[kMaxColumns];
-    int count = 0;
-    for (const Cell &cell : cells) {
-        values[count] = cell.value;
-        nulls[count] = cell.null;
-        ++count;
-    }
-    if (count != desc->natts)
-        ereport(ERROR, (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("wrong number of output arguments"),
-                        errdetail("The function has %d, its SQL declaration %d.", count, desc->natts)));
-    HeapTuple tuple = ::heap_form_tuple(::BlessTupleDesc(desc), values, nulls);
+    Columns columns(cells);
+    if (columns.count != desc->natts)
+        ereport(ERROR,
+                (errcode(ERRCODE_DATATYPE_MISMATCH), errmsg("wrong number of output arguments"),
+                 errdetail("The function has %d, its SQL declaration %d.", columns.count, desc->natts)));
+    HeapTuple tuple = ::heap_form_tuple(::BlessTupleDesc(desc), columns.values, columns.nulls);
     return HeapTupleGetDatum(tuple);
 }
 

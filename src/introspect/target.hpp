@@ -30,7 +30,8 @@ void require_superuser();  // raw page bytes
 
 // The 8192 bytes of a page given as bytea, copied to aligned memory.
 char *page_from_bytea(const bytea *raw);
-// A private copy of a page as the pool (VM, init: PostgreSQL's buffers) has it now.
-char *copy_page(Relation rel, ForkNumber fork, BlockNo block);
+// A private copy of a page as the pool (VM, init: PostgreSQL's buffers) has it now; the fork must have it.
+char *copy_page(Relation rel, ForkNumber fork, int64 given);
+char *copy_page_of(Oid table, ForkNumber fork, int64 given);
 
 }  // namespace glassheap::introspect

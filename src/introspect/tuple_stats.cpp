@@ -79,8 +79,7 @@ struct Estimate {
     BlockNo scanned;
 };
 
-void look_at_page(Relation rel, BlockNo block, buffer::AccessRing *ring, TransactionId horizon,
-                  Estimate *estimate) {
+void look_at_page(Relation rel, BlockNo block, buffer::AccessRing *ring, Xid horizon, Estimate *estimate) {
     const buffer::PinnedPage page = buffer::read_page(rel, MAIN_FORKNUM, block, ring);
     const buffer::ShareLatch latch(page);
     estimate->scanned++;
@@ -95,7 +94,7 @@ void look_at_page(Relation rel, BlockNo block, buffer::AccessRing *ring, Transac
 
 Estimate estimate_all(Relation rel, BlockNo blocks) {
     Estimate estimate = {};
-    const TransactionId horizon = ::GetOldestNonRemovableTransactionId(rel);
+    const Xid horizon = ::GetOldestNonRemovableTransactionId(rel);
     buffer::AccessRing *ring = buffer::make_ring(buffer::RingKind::bulk_read);
     Buffer vmbuf = InvalidBuffer;
     for (BlockNo block = 0; block < blocks; ++block) {

@@ -64,11 +64,11 @@ struct Contradictions {
     Rows *rows;
     bool want_visible;
     bool want_frozen;
-    TransactionId horizon = InvalidTransactionId;
+    Xid horizon = kInvalidXid;
     Buffer vmbuf = InvalidBuffer;
 };
 
-bool visible_to_all(HeapTuple tuple, TransactionId horizon, const buffer::PinnedPage &page) {
+bool visible_to_all(HeapTuple tuple, Xid horizon, const buffer::PinnedPage &page) {
     const page::TupleHead &head = page.view().tuple(ItemPointerGetOffsetNumber(&tuple->t_self));
     return mvcc::satisfies_vacuum(tuple, horizon, &page) == HEAPTUPLE_LIVE &&
            mvcc::is_visible_to_all(head, horizon, mvcc::CommitHint::not_needed);
@@ -77,7 +77,7 @@ bool visible_to_all(HeapTuple tuple, TransactionId horizon, const buffer::Pinned
 // The horizon was taken at the start: before a tuple is accused a newer one is looked at.
 bool surely_not_visible_to_all(Contradictions *state, HeapTuple tuple, const buffer::PinnedPage &page) {
     if (visible_to_all(tuple, state->horizon, page)) return false;
-    const TransactionId newer = ::GetOldestNonRemovableTransactionId(state->rel);
+    const Xid newer = ::GetOldestNonRemovableTransactionId(state->rel);
     if (!::TransactionIdPrecedes(state->horizon, newer)) return true;
     state->horizon = newer;
     return !visible_to_all(tuple, newer, page);

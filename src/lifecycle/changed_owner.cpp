@@ -53,8 +53,8 @@ struct Owner {
     pg::RelFile file;
     Oid method;
     char persistence;
-    bool mine;          // the row was written by this transaction,
-    CommandId command;  // and by this command of it
+    bool mine;    // the row was written by this transaction,
+    Cid command;  // and by this command of it
 };
 
 bool grow_noted() noexcept {
@@ -104,7 +104,7 @@ bool owner_from(HeapTuple tuple, Owner *owner) {
     const Oid space = OidIsValid(form->reltablespace) ? form->reltablespace : MyDatabaseTableSpace;
     const Oid database = form->relisshared ? InvalidOid : MyDatabaseId;
     const bool mine = ::TransactionIdIsCurrentTransactionId(HeapTupleHeaderGetXmin(tuple->t_data));
-    const CommandId command = mine ? ::HeapTupleHeaderGetCmin(tuple->t_data) : InvalidCommandId;
+    const Cid command = mine ? ::HeapTupleHeaderGetCmin(tuple->t_data) : kInvalidCid;
     *owner = {.file = {space, database, form->relfilenode},
               .method = form->relam,
               .persistence = form->relpersistence,
@@ -217,7 +217,7 @@ private:
 struct Fresh {
     Oid first = InvalidOid;
     Oid end = InvalidOid;
-    CommandId since = InvalidCommandId;
+    Cid since = kInvalidCid;
 
     bool has(const Owner &now) const noexcept {
         const Oid number = pg::number_of(now.file);

@@ -22,7 +22,7 @@ namespace glassheap::lifecycle {
 // the row if it is this transaction's.
 struct TruncateMark {
     Oid next_number;
-    CommandId command;
+    Cid command;
     std::uint64_t commands;
 };
 TruncateMark before_truncate() noexcept;

@@ -81,7 +81,7 @@ void forget_at_commit() {
     const auto cancels_held = QueryCancelHoldoffCount;
     PG_TRY();
     {
-        GH_STOP_POINT("commit.pending_deletes");
+        GH_STOP_POINT("lifecycle.before_pending_deletes");
         forget_pending_deletes(true);
     }
     PG_CATCH();
@@ -235,7 +235,7 @@ void note_new_files(Relation rel, SMgrRelation files) {
     make_core_sync(owned.file);
 }
 
-void create_files(Relation rel, const pg::RelFile *new_file, char persistence, TransactionId *freeze_xid,
+void create_files(Relation rel, const pg::RelFile *new_file, char persistence, Xid *freeze_xid,
                   MultiXactId *minmulti) {
     // No row of the new file can be older than the oldest transaction that still runs; for multixacts, than
     // the oldest one that some transaction may still hold in its cache.

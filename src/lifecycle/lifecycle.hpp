@@ -19,7 +19,7 @@ namespace glassheap::lifecycle {
 void install_callbacks();  // transaction callbacks
 
 // Table AM: relation_set_new_filenode, relation_nontransactional_truncate, relation_copy_data.
-void create_files(Relation rel, const pg::RelFile *new_file, char persistence, TransactionId *freeze_xid,
+void create_files(Relation rel, const pg::RelFile *new_file, char persistence, Xid *freeze_xid,
                   MultiXactId *minmulti);
 void truncate_in_place(Relation rel);
 void copy_files(Relation rel, const pg::RelFile *new_file);

@@ -72,9 +72,9 @@ void apply(Relation rel, BlockNo blocks, Cut *cut) {
     GH_ASSERT(!pg::delays_checkpoints(kHoldCheckpoint));
     pg::delay_checkpoints(kHoldCheckpoint);
     START_CRIT_SECTION();
-    GH_CRASH_POINT("truncate.before_wal");
+    GH_CRASH_POINT("lifecycle.truncate_before_wal");
     if (RelationNeedsWAL(rel)) log_cut(rel, blocks, cut->fsm);
-    GH_CRASH_POINT("truncate.between_wal_and_files");
+    GH_CRASH_POINT("lifecycle.truncate_between_wal_and_files");
     for (int i = 0; i < cut->count; ++i)
         if (cut->forks[i] != VISIBILITYMAP_FORKNUM) buffer::forget_from(owned, cut->forks[i], cut->blocks[i]);
     pg::truncate_forks(files, cut->forks, cut->count, cut->old_blocks, cut->blocks);

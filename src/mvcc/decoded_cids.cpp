@@ -58,7 +58,7 @@ void follow_all_of(HTAB *cids, const char *path) {
 }
 
 struct MappingFile {
-    XLogRecPtr rewritten_at;
+    Lsn rewritten_at;
     char path[MAXPGPATH];
 };
 
@@ -68,15 +68,15 @@ bool is_relevant(const char *name, Oid database, Oid table, Snapshot snapshot, M
     Oid of_table;
     uint32 hi;
     uint32 lo;
-    TransactionId mapped_xid;
-    TransactionId rewriter;
+    Xid mapped_xid;
+    Xid rewriter;
     if (std::strncmp(name, "map-", 4) != 0) return false;
     if (std::sscanf(name, LOGICAL_REWRITE_FORMAT, &of_database, &of_table, &hi, &lo, &mapped_xid,
                     &rewriter) != 6)
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED), errmsg("could not parse filename \"%s\"", name)));
     if (of_database != database || of_table != table) return false;
     if (!is_decoded_one(mapped_xid, snapshot) || !::TransactionIdDidCommit(rewriter)) return false;
-    file->rewritten_at = (static_cast<XLogRecPtr>(hi) << 32) | lo;
+    file->rewritten_at = (static_cast<Lsn>(hi) << 32) | lo;
     ::pg_snprintf(file->path, sizeof file->path, "%s/%s", kFolder, name);
     return true;
 }

@@ -14,14 +14,14 @@
 namespace glassheap::mvcc {
 
 // Is it one of the decoded transaction's, whose ids a historic snapshot keeps sorted in subxip?
-inline bool is_decoded_one(TransactionId xid, Snapshot s) noexcept {
+inline bool is_decoded_one(Xid xid, Snapshot s) noexcept {
     return s->subxcnt > 0 && std::binary_search(s->subxip, s->subxip + s->subxcnt, xid);
 }
 
 struct CommandIds {
     bool known = false;  // false: the command was not decoded yet, so it is in the future
-    CommandId cmin = InvalidCommandId;
-    CommandId cmax = InvalidCommandId;
+    Cid cmin = kInvalidCid;
+    Cid cmax = kInvalidCid;
 };
 
 // Of a row that is in the file of its (open) table now, seen with the historic snapshot `snapshot`.

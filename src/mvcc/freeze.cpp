@@ -109,8 +109,7 @@ rules::FreezeLimits limits_of(const FreezeCutoffs &c) noexcept {
 }  // namespace
 
 FreezeOutcome plan_freeze(HeapTupleHeader tuple, SlotNo slot, const FreezeCutoffs &cutoffs,
-                          page::FreezePlan *plan, TransactionId *new_relfrozenxid,
-                          MultiXactId *new_relminmxid) {
+                          page::FreezePlan *plan, Xid *new_relfrozenxid, MultiXactId *new_relminmxid) {
     FreezeOracle oracle(tuple);
     const rules::FreezeLimits limits = limits_of(cutoffs);
     rules::OldestIds oldest{*new_relfrozenxid, *new_relminmxid};
@@ -122,10 +121,10 @@ FreezeOutcome plan_freeze(HeapTupleHeader tuple, SlotNo slot, const FreezeCutoff
     return {verdict.must_freeze, verdict.totally_frozen};
 }
 
-bool needs_freeze(HeapTupleHeader tuple, TransactionId freeze_limit, MultiXactId multi_cutoff,
-                  TransactionId *new_relfrozenxid, MultiXactId *new_relminmxid) {
+bool needs_freeze(HeapTupleHeader tuple, Xid freeze_limit, MultiXactId multi_cutoff, Xid *new_relfrozenxid,
+                  MultiXactId *new_relminmxid) {
     FreezeOracle oracle(tuple);
-    const rules::FreezeLimits limits{.relfrozenxid = InvalidTransactionId,
+    const rules::FreezeLimits limits{.relfrozenxid = kInvalidXid,
                                      .relminmxid = InvalidMultiXactId,
                                      .freeze_limit = freeze_limit,
                                      .multi_cutoff = multi_cutoff};

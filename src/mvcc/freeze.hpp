@@ -13,10 +13,10 @@
 namespace glassheap::mvcc {
 
 struct FreezeCutoffs {
-    TransactionId relfrozenxid;  // of the relation, for sanity checks
+    Xid relfrozenxid;  // of the relation, for sanity checks
     MultiXactId relminmxid;
-    TransactionId freeze_limit;  // xids older than this are frozen
-    MultiXactId multi_cutoff;    // multixacts older than this are replaced
+    Xid freeze_limit;          // xids older than this are frozen
+    MultiXactId multi_cutoff;  // multixacts older than this are replaced
 };
 struct FreezeOutcome {
     bool must_freeze;     // plan was filled and has to be applied
@@ -24,10 +24,9 @@ struct FreezeOutcome {
 };
 // Plans one tuple.  new_relfrozenxid and new_relminmxid are pulled back to the oldest id that stays.
 FreezeOutcome plan_freeze(HeapTupleHeader tuple, SlotNo slot, const FreezeCutoffs &cutoffs,
-                          page::FreezePlan *plan, TransactionId *new_relfrozenxid,
-                          MultiXactId *new_relminmxid);
+                          page::FreezePlan *plan, Xid *new_relfrozenxid, MultiXactId *new_relminmxid);
 // Would the tuple need freezing with these cutoffs (vacuum that could not get the cleanup latch)?
-bool needs_freeze(HeapTupleHeader tuple, TransactionId freeze_limit, MultiXactId multi_cutoff,
-                  TransactionId *new_relfrozenxid, MultiXactId *new_relminmxid);
+bool needs_freeze(HeapTupleHeader tuple, Xid freeze_limit, MultiXactId multi_cutoff, Xid *new_relfrozenxid,
+                  MultiXactId *new_relminmxid);
 
 }  // namespace glassheap::mvcc

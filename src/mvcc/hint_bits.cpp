@@ -18,7 +18,7 @@ namespace glassheap::mvcc {
 namespace {
 
 // With hint images the LSN of a page may change under a share latch, in two halves: then it proves nothing.
-bool covered_by_page_lsn(const buffer::PinnedPage &page, XLogRecPtr commit_lsn) {
+bool covered_by_page_lsn(const buffer::PinnedPage &page, Lsn commit_lsn) {
     return !XLogHintBitIsNeeded() && page.view().lsn() >= commit_lsn;
 }
 
@@ -26,14 +26,13 @@ bool covered_by_page_lsn(const buffer::PinnedPage &page, XLogRecPtr commit_lsn) 
 
 // Would the commit survive a crash at least as long as this page?  Temporary and unlogged pages do not
 // survive at all.
-bool may_hint_commit(const buffer::PinnedPage &page, TransactionId xid) {
+bool may_hint_commit(const buffer::PinnedPage &page, Xid xid) {
     if (!page.survives_crash()) return true;
-    const XLogRecPtr commit_lsn = ::TransactionIdGetCommitLSN(xid);
+    const Lsn commit_lsn = ::TransactionIdGetCommitLSN(xid);
     return !::XLogNeedsFlush(commit_lsn) || covered_by_page_lsn(page, commit_lsn);
 }
 
-void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits,
-                   TransactionId xid) {
+void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits, Xid xid) {
     if (page == nullptr) return;
     if (TransactionIdIsValid(xid) && !may_hint_commit(*page, xid)) return;
     tuple->t_infomask |= bits;

@@ -19,12 +19,12 @@ namespace glassheap::mvcc {
 
 namespace {
 
-bool is_known_committed(TransactionId xid, Snapshot s) noexcept {
+bool is_known_committed(Xid xid, Snapshot s) noexcept {
     return s->xcnt > 0 && std::binary_search(s->xip, s->xip + s->xcnt, xid);
 }
 
 bool inserted_before(HeapTuple tuple, const page::TupleHead &t, Snapshot s) {
-    const TransactionId xmin = rules::xmin_frozen(t) ? FrozenTransactionId : t.xmin;
+    const Xid xmin = rules::xmin_frozen(t) ? kFrozenXid : t.xmin;
     if (rules::xmin_invalid(t)) return false;
     if (is_decoded_one(xmin, s)) {
         // Not in the table: its command was not decoded yet, so it is in the future.
@@ -38,10 +38,10 @@ bool inserted_before(HeapTuple tuple, const page::TupleHead &t, Snapshot s) {
 
 bool deleted_before(HeapTuple tuple, const page::TupleHead &t, Snapshot s) {
     if (rules::has(t, page::kXmaxInvalid) || rules::locks_only(t)) return false;
-    const TransactionId xmax = rules::has(t, page::kXmaxIsMulti) ? updater_in_multi(t.xmax) : t.xmax;
+    const Xid xmax = rules::has(t, page::kXmaxIsMulti) ? updater_in_multi(t.xmax) : t.xmax;
     if (is_decoded_one(xmax, s)) {
         const CommandIds ids = decoded_cids(tuple, s);
-        return ids.known && ids.cmax != InvalidCommandId && ids.cmax < s->curcid;
+        return ids.known && ids.cmax != kInvalidCid && ids.cmax < s->curcid;
     }
     if (xid_precedes(xmax, s->xmin)) {
         return rules::has(t, page::kXmaxCommitted) || ::TransactionIdDidCommit(xmax);

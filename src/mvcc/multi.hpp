@@ -41,12 +41,12 @@ private:
 };
 
 // The updating member; at most one exists.  Precondition: xmax is a multixact that does not only lock.
-inline TransactionId updater_in_multi(MultiXactId multi) {
+inline Xid updater_in_multi(MultiXactId multi) {
     const MultiMembers members(multi, false);
     for (const rules::MultiMember &m : members.span()) {
         if (rules::is_updater(m)) return m.xid;
     }
-    return InvalidTransactionId;
+    return kInvalidXid;
 }
 
 // The rules' view of a tuple header.

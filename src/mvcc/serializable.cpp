@@ -17,23 +17,23 @@ namespace glassheap::mvcc {
 namespace {
 
 // The transaction whose write the reader missed, or Invalid.
-TransactionId missed_writer(bool visible, HeapTuple tuple, const buffer::PinnedPage *page) {
+Xid missed_writer(bool visible, HeapTuple tuple, const buffer::PinnedPage *page) {
     const HTSV_Result state = satisfies_vacuum(tuple, TransactionXmin, page);
-    const TransactionId xmin = HeapTupleHeaderGetXmin(tuple->t_data);
+    const Xid xmin = HeapTupleHeaderGetXmin(tuple->t_data);
     switch (state) {
         case HEAPTUPLE_LIVE:
-            return visible ? InvalidTransactionId : xmin;
+            return visible ? kInvalidXid : xmin;
         case HEAPTUPLE_INSERT_IN_PROGRESS:
             return xmin;
         case HEAPTUPLE_RECENTLY_DEAD:
         case HEAPTUPLE_DELETE_IN_PROGRESS: {
-            const TransactionId xid = visible ? HeapTupleHeaderGetUpdateXid(tuple->t_data) : xmin;
-            return ::TransactionIdPrecedes(xid, TransactionXmin) ? InvalidTransactionId : xid;
+            const Xid xid = visible ? HeapTupleHeaderGetUpdateXid(tuple->t_data) : xmin;
+            return ::TransactionIdPrecedes(xid, TransactionXmin) ? kInvalidXid : xid;
         }
         case HEAPTUPLE_DEAD:
             break;
     }
-    return InvalidTransactionId;
+    return kInvalidXid;
 }
 
 }  // namespace
@@ -42,9 +42,9 @@ void check_serializable_read(bool visible, Relation rel, HeapTuple tuple, const 
                              Snapshot snapshot) {
     if (!::CheckForSerializableConflictOutNeeded(rel, snapshot)) return;
 
-    const TransactionId xid = missed_writer(visible, tuple, page);
+    const Xid xid = missed_writer(visible, tuple, page);
     if (!TransactionIdIsValid(xid) || xid == ::GetTopTransactionIdIfAny()) return;
-    const TransactionId top = ::SubTransGetTopmostTransaction(xid);
+    const Xid top = ::SubTransGetTopmostTransaction(xid);
     if (::TransactionIdPrecedes(top, TransactionXmin)) return;
     ::CheckForSerializableConflictOut(rel, top, snapshot);
 }

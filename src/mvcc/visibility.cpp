@@ -43,7 +43,7 @@ bool satisfies_dirty(HeapTuple tuple, Snapshot snapshot, const buffer::PinnedPag
 }
 
 bool satisfies_non_vacuumable(HeapTuple tuple, Snapshot snapshot, const buffer::PinnedPage *page) {
-    TransactionId dead_after;
+    Xid dead_after;
     const HTSV_Result result = satisfies_vacuum_horizon(tuple, page, &dead_after);
     if (result != HEAPTUPLE_RECENTLY_DEAD) return result != HEAPTUPLE_DEAD;
     return !::GlobalVisTestIsRemovableXid(snapshot->vistest, dead_after);
@@ -81,20 +81,19 @@ bool satisfies(HeapTuple tuple, Snapshot snapshot, const buffer::PinnedPage *pag
     return rules::visible_to_snapshot(head_of(tuple->t_data), oracle, snapshot->curcid);
 }
 
-TM_Result satisfies_update(HeapTuple tuple, CommandId curcid, const buffer::PinnedPage *page) {
+TM_Result satisfies_update(HeapTuple tuple, Cid curcid, const buffer::PinnedPage *page) {
     PresentOracle oracle(tuple->t_data, page);
     return static_cast<TM_Result>(
         rules::changeable(head_of(tuple->t_data), oracle, curcid, address_of(tuple->t_self)));
 }
 
-HTSV_Result satisfies_vacuum_horizon(HeapTuple tuple, const buffer::PinnedPage *page,
-                                     TransactionId *dead_after) {
+HTSV_Result satisfies_vacuum_horizon(HeapTuple tuple, const buffer::PinnedPage *page, Xid *dead_after) {
     PresentOracle oracle(tuple->t_data, page);
     return static_cast<HTSV_Result>(rules::fate(head_of(tuple->t_data), oracle, dead_after));
 }
 
-HTSV_Result satisfies_vacuum(HeapTuple tuple, TransactionId oldest_xmin, const buffer::PinnedPage *page) {
-    TransactionId dead_after;
+HTSV_Result satisfies_vacuum(HeapTuple tuple, Xid oldest_xmin, const buffer::PinnedPage *page) {
+    Xid dead_after;
     const HTSV_Result result = satisfies_vacuum_horizon(tuple, page, &dead_after);
     if (result == HEAPTUPLE_RECENTLY_DEAD && xid_precedes(dead_after, oldest_xmin)) return HEAPTUPLE_DEAD;
     return result;
@@ -112,13 +111,13 @@ bool is_only_locked(HeapTupleHeader tuple) {
     return rules::only_locked(head_of(tuple), oracle);
 }
 
-TransactionId update_xid(HeapTupleHeader tuple) {
+Xid update_xid(HeapTupleHeader tuple) {
     const page::TupleHead &t = head_of(tuple);
-    if (rules::has(t, page::kXmaxInvalid) || rules::locks_only(t)) return InvalidTransactionId;
+    if (rules::has(t, page::kXmaxInvalid) || rules::locks_only(t)) return kInvalidXid;
     return rules::has(t, page::kXmaxIsMulti) ? updater_in_multi(t.xmax) : t.xmax;
 }
 
-void advance_latest_removed_xid(HeapTupleHeader tuple, TransactionId *latest_removed_xid) {
+void advance_latest_removed_xid(HeapTupleHeader tuple, Xid *latest_removed_xid) {
     const page::TupleHead &t = head_of(tuple);
     const auto advance = [latest_removed_xid](Xid xid) noexcept {
         if (xid_precedes(*latest_removed_xid, xid)) *latest_removed_xid = xid;
@@ -128,8 +127,8 @@ void advance_latest_removed_xid(HeapTupleHeader tuple, TransactionId *latest_rem
     const bool was_seen =
         rules::xmin_committed(t) || (!rules::xmin_invalid(t) && ::TransactionIdDidCommit(t.xmin));
     if (!was_seen) return;
-    const TransactionId xmin = rules::xmin_frozen(t) ? FrozenTransactionId : t.xmin;
-    const TransactionId xmax = HeapTupleHeaderGetUpdateXid(tuple);
+    const Xid xmin = rules::xmin_frozen(t) ? kFrozenXid : t.xmin;
+    const Xid xmax = HeapTupleHeaderGetUpdateXid(tuple);
     if (xmax != xmin) advance(xmax);
 }
 

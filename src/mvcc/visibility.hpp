@@ -15,27 +15,25 @@ namespace glassheap::mvcc {
 // `page` may be nullptr: then hint bits are not set.
 // Any snapshot type (MVCC, SELF, ANY, TOAST, DIRTY, HISTORIC_MVCC, NON_VACUUMABLE).
 bool satisfies(HeapTuple tuple, Snapshot snapshot, const buffer::PinnedPage *page);
-TM_Result satisfies_update(HeapTuple tuple, CommandId curcid, const buffer::PinnedPage *page);
-HTSV_Result satisfies_vacuum(HeapTuple tuple, TransactionId oldest_xmin, const buffer::PinnedPage *page);
-HTSV_Result satisfies_vacuum_horizon(HeapTuple tuple, const buffer::PinnedPage *page,
-                                     TransactionId *dead_after);
+TM_Result satisfies_update(HeapTuple tuple, Cid curcid, const buffer::PinnedPage *page);
+HTSV_Result satisfies_vacuum(HeapTuple tuple, Xid oldest_xmin, const buffer::PinnedPage *page);
+HTSV_Result satisfies_vacuum_horizon(HeapTuple tuple, const buffer::PinnedPage *page, Xid *dead_after);
 // Hint: dead to everybody, judged by hint bits alone (index kill_prior_tuple).
 bool is_surely_dead(HeapTuple tuple, GlobalVisState *vistest);
 bool is_only_locked(HeapTupleHeader tuple);
 // The tuple's xmax as an updater's xid, looking through a multixact; Invalid when only locked.
-TransactionId update_xid(HeapTupleHeader tuple);
+Xid update_xid(HeapTupleHeader tuple);
 
 // SSI: report a read of `tuple` (visible or not) to conflict detection, exactly where heap does.
 void check_serializable_read(bool visible, Relation rel, HeapTuple tuple, const buffer::PinnedPage *page,
                              Snapshot snapshot);
 // Moves *latest_removed_xid forward for a tuple about to be removed (snapshot conflicts on a standby).
-void advance_latest_removed_xid(HeapTupleHeader tuple, TransactionId *latest_removed_xid);
+void advance_latest_removed_xid(HeapTupleHeader tuple, Xid *latest_removed_xid);
 
 // Sets hint bits under a share latch; commit hints only when the commit record is flushed (or the page's
 // LSN covers it), as in heap.
-void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits,
-                   TransactionId xid);
+void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits, Xid xid);
 // May the hint that `xid` committed be set on this page now?  (set_hint_bits asks by itself.)
-bool may_hint_commit(const buffer::PinnedPage &page, TransactionId xid);
+bool may_hint_commit(const buffer::PinnedPage &page, Xid xid);
 
 }  // namespace glassheap::mvcc

@@ -104,8 +104,11 @@ void log_error(void *argument) {
 
 bool run_caught(void (*body)(void *), void *argument, Telling telling) noexcept {
     GH_ASSERT(CritSectionCount == 0);
-    const Before before = {CurrentMemoryContext, CurrentResourceOwner, InterruptHoldoffCount,
-                           QueryCancelHoldoffCount, count_locks()};
+    const Before before = {.context = CurrentMemoryContext,
+                           .owner = CurrentResourceOwner,
+                           .interrupts = InterruptHoldoffCount,
+                           .cancels = QueryCancelHoldoffCount,
+                           .locks = count_locks()};
     if (try_to_run(body, argument)) return true;
     put_back(before);
     if (telling == Telling::log && try_to_run(log_error, nullptr)) return false;

@@ -152,26 +152,6 @@ ListRange<T> each(const List *list) noexcept {
     return ListRange<T>(list);
 }
 
-// Elements of a list of OIDs.
-class OidRange {
-public:
-    explicit OidRange(const List *list) noexcept : list_(list) {}
-    struct Iterator {
-        const ListCell *cell;
-        Oid operator*() const noexcept { return cell->oid_value; }
-        Iterator &operator++() noexcept {
-            ++cell;
-            return *this;
-        }
-        bool operator!=(const Iterator &other) const noexcept { return cell != other.cell; }
-    };
-    Iterator begin() const noexcept { return {list_ ? list_->elements : nullptr}; }
-    Iterator end() const noexcept { return {list_ ? list_->elements + list_->length : nullptr}; }
-
-private:
-    const List *list_;
-};
-
 // palloc for an object that is never destroyed explicitly (the context owns it).
 template <typename T>
 T *make_raw() {

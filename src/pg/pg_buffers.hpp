@@ -43,6 +43,9 @@ bool evict_core_copy(const CorePlace &place, XLogRecPtr dirty_upto,
                      XLogRecPtr clean_upto = ~XLogRecPtr{0}) noexcept;
 // The same for all copies of the relation's main and free space forks; walks all of shared_buffers.
 void evict_core_copies(const RelFile &file) noexcept;
+// Those of a temporary relation of this session, in its local buffers; none of a fork of which one is pinned,
+// or dirty: somebody's change.
+void evict_local_core_copies(const RelFile &file) noexcept;
 // Has it written if it is dirty and still there.
 void flush_core_copy(const CorePlace &place, Buffer buffer);
 // Replay: until nobody has the copy pinned, if there is one.  Who does is asked to go, as for a cleanup lock

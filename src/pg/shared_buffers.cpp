@@ -128,6 +128,26 @@ void evict_core_copies(const RelFile &file) noexcept {
     }
 }
 
+namespace {
+// PostgreSQL can drop all local buffers of a fork, and no single one.
+bool may_drop_local(const RelFile &file, ForkNumber fork) noexcept {
+    for (int i = 0; i < NLocBuffer; ++i) {
+        BufferDesc *desc = GetLocalBufferDescriptor(i);
+        const std::uint32_t state = pg_atomic_read_u32(&desc->state);
+        if ((state & BM_TAG_VALID) == 0 || !is_same_file(desc->tag.rnode, file) || desc->tag.forkNum != fork)
+            continue;
+        if (LocalRefCount[i] != 0 || (state & BM_DIRTY) != 0) return false;
+    }
+    return true;
+}
+}  // namespace
+
+// The visibility map's are no copies.
+void evict_local_core_copies(const RelFile &file) noexcept {
+    for (const ForkNumber fork : {MAIN_FORKNUM, FSM_FORKNUM})
+        if (may_drop_local(file, fork)) ::DropRelFileNodeLocalBuffers(file, fork, 0);
+}
+
 void flush_core_copy(const CorePlace &place, Buffer buffer) {
     if (locked_by_me(buffer)) return;
     const PinOwner owner;

@@ -61,8 +61,8 @@ public:
         tuple->t_len = static_cast<uint32>(length);
         tuple->t_tableOid = InvalidOid;  // known only when the transaction is put together
         ItemPointerSetInvalid(&tuple->t_self);
-        lay_out_tuple(reinterpret_cast<char *>(tuple->t_data), head, body, InvalidTransactionId,
-                      InvalidTransactionId, page::RowAddress{});
+        lay_out_tuple(reinterpret_cast<char *>(tuple->t_data), head, body, kInvalidXid, kInvalidXid,
+                      page::RowAddress{});
         return row;
     }
     // head and body, to the end of `in`
@@ -201,7 +201,7 @@ void decode_change(const Decoding &d, RecordType type) {
 
 extern "C" void gh_rm_decode(LogicalDecodingContext *ctx, XLogRecordBuffer *buf) {
     const auto type = static_cast<RecordType>(XLogRecGetInfo(buf->record) & ~XLR_INFO_MASK);
-    const TransactionId xid = XLogRecGetXid(buf->record);
+    const Xid xid = XLogRecGetXid(buf->record);
     SnapBuild *builder = ctx->snapshot_builder;
 
     ::ReorderBufferProcessXid(ctx->reorder, xid, buf->origptr);

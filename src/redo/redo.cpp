@@ -133,7 +133,7 @@ namespace {
 // Every VM page of a record is changed once (see vm::redo_clear): a second call for the same record would
 // find it done and do nothing.
 void expect_first_change_of_map(XLogReaderState *record) noexcept {
-    static XLogRecPtr last = InvalidXLogRecPtr;
+    static Lsn last = kInvalidLsn;
     GH_ASSERT(record->ReadRecPtr != last);
     last = record->ReadRecPtr;
 }

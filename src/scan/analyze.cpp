@@ -21,7 +21,7 @@ enum class Counts : std::uint8_t { live, dead, neither };
 
 // A transaction in progress is taken as not having happened, since it will report its own changes when it
 // ends; our own is taken as having happened.
-Counts count_row(HeapTuple tuple, TransactionId oldest_xmin, const buffer::PinnedPage *page) {
+Counts count_row(HeapTuple tuple, Xid oldest_xmin, const buffer::PinnedPage *page) {
     switch (mvcc::satisfies_vacuum(tuple, oldest_xmin, page)) {
         case HEAPTUPLE_LIVE:
             return Counts::live;
@@ -43,8 +43,8 @@ Counts count_row(HeapTuple tuple, TransactionId oldest_xmin, const buffer::Pinne
 
 }  // namespace
 
-bool next_live_row(const AnalyzedPage &page, SlotNo *row, TransactionId oldest_xmin, double *live,
-                   double *dead, HeapTupleData *tuple) {
+bool next_live_row(const AnalyzedPage &page, SlotNo *row, Xid oldest_xmin, double *live, double *dead,
+                   HeapTupleData *tuple) {
     const page::PageView view(page.bytes);
     const SlotNo last = view.max_slot();
     while (*row < last) {
@@ -73,7 +73,7 @@ bool analyze_next_block(TableScanDesc sscan, BlockNo block, BufferAccessStrategy
     return true;  // every block may hold rows
 }
 
-bool analyze_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin, double *live, double *dead,
+bool analyze_next_tuple(TableScanDesc sscan, Xid oldest_xmin, double *live, double *dead,
                         TupleTableSlot *slot) {
     RowScan &scan = row_scan(sscan);
     HeapTupleData tuple;

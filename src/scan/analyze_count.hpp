@@ -19,7 +19,7 @@ struct AnalyzedPage {
 };
 
 // The next live row behind *row, in `tuple`; counts what it passes.  False: there is none on the page.
-bool next_live_row(const AnalyzedPage &page, SlotNo *row, TransactionId oldest_xmin, double *live,
-                   double *dead, HeapTupleData *tuple);
+bool next_live_row(const AnalyzedPage &page, SlotNo *row, Xid oldest_xmin, double *live, double *dead,
+                   HeapTupleData *tuple);
 
 }  // namespace glassheap::scan

@@ -64,7 +64,7 @@ void analyze_file_next_block(TableScanDesc sscan, BlockNo block) {
     scan.row = kInvalidSlot;
 }
 
-bool analyze_file_next_tuple(TableScanDesc sscan, TransactionId oldest_xmin, double *live, double *dead,
+bool analyze_file_next_tuple(TableScanDesc sscan, Xid oldest_xmin, double *live, double *dead,
                              TupleTableSlot *slot) {
     FileScan &scan = file_scan(sscan);
     HeapTupleData tuple;

@@ -32,7 +32,7 @@ struct Clustering {
     Relation new_table;
     heap::Rewrite *rewrite;
     Tuplesortstate *sort;  // nullptr: rows are copied as they come
-    TransactionId oldest_xmin;
+    Xid oldest_xmin;
     bool catalog;
     Datum *values;
     bool *nulls;
@@ -106,7 +106,7 @@ void Source::end() {
 
 // ---- what becomes of a row
 
-void warn_concurrent(const Clustering &work, const char *what, TransactionId xid) {
+void warn_concurrent(const Clustering &work, const char *what, Xid xid) {
     if (!work.catalog && !::TransactionIdIsCurrentTransactionId(xid))
         elog(WARNING, "concurrent %s in progress within table \"%s\"", what,
              RelationGetRelationName(work.old_table));
@@ -200,8 +200,8 @@ void write_sorted(Clustering *work) {
 }  // namespace
 
 void copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, bool use_sort,
-                      TransactionId oldest_xmin, TransactionId *freeze_xid, MultiXactId *multi_cutoff,
-                      double *num_tuples, double *tups_vacuumed, double *tups_recently_dead) {
+                      Xid oldest_xmin, Xid *freeze_xid, MultiXactId *multi_cutoff, double *num_tuples,
+                      double *tups_vacuumed, double *tups_recently_dead) {
     const int columns = RelationGetDescr(new_table)->natts;
     Clustering work{
         .old_table = old_table,

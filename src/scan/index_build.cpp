@@ -24,7 +24,7 @@ struct Build {
     Relation table;
     IndexInfo *info;
     RowScan *scan;
-    TransactionId oldest_xmin;
+    Xid oldest_xmin;
     bool any_visible;
     bool unique;   // uniqueness or exclusion is checked: doubtful rows must be waited for
     bool catalog;  // catalogs release their locks before commit: rows in progress are no surprise
@@ -39,12 +39,12 @@ void warn_concurrent(const Build &build, const char *what) {
              RelationGetRelationName(build.table));
 }
 
-Verdict judge_insert_in_progress(Build *build, HeapTuple tuple, TransactionId *wait_for) {
+Verdict judge_insert_in_progress(Build *build, HeapTuple tuple, Xid *wait_for) {
     if (build->any_visible) {
         build->live_rows += 1;
         return Verdict::index_alive;
     }
-    const TransactionId inserter = HeapTupleHeaderGetXmin(tuple->t_data);
+    const Xid inserter = HeapTupleHeaderGetXmin(tuple->t_data);
     if (::TransactionIdIsCurrentTransactionId(inserter)) {
         build->live_rows += 1;
         return Verdict::index_alive;
@@ -62,13 +62,13 @@ Verdict leave_out_of_chain(Build *build) noexcept {
     return Verdict::leave_out;
 }
 
-Verdict judge_delete_in_progress(Build *build, HeapTuple tuple, TransactionId *wait_for) {
+Verdict judge_delete_in_progress(Build *build, HeapTuple tuple, Xid *wait_for) {
     if (build->any_visible) {
         build->live_rows += 1;
         return Verdict::index_dead;
     }
     const bool hot_updated = HeapTupleIsHotUpdated(tuple);
-    const TransactionId deleter = mvcc::update_xid(tuple->t_data);
+    const Xid deleter = mvcc::update_xid(tuple->t_data);
     if (::TransactionIdIsCurrentTransactionId(deleter))
         return hot_updated ? leave_out_of_chain(build) : Verdict::index_dead;
 
@@ -82,7 +82,7 @@ Verdict judge_delete_in_progress(Build *build, HeapTuple tuple, TransactionId *w
     return Verdict::index_dead;
 }
 
-Verdict judge(Build *build, HeapTuple tuple, TransactionId *wait_for) {
+Verdict judge(Build *build, HeapTuple tuple, Xid *wait_for) {
     switch (mvcc::satisfies_vacuum(tuple, build->oldest_xmin, &build->scan->page)) {
         case HEAPTUPLE_DEAD:
             return Verdict::leave_out;
@@ -103,7 +103,7 @@ Verdict judge(Build *build, HeapTuple tuple, TransactionId *wait_for) {
 // SnapshotAny only: decides, waiting for transactions as long as needed.
 Verdict decide(Build *build, HeapTuple tuple) {
     for (;;) {
-        TransactionId wait_for = InvalidTransactionId;
+        Xid wait_for = kInvalidXid;
         build->scan->page.latch_share();
         const Verdict verdict = judge(build, tuple, &wait_for);
         build->scan->page.unlatch();
@@ -196,7 +196,7 @@ double index_build_range(Relation table, Relation index, IndexInfo *info, bool a
     Build build{.table = table,
                 .info = info,
                 .scan = nullptr,
-                .oldest_xmin = InvalidTransactionId,
+                .oldest_xmin = kInvalidXid,
                 .any_visible = anyvisible,
                 .unique = info->ii_Unique || info->ii_ExclusionOps != nullptr,
                 .catalog = IsSystemRelation(table),

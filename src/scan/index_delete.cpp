@@ -148,9 +148,9 @@ void check_entry(const TM_IndexDeleteOp &op, const TM_IndexDelete &entry, page::
 
 // Moves *horizon past what the chain rooted at `row` removes.  Dead line pointers need no look: the prune
 // that made them has logged its own horizon.
-void advance_horizon(const buffer::PinnedPage &page, SlotNo row, TransactionId *horizon) {
+void advance_horizon(const buffer::PinnedPage &page, SlotNo row, Xid *horizon) {
     const page::PageView view = page.view();
-    TransactionId expected_xmin = InvalidTransactionId;
+    Xid expected_xmin = kInvalidXid;
     while (row >= 1 && row <= view.max_slot()) {
         const page::LinePointer line = view.line(row);
         if (line.is_redirect()) {
@@ -177,7 +177,7 @@ struct Walk {
     SnapshotData *non_vacuumable;
     buffer::PinnedPage page;
     Announcer announcer;
-    TransactionId horizon = InvalidTransactionId;
+    Xid horizon = kInvalidXid;
     int favorable = 0;  // bottom-up: blocks still to be visited at full patience
     int target_bytes = 0;
     int freed_bytes = 0;
@@ -238,7 +238,7 @@ int announce_distance(Relation rel) {
 
 }  // namespace
 
-TransactionId index_delete_tuples(Relation rel, TM_IndexDeleteOp *op) {
+Xid index_delete_tuples(Relation rel, TM_IndexDeleteOp *op) {
     GH_ASSERT(op->ndeltids > 0);
     SnapshotData non_vacuumable;
     InitNonVacuumableSnapshot(non_vacuumable, ::GlobalVisTestFor(rel));

@@ -52,8 +52,7 @@ enum class Inserter : std::uint8_t {
 // One look-up per visit costs less than writing the page; dozens do not.
 constexpr int kFreeLookUps = 1;
 
-Inserter judge_inserter(const buffer::PinnedPage &page, TransactionId xid, bool hinted_committed,
-                        Snapshot snapshot) {
+Inserter judge_inserter(const buffer::PinnedPage &page, Xid xid, bool hinted_committed, Snapshot snapshot) {
     // Our own rows depend on the command counter.
     if (!hinted_committed && ::TransactionIdIsCurrentTransactionId(xid)) return Inserter::ask;
     if (::XidInMVCCSnapshot(xid, snapshot)) return Inserter::invisible;
@@ -71,7 +70,7 @@ public:
     InserterVerdicts(const buffer::PinnedPage &page, Snapshot snapshot) noexcept
         : page_(page), snapshot_(snapshot) {}
 
-    Inserter of(TransactionId xid, bool hinted) {
+    Inserter of(Xid xid, bool hinted) {
         if (xid != last_) [[unlikely]] {
             last_verdict_ = find_or_judge(xid, hinted);
             last_ = xid;
@@ -81,7 +80,7 @@ public:
 
     bool worth_hints() const noexcept { return unhinted_ > kFreeLookUps; }
     // Nobody is looked up for it.
-    bool is_unhinted(TransactionId xid) const noexcept {
+    bool is_unhinted(Xid xid) const noexcept {
         const unsigned place = place_of(xid);
         return is_taken(place) && verdicts_[place] == Inserter::visible_unhinted;
     }
@@ -93,25 +92,25 @@ private:
 
     bool is_taken(unsigned place) const noexcept { return (taken_[place / 64] >> (place % 64) & 1) != 0; }
     // Where `xid` stands, or could.  Neighbours in time take neighbouring places.
-    unsigned place_of(TransactionId xid) const noexcept {
+    unsigned place_of(Xid xid) const noexcept {
         unsigned place = xid % kPlaces;
         while (is_taken(place) && xids_[place] != xid) place = (place + 1) % kPlaces;
         return place;
     }
-    Inserter find_or_judge(TransactionId xid, bool hinted);
+    Inserter find_or_judge(Xid xid, bool hinted);
 
     const buffer::PinnedPage &page_;
     Snapshot snapshot_;
-    TransactionId last_ = InvalidTransactionId;
+    Xid last_ = kInvalidXid;
     Inserter last_verdict_ = Inserter::ask;
     int count_ = 0;
     int unhinted_ = 0;
     std::uint64_t taken_[kPlaces / 64];  // set up with the first entry
-    TransactionId xids_[kPlaces];
+    Xid xids_[kPlaces];
     Inserter verdicts_[kPlaces];
 };
 
-Inserter InserterVerdicts::find_or_judge(TransactionId xid, bool hinted) {
+Inserter InserterVerdicts::find_or_judge(Xid xid, bool hinted) {
     if (count_ == 0) std::fill(std::begin(taken_), std::end(taken_), 0);
     const unsigned place = place_of(xid);
     if (is_taken(place)) return verdicts_[place];
@@ -233,7 +232,7 @@ void RowJudge::write_hints() const {
         if ((head.infomask & (page::kXminFrozen | page::kMoved)) != 0 || !verdicts.is_unhinted(head.xmin))
             continue;
         // Whether it may be was asked when the verdict was made.
-        mvcc::set_hint_bits(heap::header_at(page, row), &page, page::kXminCommitted, InvalidTransactionId);
+        mvcc::set_hint_bits(heap::header_at(page, row), &page, page::kXminCommitted, kInvalidXid);
     }
 }
 
@@ -322,7 +321,7 @@ void load_block(RowScan &scan, BlockNo block) {
     if (!scan.in_page_mode()) return;
 
     heap::prune_on_access(rel, scan.page);
-    GH_STOP_POINT("scan-before-latch");
+    GH_STOP_POINT("scan.before_latch");
     Snapshot snapshot = scan.base.rs_snapshot;
     scan.page.latch_share();
     pg::check_snapshot_age(snapshot, rel, scan.page.data());

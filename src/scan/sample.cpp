@@ -20,8 +20,7 @@ namespace {
 // The block after the present one, for methods that read every block; kInvalidBlock at the end.
 BlockNo next_in_sequence(RowScan &scan) {
     if (scan.block == kInvalidBlock) return scan.start_block;
-    const BlockNo block = scan.block + 1 >= scan.block_count ? 0 : scan.block + 1;
-    if ((scan.base.rs_flags & SO_ALLOW_SYNC) != 0) ::ss_report_location(scan.rel(), block);
+    const BlockNo block = following_block(scan);
     return block == scan.start_block ? kInvalidBlock : block;
 }
 

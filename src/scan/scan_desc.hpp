@@ -81,6 +81,13 @@ inline void release_stand_in(RowScan &scan) {
 }
 // Drops the page: nothing is current any more.
 void leave_block(RowScan &scan) noexcept;
+// The block after the present one, round the end of the table; told to others who read it too.
+inline BlockNo following_block(const RowScan &scan) {
+    const BlockNo block = scan.block + 1 >= scan.block_count ? 0 : scan.block + 1;
+    // Also at the end, so that the hint is back at the start for the next query.
+    if ((scan.base.rs_flags & SO_ALLOW_SYNC) != 0) ::ss_report_location(scan.rel(), block);
+    return block;
+}
 // Restricts a scan that has not started to `count` blocks from `first` (kInvalidBlock: all).
 void set_limits(RowScan &scan, BlockNo first, BlockNo count) noexcept;
 // Blocks gone through so far, for progress reports (synchronized and parallel scans start in the middle).

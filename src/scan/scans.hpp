@@ -29,13 +29,13 @@ bool sample_next_block(TableScanDesc scan, SampleScanState *state);
 bool sample_next_tuple(TableScanDesc scan, SampleScanState *state, TupleTableSlot *slot);
 // analyze (scan/analyze.cpp)
 bool analyze_next_block(TableScanDesc scan, BlockNo block, BufferAccessStrategy strategy);
-bool analyze_next_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *live, double *dead,
+bool analyze_next_tuple(TableScanDesc scan, Xid oldest_xmin, double *live, double *dead,
                         TupleTableSlot *slot);
 // analyze where the library is not preloaded (scan/analyze_file.cpp): no pool, rows come from the file
 TableScanDesc begin_analyze_of_file(Relation rel, uint32 flags);
 void end_analyze_of_file(TableScanDesc scan);
 void analyze_file_next_block(TableScanDesc scan, BlockNo block);
-bool analyze_file_next_tuple(TableScanDesc scan, TransactionId oldest_xmin, double *live, double *dead,
+bool analyze_file_next_tuple(TableScanDesc scan, Xid oldest_xmin, double *live, double *dead,
                              TupleTableSlot *slot);
 // index fetch (scan/index_fetch.cpp)
 IndexFetchTableData *index_fetch_begin(Relation rel);
@@ -43,7 +43,7 @@ void index_fetch_reset(IndexFetchTableData *fetch);
 void index_fetch_end(IndexFetchTableData *fetch);
 bool index_fetch_tuple(IndexFetchTableData *fetch, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot,
                        bool *call_again, bool *all_dead);
-TransactionId index_delete_tuples(Relation rel, TM_IndexDeleteOp *op);
+Xid index_delete_tuples(Relation rel, TM_IndexDeleteOp *op);
 // by tid (scan/tid.cpp)
 bool fetch_row_version(Relation rel, ItemPointer tid, Snapshot snapshot, TupleTableSlot *slot);
 bool tid_valid(TableScanDesc scan, ItemPointer tid);
@@ -57,7 +57,7 @@ void index_validate(Relation table, Relation index, IndexInfo *info, Snapshot sn
                     ValidateIndexState *state);
 // CLUSTER and VACUUM FULL (scan/cluster.cpp): all of relation_copy_for_cluster
 void copy_for_cluster(Relation old_table, Relation new_table, Relation old_index, bool use_sort,
-                      TransactionId oldest_xmin, TransactionId *freeze_xid, MultiXactId *multi_cutoff,
-                      double *num_tuples, double *tups_vacuumed, double *tups_recently_dead);
+                      Xid oldest_xmin, Xid *freeze_xid, MultiXactId *multi_cutoff, double *num_tuples,
+                      double *tups_vacuumed, double *tups_recently_dead);
 
 }  // namespace glassheap::scan

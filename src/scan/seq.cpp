@@ -113,11 +113,8 @@ bool next_block(RowScan &scan, bool forward, BlockNo *block) {
         *block = ::table_block_parallelscan_nextpage(scan.rel(), scan.worker, shared_position(scan));
         return *block != kInvalidBlock;
     }
-    *block = scan.block + 1 >= scan.block_count ? 0 : scan.block + 1;
-    const bool finished = *block == scan.start_block || limit_reached(scan);
-    // Reported even at the end, so that the hint is back at the start for the next query.
-    if ((scan.base.rs_flags & SO_ALLOW_SYNC) != 0) ::ss_report_location(scan.rel(), *block);
-    return !finished;
+    *block = following_block(scan);
+    return *block != scan.start_block && !limit_reached(scan);
 }
 
 // Moves to the next block with its rows listed; false: the scan is over.
@@ -322,7 +319,7 @@ void set_tid_range(TableScanDesc sscan, ItemPointer mintid, ItemPointer maxtid) 
 
     ItemPointerData lowest;
     ItemPointerData highest;
-    ItemPointerSet(&lowest, 0, FirstOffsetNumber);
+    ItemPointerSet(&lowest, 0, kFirstSlot);
     ItemPointerSet(&highest, scan.block_count - 1, MaxOffsetNumber);
     if (::ItemPointerCompare(maxtid, &highest) < 0) highest = *maxtid;
     if (::ItemPointerCompare(mintid, &lowest) > 0) lowest = *mintid;

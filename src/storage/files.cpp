@@ -58,7 +58,7 @@ BlockNo zero_run(File file, BlockNo first, BlockNo count) {
         const BlockNo now = std::min(kZeroRun, count - done);
         const auto bytes = static_cast<int>(now * page::kPageSize);
         const off_t at = base + static_cast<off_t>(done) * static_cast<off_t>(page::kPageSize);
-        if (done > 0) GH_STOP_POINT("extend_next_run");
+        if (done > 0) GH_STOP_POINT("storage.extend_next_run");
         const int written = ::FileWrite(file, zeroes, bytes, at, WAIT_EVENT_DATA_FILE_EXTEND);
         if (written != bytes)
             return done + static_cast<BlockNo>(std::max(written, 0)) / static_cast<BlockNo>(page::kPageSize);

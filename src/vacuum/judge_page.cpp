@@ -21,11 +21,11 @@ bool judge_slot(const VacuumState &state, const buffer::PinnedPage &page, SlotNo
     if (!line.is_used() || line.is_redirect()) return true;
     if (line.is_dead()) return false;  // an index entry may lead here
     HeapTupleData tuple = heap::tuple_at(state.rel, page, slot);
-    const TransactionId horizon = state.cutoffs.oldest_xmin;
+    const Xid horizon = state.cutoffs.oldest_xmin;
     if (mvcc::satisfies_vacuum(&tuple, horizon, &page) != HEAPTUPLE_LIVE ||
         !mvcc::is_visible_to_all(page.view().tuple(slot), horizon, mvcc::CommitHint::needed))
         return false;
-    const TransactionId xmin = HeapTupleHeaderGetXmin(tuple.t_data);
+    const Xid xmin = HeapTupleHeaderGetXmin(tuple.t_data);
     if (::TransactionIdFollows(xmin, judgement->newest_xmin)) judgement->newest_xmin = xmin;
     if (::heap_tuple_needs_eventual_freeze(tuple.t_data)) judgement->all_frozen = false;
     return true;
@@ -34,7 +34,7 @@ bool judge_slot(const VacuumState &state, const buffer::PinnedPage &page, SlotNo
 }  // namespace
 
 PageJudgement judge_page(VacuumState &state, const buffer::PinnedPage &page, std::span<const SlotNo> gone) {
-    PageJudgement judgement = {true, true, InvalidTransactionId};
+    PageJudgement judgement = {true, true, kInvalidXid};
     const SlotNo last = page.view().max_slot();
     std::size_t next_gone = 0;
     for (SlotNo slot = 1; slot <= last && judgement.all_visible; slot++) {
@@ -42,7 +42,7 @@ PageJudgement judge_page(VacuumState &state, const buffer::PinnedPage &page, std
         if (next_gone < gone.size() && gone[next_gone] == slot)
             next_gone++;
         else if (!judge_slot(state, page, slot, &judgement))
-            judgement = {false, false, InvalidTransactionId};
+            judgement = {false, false, kInvalidXid};
     }
     state.place.slot = kInvalidSlot;
     return judgement;

@@ -51,7 +51,7 @@ void mark_empty_page(const VacuumState &state, const PinnedPage &page, Buffer vm
     if (page.view().all_visible()) return;
     const bool needs_wal = RelationNeedsWAL(state.rel);
     BlockNo block = page.block();
-    if (needs_wal && page.view().lsn() == InvalidXLogRecPtr) {
+    if (needs_wal && page.view().lsn() == kInvalidLsn) {
         // Who made this page failed before logging it; redo of our record must not meet a page of zeroes.
         buffer::PageChange change;
         change.add(page);
@@ -64,7 +64,7 @@ void mark_empty_page(const VacuumState &state, const PinnedPage &page, Buffer vm
     change.add(page);
     page.edit().set_all_visible(true);
     vm::set_bits_locked(vmbuf, block, vm::kBothBits);
-    if (needs_wal) wal::emit_visible(state.rel, page, vmbuf, vm::kBothBits, InvalidTransactionId);
+    if (needs_wal) wal::emit_visible(state.rel, page, vmbuf, vm::kBothBits, kInvalidXid);
     change.finish();
 }
 
@@ -75,7 +75,7 @@ struct Tally {  // what a page without cleanup latch adds to the counts, if it n
     int recently_dead = 0;
     int missed_dead = 0;
     bool has_tuples = false;
-    TransactionId new_relfrozenxid;
+    Xid new_relfrozenxid;
     MultiXactId new_relminmxid;
     page::SlotList dead;
 };

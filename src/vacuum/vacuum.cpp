@@ -77,7 +77,7 @@ Updated update_table_stats(VacuumState &state) {
     Updated updated = {};
     if (state.skipped_all_visible) {
         // Skipped pages may hold ids older than any that was seen.
-        state.new_relfrozenxid = InvalidTransactionId;
+        state.new_relfrozenxid = kInvalidXid;
         state.new_relminmxid = InvalidMultiXactId;
     }
     pg::RelationFacts facts = {.pages = state.pages,

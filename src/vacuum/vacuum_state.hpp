@@ -41,7 +41,7 @@ struct Plan {  // what was asked for, as far as it still holds: the failsafe tak
 };
 
 struct Cutoffs {
-    TransactionId oldest_xmin;
+    Xid oldest_xmin;
     MultiXactId oldest_multi;
     mvcc::FreezeCutoffs freeze;
 };
@@ -82,7 +82,7 @@ struct VacuumState {
     BlockNo pages_at_start;
     BlockNo pages;  // after truncation: what is left
     double old_live_tuples;
-    TransactionId new_relfrozenxid;
+    Xid new_relfrozenxid;
     MultiXactId new_relminmxid;
     bool skipped_all_visible;
 
@@ -130,7 +130,7 @@ void decide_and_vacuum(VacuumState &state);  // rounds.cpp: one round of index a
 struct PageJudgement {
     bool all_visible;
     bool all_frozen;  // meaningful only with all_visible
-    TransactionId newest_xmin;
+    Xid newest_xmin;
 };
 PageJudgement judge_page(VacuumState &state, const buffer::PinnedPage &page, std::span<const SlotNo> gone);
 

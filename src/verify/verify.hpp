@@ -26,17 +26,17 @@ enum class XidFate : std::uint8_t { committed, running, mine, aborted };
 // Which transaction ids can be in the table.
 struct XidLimits {
     FullTransactionId next;
-    TransactionId oldest;        // of the cluster
-    TransactionId table_oldest;  // relfrozenxid
+    Xid oldest;        // of the cluster
+    Xid table_oldest;  // relfrozenxid
     MultiXactId next_multi;
     MultiXactId oldest_multi;
     MultiXactId table_oldest_multi;  // relminmxid
 
     void read(Relation rel);
-    XidBounds check(TransactionId xid);  // looks again before it accuses
+    XidBounds check(Xid xid);  // looks again before it accuses
     XidBounds check_multi(MultiXactId multi);
     // Fate of an id within bounds; false when its status is no longer kept.
-    bool fate(TransactionId xid, XidFate *fate) const;
+    bool fate(Xid xid, XidFate *fate) const;
 };
 
 struct ToastPointer {
@@ -51,16 +51,16 @@ struct ItemState {
     bool header_ok;   // ... and its attributes
     bool xmin_known;  // xmin within bounds, xmin_fate set
     XidFate xmin_fate;
-    TransactionId updater;  // xid that made the next version, Invalid if none
-    SlotNo predecessor;     // who points here, within the page
+    Xid updater;         // xid that made the next version, Invalid if none
+    SlotNo predecessor;  // who points here, within the page
 };
 
 struct Verifier {
     Relation rel;
     Rows *rows;
     XidLimits limits;
-    TransactionId safe_xmin;  // deletions older than this may already be cleaned up
-    bool corrupt;             // something was reported
+    Xid safe_xmin;  // deletions older than this may already be cleaned up
+    bool corrupt;   // something was reported
 
     Relation toast;  // nullptr: TOAST values are not checked
     Relation *toast_indexes;

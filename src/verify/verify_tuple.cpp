@@ -12,7 +12,7 @@ namespace {
 
 // ---- limits
 
-TransactionId next_xid(const XidLimits &limits) {
+Xid next_xid(const XidLimits &limits) {
     return XidFromFullTransactionId(limits.next);
 }
 
@@ -23,7 +23,7 @@ void read_cluster_limits(XidLimits *limits) {
     ::ReadMultiXactIdRange(&limits->oldest_multi, &limits->next_multi);
 }
 
-XidBounds bounds_of(const XidLimits &limits, TransactionId xid) {
+XidBounds bounds_of(const XidLimits &limits, Xid xid) {
     if (!TransactionIdIsValid(xid)) return XidBounds::none;
     if (!TransactionIdIsNormal(xid)) return XidBounds::ok;  // bootstrap, frozen
     if (::TransactionIdFollowsOrEquals(xid, next_xid(limits))) return XidBounds::in_future;
@@ -44,7 +44,7 @@ XidBounds multi_bounds_of(const XidLimits &limits, MultiXactId multi) {
 }
 
 // Says what is wrong with `name` (xmin, xmax ...); true when nothing is, or it is merely absent.
-bool report_xid_bounds(Verifier *v, const char *name, TransactionId xid, XidBounds bounds) {
+bool report_xid_bounds(Verifier *v, const char *name, Xid xid, XidBounds bounds) {
     switch (bounds) {
         case XidBounds::ok:
         case XidBounds::none:
@@ -145,7 +145,7 @@ bool inserter_committed_hint(const page::TupleHead &head) {
 
 // Before PostgreSQL 9.0 VACUUM FULL moved tuples; what moved it decides instead of xmin.
 Inserted verify_moved(Verifier *v, const page::TupleHead &head) {
-    const TransactionId mover = head.cid;
+    const Xid mover = head.cid;
     if (!report_xid_bounds(v, "xvac", mover, v->limits.check(mover)) || !TransactionIdIsValid(mover))
         return Inserted::no;
     XidFate fate;
@@ -202,7 +202,7 @@ struct Deletion {
     bool may_be_cleaned_up;  // its TOAST values may be gone already
 };
 
-Deletion deletion_by(Verifier *v, TransactionId deleter, const page::TupleHead &head, bool from_multi) {
+Deletion deletion_by(Verifier *v, Xid deleter, const page::TupleHead &head, bool from_multi) {
     const XidBounds bounds = v->limits.check(deleter);
     if (bounds == XidBounds::none) {
         if (from_multi) report_damage(v, "multixact %u is no mere lock, but no member updates", head.xmax);
@@ -232,7 +232,7 @@ Deletion verify_xmax(Verifier *v, const page::TupleHead &head) {
     }
     if (!multi) return deletion_by(v, head.xmax, head, false);
     // Precondition of the look-up: the multixact is within bounds.
-    const TransactionId updater =
+    const Xid updater =
         ::HeapTupleGetUpdateXid(reinterpret_cast<HeapTupleHeader>(const_cast<page::TupleHead *>(&head)));
     return deletion_by(v, updater, head, true);
 }
@@ -255,7 +255,7 @@ void XidLimits::read(Relation rel) {
     read_cluster_limits(this);
 }
 
-XidBounds XidLimits::check(TransactionId xid) {
+XidBounds XidLimits::check(Xid xid) {
     const XidBounds bounds = bounds_of(*this, xid);
     if (bounds == XidBounds::ok || bounds == XidBounds::none) return bounds;
     read_cluster_limits(this);
@@ -269,7 +269,7 @@ XidBounds XidLimits::check_multi(MultiXactId multi) {
     return multi_bounds_of(*this, multi);
 }
 
-bool XidLimits::fate(TransactionId xid, XidFate *result) const {
+bool XidLimits::fate(Xid xid, XidFate *result) const {
     *result = XidFate::committed;
     if (!TransactionIdIsNormal(xid)) return true;
     if (::TransactionIdIsCurrentTransactionId(xid)) {
@@ -294,7 +294,7 @@ void verify_tuples(Verifier *v) {
         v->slot = slot;
         if (!v->items[slot].valid) continue;
         verify_tuple(v);
-        GH_STOP_POINT("introspect.tuple_verified");
+        GH_STOP_POINT("verify.tuple_verified");
     }
     v->slot = kInvalidSlot;
 }

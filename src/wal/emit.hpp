@@ -24,7 +24,7 @@ struct InsertLog {
     Buffer cleared_vm;  // InvalidBuffer: PD_ALL_VISIBLE was not set
     int options;        // HEAP_INSERT_*
 };
-XLogRecPtr emit_insert(const InsertLog &log);
+Lsn emit_insert(const InsertLog &log);
 
 struct MultiInsertLog {
     Relation rel;
@@ -39,7 +39,7 @@ struct MultiInsertLog {
     int options;
     char *scratch;  // kPageSize bytes, allocated by the caller before the critical section
 };
-XLogRecPtr emit_multi_insert(const MultiInsertLog &log);
+Lsn emit_multi_insert(const MultiInsertLog &log);
 
 struct RemoveLog {
     Relation rel;
@@ -51,7 +51,7 @@ struct RemoveLog {
     bool partition_move = false;
     bool speculative_abort = false;  // taking back a failed speculative insertion
 };
-XLogRecPtr emit_remove(const RemoveLog &log);
+Lsn emit_remove(const RemoveLog &log);
 
 struct UpdateLog {
     Relation rel;
@@ -66,7 +66,7 @@ struct UpdateLog {
     bool init_page;
     bool hot;
 };
-XLogRecPtr emit_update(const UpdateLog &log);
+Lsn emit_update(const UpdateLog &log);
 
 // A row lock (also of later versions of an update chain).
 struct LockLog {
@@ -76,8 +76,8 @@ struct LockLog {
     page::XmaxMark mark;
     Buffer cleared_frozen_vm;  // VM buffer whose all-frozen bit was cleared, or InvalidBuffer
 };
-XLogRecPtr emit_lock(const LockLog &log);
-XLogRecPtr emit_confirm(Relation rel, const buffer::PinnedPage &page, SlotNo slot);
+Lsn emit_lock(const LockLog &log);
+Lsn emit_confirm(Relation rel, const buffer::PinnedPage &page, SlotNo slot);
 
 struct PruneLog {
     Relation rel;
@@ -86,22 +86,22 @@ struct PruneLog {
     std::span<const SlotNo> now_dead;
     std::span<const SlotNo> now_unused;
     std::span<const page::FreezePlan> frozen;
-    TransactionId latest_removed_xid;
+    Xid latest_removed_xid;
     Buffer vm;  // its bits were set to vm_bits, or InvalidBuffer
     std::uint8_t vm_bits;
 };
-XLogRecPtr emit_prune(const PruneLog &log);
-XLogRecPtr emit_vacuum(Relation rel, const buffer::PinnedPage &page, std::span<const SlotNo> unused,
-                       TransactionId latest_removed_xid, Buffer vm, std::uint8_t vm_bits);
-XLogRecPtr emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm, std::uint8_t vm_bits,
-                        TransactionId cutoff_xid);
+Lsn emit_prune(const PruneLog &log);
+Lsn emit_vacuum(Relation rel, const buffer::PinnedPage &page, std::span<const SlotNo> unused,
+                Xid latest_removed_xid, Buffer vm, std::uint8_t vm_bits);
+Lsn emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm, std::uint8_t vm_bits,
+                 Xid cutoff_xid);
 // Image of a page whose unlogged bytes changed (buffer::HintImageLogger).
-XLogRecPtr emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy);
+Lsn emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy);
 // Images of pages built outside the pool (rewrite, copy_data): sets their LSN.  At most 16 at a time;
 // opens its own critical section.
 void log_new_pages(const pg::RelFile &file, ForkNumber fork, const BlockNo *blocks, char **pages, int count);
 // Flushed on return: what the file's new owner does next is not replayed without it.  Not in a PageChange.
 void emit_file_event(const pg::RelFile &file, FileEvent what);
-XLogRecPtr emit_fsm_truncate(const pg::RelFile &file, BlockNo heap_blocks);
+Lsn emit_fsm_truncate(const pg::RelFile &file, BlockNo heap_blocks);
 
 }  // namespace glassheap::wal

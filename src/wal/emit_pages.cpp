@@ -15,7 +15,7 @@ constexpr std::size_t kPruneDataMax = static_cast<std::size_t>(page::kMaxTuplesP
 
 }  // namespace
 
-XLogRecPtr emit_prune(const PruneLog &log) {
+Lsn emit_prune(const PruneLog &log) {
     const PruneRecord record{.latest_removed_xid = log.latest_removed_xid,
                              .vm_bits = BufferIsValid(log.vm) ? log.vm_bits : std::uint8_t{0},
                              .redirected = static_cast<std::uint16_t>(log.redirected.size()),
@@ -36,14 +36,14 @@ XLogRecPtr emit_prune(const PruneLog &log) {
     register_page(kPageRef, log.rel, *log.page, 0);
     if (data.size() != 0) ::XLogRegisterBufData(kPageRef, space, static_cast<int>(data.size()));
     register_vm(kVmRef, log.vm);
-    const XLogRecPtr lsn = insert_record(RecordType::prune);
+    const Lsn lsn = insert_record(RecordType::prune);
     stamp(*log.page, lsn);
     stamp_vm(log.vm, lsn);
     return lsn;
 }
 
-XLogRecPtr emit_vacuum(Relation rel, const buffer::PinnedPage &page, std::span<const SlotNo> unused,
-                       TransactionId latest_removed_xid, Buffer vm, std::uint8_t vm_bits) {
+Lsn emit_vacuum(Relation rel, const buffer::PinnedPage &page, std::span<const SlotNo> unused,
+                Xid latest_removed_xid, Buffer vm, std::uint8_t vm_bits) {
     MainData main;
     main.set(VacuumRecord{latest_removed_xid, BufferIsValid(vm) ? vm_bits : std::uint8_t{0},
                           static_cast<std::uint16_t>(unused.size())});
@@ -56,14 +56,14 @@ XLogRecPtr emit_vacuum(Relation rel, const buffer::PinnedPage &page, std::span<c
     register_page(kPageRef, rel, page, 0);
     ::XLogRegisterBufData(kPageRef, space, static_cast<int>(data.size()));
     register_vm(kVmRef, vm);
-    const XLogRecPtr lsn = insert_record(RecordType::vacuum);
+    const Lsn lsn = insert_record(RecordType::vacuum);
     stamp(page, lsn);
     stamp_vm(vm, lsn);
     return lsn;
 }
 
-XLogRecPtr emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm, std::uint8_t vm_bits,
-                        TransactionId cutoff_xid) {
+Lsn emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm, std::uint8_t vm_bits,
+                 Xid cutoff_xid) {
     MainData main;
     main.set(VisibleRecord{cutoff_xid, vm_bits});
     // PD_ALL_VISIBLE alone is a hint: without checksums the page needs no image, and then its LSN must not
@@ -74,14 +74,14 @@ XLogRecPtr emit_visible(Relation rel, const buffer::PinnedPage &page, Buffer vm,
     main.register_it();
     register_page(kPageRef, rel, page, hint_logged ? 0 : REGBUF_NO_IMAGE);
     register_vm(kVmRef, vm);
-    const XLogRecPtr lsn = insert_record(RecordType::visible);
+    const Lsn lsn = insert_record(RecordType::visible);
     if (hint_logged) stamp(page, lsn);
     stamp_vm(vm, lsn);
     return lsn;
 }
 
-XLogRecPtr emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy) {
-    if (CritSectionCount == 0) GH_STOP_POINT("hint_image_begins");
+Lsn emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy) {
+    if (CritSectionCount == 0) GH_STOP_POINT("wal.hint_image_begins");
     pg::RelFile file = fork.owned.file;
     // Only heap pages keep nothing between pd_lower and pd_upper.
     const std::uint8_t standard = fork.fork == MAIN_FORKNUM ? REGBUF_STANDARD : 0;
@@ -101,7 +101,7 @@ void log_new_pages(const pg::RelFile &file, ForkNumber fork, const BlockNo *bloc
     for (int i = 0; i < count; ++i)
         ::XLogRegisterBlock(static_cast<std::uint8_t>(i), &target, fork, blocks[i], pages[i],
                             REGBUF_FORCE_IMAGE | standard);
-    const XLogRecPtr lsn = insert_record(RecordType::new_pages);
+    const Lsn lsn = insert_record(RecordType::new_pages);
     for (int i = 0; i < count; ++i) {
         const page::PageEdit page(pages[i]);
         // An all-zero page has no header to hold an LSN.
@@ -119,12 +119,12 @@ void emit_file_event(const pg::RelFile &file, FileEvent what) {
     START_CRIT_SECTION();
     ::XLogBeginInsert();
     main.register_it();
-    const XLogRecPtr lsn = insert_record(RecordType::other);
+    const Lsn lsn = insert_record(RecordType::other);
     END_CRIT_SECTION();
     ::XLogFlush(lsn);
 }
 
-XLogRecPtr emit_fsm_truncate(const pg::RelFile &file, BlockNo heap_blocks) {
+Lsn emit_fsm_truncate(const pg::RelFile &file, BlockNo heap_blocks) {
     MainData main;
     main.set(FsmTruncateRecord{.spc = pg::tablespace_of(file),
                                .db = pg::database_of(file),

@@ -6,7 +6,7 @@
 
 namespace glassheap::wal {
 
-XLogRecPtr emit_insert(const InsertLog &log) {
+Lsn emit_insert(const InsertLog &log) {
     const bool logical = RelationIsLogicallyLogged(log.rel) && (log.options & HEAP_INSERT_NO_LOGICAL) == 0;
     InsertRecord record{log.slot, 0};
     if (BufferIsValid(log.cleared_vm)) record.flags |= kClearVm;
@@ -25,7 +25,7 @@ XLogRecPtr emit_insert(const InsertLog &log) {
     tuple.register_with_block(kPageRef);
     register_vm(kVmRef, log.cleared_vm);
     ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-    const XLogRecPtr lsn = insert_record(log.init_page ? RecordType::insert_init : RecordType::insert);
+    const Lsn lsn = insert_record(log.init_page ? RecordType::insert_init : RecordType::insert);
     stamp(*log.page, lsn);
     stamp_vm(log.cleared_vm, lsn);
     return lsn;
@@ -53,7 +53,7 @@ std::size_t pack_rows(const MultiInsertLog &log, std::uint8_t *flags) noexcept {
 
 }  // namespace
 
-XLogRecPtr emit_multi_insert(const MultiInsertLog &log) {
+Lsn emit_multi_insert(const MultiInsertLog &log) {
     const bool logical = RelationIsLogicallyLogged(log.rel) && (log.options & HEAP_INSERT_NO_LOGICAL) == 0;
     MultiInsertRecord record{.count = static_cast<std::uint16_t>(log.count), .first = log.slots[0]};
     const bool in_row = slots_in_row(log);
@@ -80,13 +80,13 @@ XLogRecPtr emit_multi_insert(const MultiInsertLog &log) {
     ::XLogRegisterBufData(kPageRef, log.scratch, static_cast<int>(packed));
     register_vm(kVmRef, log.vm);
     ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-    const XLogRecPtr lsn = insert_record(RecordType::multi_insert);
+    const Lsn lsn = insert_record(RecordType::multi_insert);
     stamp(*log.page, lsn);
     stamp_vm(log.vm, lsn);
     return lsn;
 }
 
-XLogRecPtr emit_remove(const RemoveLog &log) {
+Lsn emit_remove(const RemoveLog &log) {
     RemoveRecord record{.slot = log.slot,
                         .mark = pack_mark(log.mark.infomask_bits, log.mark.infomask2_bits),
                         .flags = 0,
@@ -109,13 +109,13 @@ XLogRecPtr emit_remove(const RemoveLog &log) {
     if (log.old_key != nullptr) (new (key_space) LoggedTuple(log.old_key))->register_as_main_data();
     // A speculative insertion that is taken back belongs to no origin: heap does the same.
     if (!log.speculative_abort) ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-    const XLogRecPtr lsn = insert_record(RecordType::remove);
+    const Lsn lsn = insert_record(RecordType::remove);
     stamp(*log.page, lsn);
     stamp_vm(log.cleared_vm, lsn);
     return lsn;
 }
 
-XLogRecPtr emit_lock(const LockLog &log) {
+Lsn emit_lock(const LockLog &log) {
     LockRecord record{.slot = log.slot,
                       .mark = pack_mark(log.mark.infomask_bits, log.mark.infomask2_bits),
                       .flags = 0,
@@ -134,20 +134,20 @@ XLogRecPtr emit_lock(const LockLog &log) {
     main.register_it();
     register_page(kPageRef, log.rel, *log.page, 0);
     register_vm(kVmRef, log.cleared_frozen_vm);
-    const XLogRecPtr lsn = insert_record(RecordType::lock);
+    const Lsn lsn = insert_record(RecordType::lock);
     stamp(*log.page, lsn);
     stamp_vm(log.cleared_frozen_vm, lsn);
     return lsn;
 }
 
-XLogRecPtr emit_confirm(Relation rel, const buffer::PinnedPage &page, SlotNo slot) {
+Lsn emit_confirm(Relation rel, const buffer::PinnedPage &page, SlotNo slot) {
     MainData main;
     main.set(ConfirmRecord{slot});
     ::XLogBeginInsert();
     main.register_it();
     register_page(kPageRef, rel, page, 0);
     ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-    const XLogRecPtr lsn = insert_record(RecordType::confirm);
+    const Lsn lsn = insert_record(RecordType::confirm);
     stamp(page, lsn);
     return lsn;
 }

@@ -63,13 +63,13 @@ inline void register_page(std::uint8_t ref, Relation rel, const buffer::PinnedPa
 inline void register_vm(std::uint8_t ref, Buffer vm) {
     if (BufferIsValid(vm)) ::XLogRegisterBuffer(ref, vm, 0);
 }
-inline XLogRecPtr insert_record(RecordType type) {
+inline Lsn insert_record(RecordType type) {
     return ::XLogInsert(kRmgrId, static_cast<std::uint8_t>(type));
 }
-inline void stamp(const buffer::PinnedPage &page, XLogRecPtr lsn) noexcept {
+inline void stamp(const buffer::PinnedPage &page, Lsn lsn) noexcept {
     page.edit().set_lsn(lsn);
 }
-inline void stamp_vm(Buffer vm, XLogRecPtr lsn) {
+inline void stamp_vm(Buffer vm, Lsn lsn) {
     if (BufferIsValid(vm)) PageSetLSN(BufferGetPage(vm), lsn);
 }
 // Flags of the old key or row, which `old_key` (nullptr: none) becomes in the record.

@@ -15,7 +15,7 @@ namespace {
 // Only a guess: XLogInsert decides again under its lock.  A wrong guess costs bytes, never correctness, for
 // redo ignores the rows of a page it restores from an image.
 bool image_expected(const buffer::PinnedPage &page) {
-    XLogRecPtr redo;
+    Lsn redo;
     bool full_page_writes;
     ::GetFullPageWriteInfo(&redo, &full_page_writes);
     return full_page_writes && page.view().lsn() <= redo;
@@ -60,7 +60,7 @@ UpdateRecord plan_record(const UpdateLog &log, bool same_page, bool logical, std
     record.old_xmax = log.old_mark.xmax;
     record.new_xmax = HeapTupleHeaderGetRawXmax(log.new_tuple->t_data);
     if (record.old_xmax != ::GetCurrentTransactionIdIfAny()) record.flags |= kXmaxStored;
-    if (record.new_xmax != InvalidTransactionId) record.flags |= kNewXmaxStored;
+    if (record.new_xmax != kInvalidXid) record.flags |= kNewXmaxStored;
     if (logical)
         record.flags |= static_cast<std::uint16_t>(kContainsNewTuple | old_key_flag(log.rel, log.old_key));
     if (same_page) {
@@ -95,7 +95,7 @@ void register_new_row(const NewRow &row, LoggedTuple *tuple) {
 
 }  // namespace
 
-XLogRecPtr emit_update(const UpdateLog &log) {
+Lsn emit_update(const UpdateLog &log) {
     const bool same_page = log.old_page->frame() == log.new_page->frame();
     const bool logical = RelationIsLogicallyLogged(log.rel);
     const LoggedTuple old_tuple(log.old_tuple);
@@ -119,7 +119,7 @@ XLogRecPtr emit_update(const UpdateLog &log) {
     if (logical && log.old_key != nullptr)
         (new (key_space) LoggedTuple(log.old_key))->register_as_main_data();
     ::XLogSetRecordFlags(XLOG_INCLUDE_ORIGIN);
-    const XLogRecPtr lsn = insert_record(log.hot ? RecordType::hot_update : RecordType::update);
+    const Lsn lsn = insert_record(log.hot ? RecordType::hot_update : RecordType::update);
     stamp(*log.new_page, lsn);
     if (!same_page) stamp(*log.old_page, lsn);
     stamp_vm(vm.page, lsn);

@@ -17,6 +17,7 @@
 #include "pg/clock.hpp"
 #include "pg/pg_smgr.hpp"
 #include "pg/pg_worker.hpp"
+#include "worker/setup.hpp"
 #include "worker/worker_loop.hpp"
 
 namespace glassheap::worker {
@@ -112,7 +113,7 @@ long rest(long milliseconds) noexcept {
 void write_ahead() {
     seen_allocations = buffer::pool.shared->allocations.load();
     limited = false;  // also if this round fails
-    GH_STOP_POINT("write_ahead");
+    GH_STOP_POINT("worker.write_ahead");
     buffer::PoolShared &shared = *buffer::pool.shared;
     const int ahead = frames_ahead();
     const buffer::TrickleResult done = buffer::trickle(ahead, buffer::writer_max_pages, bgwriter_flush_after);
@@ -228,21 +229,21 @@ void glassheap_pool_writer_main(Datum arg) {
 
 }  // extern "C"
 
-namespace glassheap::buffer {
+namespace glassheap::worker {
 
 void register_workers() {
-    worker::register_one(worker::kGuardian, "glassheap_guardian_main");
-    worker::register_one(worker::kWriter, "glassheap_pool_writer_main");
+    register_one(kGuardian, "glassheap_guardian_main");
+    register_one(kWriter, "glassheap_pool_writer_main");
 }
 
 // PostgreSQL logs what does not fit into max_worker_processes and leaves it out.
 void warn_without_workers() {
     if (!IsPostmasterEnvironment || IsUnderPostmaster) return;
-    if (pg::is_worker_registered(worker::kGuardian) && pg::is_worker_registered(worker::kWriter)) return;
+    if (pg::is_worker_registered(kGuardian) && pg::is_worker_registered(kWriter)) return;
     ereport(WARNING,
             (errmsg("glassheap will write every changed page at once, because its worker processes do "
                     "not fit into max_worker_processes"),
              errhint("Increase max_worker_processes (now %d) by two.", max_worker_processes)));
 }
 
-}  // namespace glassheap::buffer
+}  // namespace glassheap::worker

@@ -1,4 +1,4 @@
-// Limits of the page layout.
+// test/unit/page/layout_test.cpp — limits of the page layout.
 // SPDX-License-Identifier: PostgreSQL
 #include <gtest/gtest.h>
 
