@@ -60,5 +60,37 @@ $reader->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT");
 wait_until(sub { stderr_of('CHECKPOINT') eq '' }, 'a checkpoint');
 is(marks(), 0, 'stopped while reading: afterwards neither');
 is(ids('slow'), "$ten 11", 'stopped while reading: all rows');
+
+# ---- he began beside our write, and has the page of before, which was all-visible; he sets a hint bit in it
+make_table('hinted');
+sql('VACUUM hinted');
+sql('CHECKPOINT');
+sql("INSERT INTO hinted VALUES (11, 'ours'); SELECT count(*) FROM hinted");
+stop_point('buffer.write_looked', 'wait');
+my $checkpoint = start_background($node, sql => 'CHECKPOINT');
+wait_for_stop('buffer.write_looked');
+$reader->ask("BEGIN; SELECT two_pools_read_slowly('hinted', 0, true)");
+clear_stop_points();
+ok(IPC::Run::finish($checkpoint), 'a hint in an old copy with the flag: the checkpoint has written ours');
+$reader->ask("SELECT two_pools_read_slowly('hinted', 0, false), two_pools_hint('hinted', 0); COMMIT");
+$node->psql('postgres', 'CHECKPOINT');
+is(marks(), 0, 'a hint in an old copy with the flag: nothing is marked');
+is(ids('hinted'), "$ten 11", 'a hint in an old copy with the flag: all rows');
+
+# ---- the same, but it had no flag, and he sets it
+make_table('late');
+sql("INSERT INTO late VALUES (11, 'ours'); SELECT count(*) FROM late");
+stop_point('buffer.write_looked', 'wait');
+$checkpoint = start_background($node, sql => 'CHECKPOINT');
+wait_for_stop('buffer.write_looked');
+$reader->ask("BEGIN; SELECT two_pools_read_slowly('late', 0, true)");
+clear_stop_points();
+ok(IPC::Run::finish($checkpoint), 'their flag in an old copy: the checkpoint has written ours');
+$reader->ask("SELECT two_pools_read_slowly('late', 0, false), two_pools_set_visible('late', 0); COMMIT");
+$node->psql('postgres', 'CHECKPOINT');
+is(marks(), 1, 'their flag in an old copy: marked');
+sql("SELECT count(*) FROM glassheap_resolve('late', 'glassheap')");
+is(ids('late'), "$ten 11", 'their flag in an old copy: our row is there');
+is(flag_of('late'), 0, 'their flag in an old copy: not taken over');
 $node->stop;
 done_testing();

@@ -144,6 +144,41 @@ for my $late (@workers)
 	$node->start;
 	is(sql('SELECT sum(n) FROM slow'), $changes, "shutdown, $late is late: all changes are there");
 }
+
+# ---- a shutdown: who is late leaves while the other one has given up, and is not gone.  It waits for that, and then writes everything.
+# Sessions for replication outlive the others, and can still ask.
+for my $late (@workers)
+{
+	my ($first) = grep { $_ ne $late } @workers;
+	my ($asks, $frees) = map { GlassheapSession->new($node, 'postgres', 'replication=database') } 1 .. 2;
+	$reader = GlassheapSession->new($node);
+	begin_to_read();
+	my ($stopped, $leaving) = map { worker($_) } $late, $first;
+	my $reading = sql("SELECT pid FROM pg_stat_activity WHERE state = 'idle in transaction'");
+	my $from = -s $node->logfile;
+	sql("SELECT glassheap_stop_point_set('buffer.left_with_veto', 'wait'), glassheap_stop_point_set('buffer.partner_awaited', 'wait')");
+	$node->poll_query_until('postgres', "SELECT wait_event = 'Extension' FROM pg_stat_activity WHERE pid = $stopped") or die "$late does not rest";
+	kill 'STOP', $stopped, $reading;
+	wait_for_state(qr/T/, $stopped, $reading);
+	system_or_bail('pg_ctl', '-D', $node->data_dir, '-m', 'fast', '-W', 'stop');
+	$asks->ask("SELECT glassheap_stop_point_wait('buffer.left_with_veto')");
+	kill 'CONT', $reading;
+	wait_until(sub { !kill(0, $reading) }, 'the reader to end');
+	$asks->begin("SELECT glassheap_stop_point_wait('buffer.partner_awaited')");
+	kill 'CONT', $stopped;
+	wait_until(sub { $asks->ended || !kill(0, $stopped) }, "$late to wait");
+	$frees->ask("SELECT glassheap_stop_point_clear('buffer.left_with_veto')");
+	wait_until(sub { !kill(0, $leaving) }, "$first to end");
+	eval { $frees->ask('SELECT glassheap_stop_point_clear()') };    # where it did not wait, the server is gone by now
+	$_->close for $asks, $frees;
+	wait_until(sub { !-e $node->data_dir . '/postmaster.pid' }, 'the postmaster to end');
+	$node->{_pid} = undef;
+	my ($state) = run_command([ 'pg_controldata', $node->data_dir ]);
+	like($state, qr/cluster state: +shut down$/m, "shutdown, $first has given up and is not gone: it is clean");
+	unlike(slurp_file($node->logfile, $from), qr/checkpoint cannot complete|abnormal/, "shutdown, $first has given up and is not gone: no checkpoint failed");
+	$node->start;
+	is(sql('SELECT sum(n) FROM slow'), $changes, "shutdown, $first has given up and is not gone: all changes are there");
+}
 $node->stop('fast');
 
 # ---- one worker only: a try to lower the veto goes on over its rounds, and ends
@@ -159,6 +194,11 @@ begin_to_read();
 is(update_slow(), 0, 'alone: an UPDATE of the page leaves it dirty');
 isnt(checkpoint(), 0, 'alone: a checkpoint fails');
 wait_until(sub { slurp_file($node->logfile) =~ /\[$only\] ERROR: .*cannot be written, because another process/ }, 'the worker to give up');
+# Checkpoints that come sooner than its patience lasts do not begin it anew.  A failed one writes no WAL, so that the next redo pointer would
+# be the same.
+my $said = -s $node->logfile;
+wait_until(sub { sql("SELECT pg_logical_emit_message(false, 'a', 'b')"); checkpoint(); return slurp_file($node->logfile, $said) =~ /\[$only\] ERROR: .*cannot be written, because another process/ }, 'the worker to give up beside checkpoints');
+pass('alone: it gives up, however many checkpoints come');
 my $kept = open_turn();
 ok($kept, 'alone: it tries again, and its turn stays open');
 end_reading();

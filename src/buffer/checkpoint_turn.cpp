@@ -159,7 +159,7 @@ void keep_turn_open(Lsn redo, const Flushed &done, std::int64_t began) {
     constexpr std::int64_t kPauseMs = 50;
     constexpr std::int64_t kLongestPauseMs = 1'000;
     const std::int64_t now = pg::monotonic_ms();
-    if (open_turn.since == 0 || open_turn.redo != redo) open_turn.since = now;
+    if (open_turn.since == 0) open_turn.since = now;
     const std::int64_t patience = is_any_veto_up() ? kShortPatienceMs : kReaderPatienceMs;
     if (now - open_turn.since >= patience) give_readers_up();
     open_turn.next = now + std::clamp(10 * (now - began), kPauseMs, kLongestPauseMs);
@@ -250,13 +250,24 @@ bool is_veto_orphaned(Holder who) noexcept {
     return holder(who).pid == 0 && holder(who).veto;
 }
 
+bool is_leaving(Holder who) noexcept {
+    return holder(who).pid != 0 && !holder(who).present;
+}
+
 // In a shutdown, when both leave, the last checkpoint needs what is written here.  Who leaves alone comes
-// back.  True: the partner's veto was orphaned when the flush began that wrote everything (ckpt.T1).
-bool flush_before_leaving() {
+// back.  `last`: the partner was leaving before; a veto that it may yet raise is answered by the flush that
+// begins when it is gone.  True: its veto was orphaned when the flush began that wrote everything (ckpt.T1).
+bool flush_before_leaving(bool last) {
     constexpr std::int64_t kPatienceMs = kChecks >= 1 ? 2'000 : 20'000;
     constexpr std::int64_t kTogetherMs = kChecks >= 1 ? 100 : 1'000;  // at most between the two
     constexpr long kPauseUs = 50'000;
+    constexpr long kShortPauseUs = 2'000;
     const std::int64_t began = pg::monotonic_ms();
+    while (last && is_leaving(partner()) && pg::monotonic_ms() - began < kPatienceMs) {
+        note_progress();
+        GH_STOP_POINT("buffer.partner_awaited");
+        ::pg_usleep(kShortPauseUs);
+    }
     bool orphaned = is_veto_orphaned(partner());
     bool again = false;
     while (flush_all_of_it(0, again).passed > 0) {
@@ -291,10 +302,11 @@ extern "C" void glassheap_leave_turns(int code, Datum arg) {
     acquire_turn_patiently();
     pool.shared->write_back.store(false);
     holder(me).present = false;
+    const bool last = is_leaving(partner());
     ::LWLockRelease(&pool.shared->turn);
     pg_memory_barrier();
     GH_STOP_POINT("buffer.guardian_leaves");
-    const bool lowers_both = flush_before_leaving();
+    const bool lowers_both = flush_before_leaving(last);
     if (holder(me).veto) lower_veto();
     if (lowers_both) lower_partners_veto();
 }
@@ -305,7 +317,10 @@ extern "C" void glassheap_have_left(int code, Datum arg) {
     (void)arg;
     pg::release_all_pins();
     pg::release_core_buffers();
-    if (unwritten) raise_veto(last_tried_page());
+    if (unwritten) {
+        raise_veto(last_tried_page());
+        GH_STOP_POINT("buffer.left_with_veto");
+    }
     acquire_turn_patiently();
     pool.shared->write_back.store(false);
     holder(me).present = holder(me).overdue = false;

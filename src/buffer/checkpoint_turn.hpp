@@ -11,7 +11,8 @@
 //            one holder alone loses data).
 //         ckpt.C2 write-back is on only while both are guarding.  However a holder ends, it lowers its flag
 //            last: after the mode is off and all that was dirtied before is written, or its veto is up
-//            (ckpt.C4).
+//            (ckpt.C4).  If both leave, the second flushes when the first is gone, with or without a veto:
+//            in a shutdown nobody comes who would lower that.
 //         ckpt.C3 a lone holder lowers its flag: in write-through mode every writer protects itself.  But not
 //            while the partner, on leaving, still has its flag up: a checkpoint may have let the partner go
 //            for an earlier rotation and count on this flag alone.  Nor does it rotate meanwhile.
@@ -25,7 +26,9 @@
 //            holder has no lock, latch or claim, so that the checkpointer alone waits.  Until the holder
 //            rotates it is one turn, however long: the redo pointer is read again each time, and if it has
 //            moved, everything is written again.  A partner that leaves takes care of itself (ckpt.C2).
-//            After kReaderPatienceMs, or two seconds while a veto is up, it has failed (ckpt.C4).
+//            After kReaderPatienceMs, or two seconds while a veto is up, it has failed (ckpt.C4): counted
+//            from the first page passed over, however often the pointer moves (for a lone holder, with each
+//            failed checkpoint).
 // Locking: PoolShared::turn is held during a turn with its flush; nothing else is taken before it.  It is
 //         taken conditionally, so that a holder whose partner is stopped in the middle of a turn can
 //         still say so.

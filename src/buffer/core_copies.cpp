@@ -68,14 +68,19 @@ bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) 
 }
 
 // Somebody (VACUUM, say) set PD_ALL_VISIBLE in theirs, which moves no LSN without checksums, while nobody
-// changed ours.  Had we changed it, theirs might be what was in the file before.  A change in progress has
+// changed ours.  Had we changed it, theirs might be what was in the file before, with new hint bits.  So it
+// might after a write that base_lsn did not follow; but theirs may lack what was written then, and a flag
+// that counted for nothing would leave its bit in the visibility map: so it counts, unless the version at
+// base_lsn had it already.  A change in progress has
 // taken the flag away, and its LSN is to come: hence the latch.
 bool has_new_flag(FrameNo frame, const pg::CoreCopy &copy, Lsn on_disk) noexcept {
-    if (!copy.dirty || !copy.all_visible || copy.lsn != on_disk) return false;
+    const Lsn base = frame_at(frame).base_lsn.load(std::memory_order_acquire);
+    if (!copy.dirty || !copy.all_visible || copy.lsn < base) return false;
+    if (copy.lsn == base && frame_at(frame).base_all_visible.load(std::memory_order_relaxed)) return false;
     LWLock *latch = &frame_at(frame).latch;
     const bool mine = ::LWLockHeldByMe(latch);
     if (!mine && !::LWLockConditionalAcquire(latch, LW_SHARED)) return false;
-    const bool unchanged = load_page_lsn(page_at(frame)) == on_disk;
+    const bool unchanged = base < on_disk || load_page_lsn(page_at(frame)) == on_disk;
     const bool lacks_it = !page::PageView(page_at(frame)).all_visible();
     if (!mine) ::LWLockRelease(latch);
     return unchanged && lacks_it;
@@ -106,10 +111,12 @@ Lsn discardable(const Frame &f) noexcept {
     return f.state.load().permanent() ? f.disk_lsn.load(std::memory_order_relaxed) : kInvalidLsn;
 }
 
-// A copy of the very version that we write: hint bits at most.  Ours is latched.
+// A copy of the very version that we write: hint bits at most.  Ours is latched.  In recovery nothing changes
+// without a record, whatever this server's wal_level.
 bool is_same_version(FrameNo frame, const pg::CoreCopy &copy, Lsn ours) noexcept {
-    return frame_at(frame).state.load().permanent() && XLogIsNeeded() && ours != kInvalidLsn &&
-           copy.lsn == ours && copy.all_visible == page::PageView(page_at(frame)).all_visible();
+    const bool lsns_tell = XLogIsNeeded() || ::RecoveryInProgress();
+    return frame_at(frame).state.load().permanent() && lsns_tell && ours != kInvalidLsn && copy.lsn == ours &&
+           copy.all_visible == page::PageView(page_at(frame)).all_visible();
 }
 
 enum class Copies : std::uint8_t {
@@ -173,12 +180,31 @@ Lsn replaceable(const pg::CorePlace &place, Lsn ours) noexcept {
     return place.fork == FSM_FORKNUM ? kAnyLsn : ours;
 }
 
-// Replay goes record by record, and whoever comes second took over from the first.  Where theirs is the later
-// one, a query had read ours before core replayed a record: it has hint bits at most.
-WriteTo judge_in_replay(const pg::CorePlace &place, Lsn ours) noexcept {
+enum class InReplay : std::uint8_t {
+    ours_alone,  // no copy, or one of the same version
+    older_gone,  // an older one is gone now; PostgreSQL may have written it before
+    older_held,  // somebody has it pinned, and PostgreSQL may write it yet
+    later,
+};
+
+// Replay goes record by record, and whoever comes second took over from the first: a copy of a page that is
+// dirty here is older, or the same, and goes unless somebody holds it.  A later one was changed after
+// promotion.  Looked at before it goes: what went may have been written over ours.
+InReplay throw_out_in_replay(FrameNo frame, const pg::CorePlace &place, Lsn ours) noexcept {
     const Lsn upto = replaceable(place, ours);
-    if (pg::evict_core_copy(place, upto, upto)) return WriteTo::file;
-    return pg::look_at_core_copy(place).lsn > upto ? WriteTo::nowhere : WriteTo::file;
+    const pg::CoreCopy copy = pg::look_at_core_copy(place);
+    const bool gone = pg::evict_core_copy(place, upto, upto);
+    if (!copy.present || place.fork == FSM_FORKNUM || is_same_version(frame, copy, ours))
+        return InReplay::ours_alone;
+    if (gone) return InReplay::older_gone;
+    return copy.lsn <= upto ? InReplay::older_held : InReplay::later;
+}
+
+// After our write.  An older copy that is held may be changed after promotion, and is judged by then.
+Written look_in_replay(FrameNo frame, const pg::CorePlace &place, Lsn ours) noexcept {
+    const InReplay found = throw_out_in_replay(frame, place, ours);
+    if (found == InReplay::ours_alone) return Written::alone;
+    return found == InReplay::older_gone ? Written::again : Written::undecided;
 }
 
 // Their version may be in the file by now.  Somebody had begun to change ours when it was found outdated.
@@ -389,8 +415,9 @@ WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader) {
     if (f.state.load().outdated()) return judge_outdated(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!pg::has_core_copy(place)) return WriteTo::file;
-    if (::RecoveryInProgress()) return judge_in_replay(place, ours);
-    return judge(frame, ours, reader);
+    const InReplay found = ::RecoveryInProgress() ? throw_out_in_replay(frame, place, ours) : InReplay::later;
+    if (found == InReplay::later) return judge(frame, ours, reader);
+    return found == InReplay::older_held ? WriteTo::file_beside : WriteTo::file;
 }
 
 // Of a page that is only being read nothing need be decided: its next write looks first, as for `later`.
@@ -398,10 +425,7 @@ Written look_after_write(FrameNo frame, Lsn ours, Reader reader) {
     const Frame &f = frame_at(frame);
     const pg::CorePlace place = place_of(f.tag);
     if (!debug_tripwire || !pg::has_core_copy(place)) return Written::alone;
-    if (::RecoveryInProgress()) {  // read by somebody on the standby since we looked
-        pg::evict_core_copy(place, replaceable(place, ours), replaceable(place, ours));
-        return Written::alone;
-    }
+    if (::RecoveryInProgress()) return look_in_replay(frame, place, ours);
     pg::CoreCopy copy = {};
     const Copies found = look_patiently(frame, ours, reader, &copy);
     if (found == Copies::unknown && CritSectionCount == 0) return Written::undecided;

@@ -17,11 +17,16 @@
 //   changed    changed       the relation is marked (two_pools.hpp), ours is written aside
 //   changed    older, held   the same, if the pin outlasts our patience: its holder may change it yet
 //
+//   in replay: what is older than ours is thrown out; is it held, ours is written and stays dirty, to be
+//   judged as above after promotion
+//
 // When:   a write looks before and after: who reads the page in between may have the old one.
 // Limits: a copy that is taken in, changed, written and thrown out of shared_buffers between two rounds
 //         of the pool writer, while our page stays cached, leaves no trace.  Without LSNs neither does a
 //         copy that is written.  Without the workers (write-through) there are no rounds: misses and
-//         writes alone look.
+//         writes alone look.  An old copy that is held while we write may get hint bits and be written over
+//         ours (on a standby without checksums and wal_log_hints); ours follows when it is gone.  Until
+//         then no restartpoint comes after our records (redo/restartpoint).
 // Locking: PostgreSQL's mapping partition, for moments, under any of our latches; our partition and
 //         relation locks are not held.  put_away takes the page's latch, if it is free, then our partition.
 // SPDX-License-Identifier: PostgreSQL
@@ -38,7 +43,13 @@ bool has_core_copy(const PageTag &tag) noexcept;
 // `scratch`: the frame's page.  May longjmp (I/O).
 void take_over_core_copy(const PageTag &tag, bool permanent, char *scratch);
 
-enum class WriteTo : std::uint8_t { file, aside, nowhere, later };
+enum class WriteTo : std::uint8_t {
+    file,
+    file_beside,  // though somebody on a standby holds an older copy, which PostgreSQL may write after us
+    aside,
+    nowhere,
+    later,
+};
 // Under the page's latch and its I/O claim, WAL flushed; `ours`: the LSN of what is written.  May longjmp
 // when it has to mark the relation, and when a reader outlasts our patience.  `later`: Reader::leave only.
 WriteTo where_to_write(FrameNo frame, Lsn ours, Reader reader);
@@ -47,9 +58,11 @@ inline constexpr int kReaderPatienceMs = kChecks >= 1 ? 3'000 : 30'000;
 [[noreturn]] void refuse_to_write(const PageTag &tag);  // after that
 enum class Written : std::uint8_t {
     alone,
-    again,      // there was an older copy, and PostgreSQL may have written it after us
-    aside,      // there is another version: the relation is marked now, and ours has to go aside
-    undecided,  // somebody has been reading it in all the time: ours is in the file, and has to be written again
+    again,  // there was an older copy, and PostgreSQL may have written it after us
+    aside,  // there is another version: the relation is marked now, and ours has to go aside
+    // Somebody has been reading it in all the time, or holds an older copy on a standby: ours is in the file,
+    // and has to be written again.
+    undecided,
 };
 Written look_after_write(FrameNo frame, Lsn ours, Reader reader);
 

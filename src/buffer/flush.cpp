@@ -15,6 +15,7 @@
 #include "buffer/partner_watch.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
+#include "buffer/two_pools.hpp"
 
 namespace glassheap::buffer {
 
@@ -146,6 +147,19 @@ bool find_dirty_page(PageTag *tag) noexcept {
     FrameAndTag entry;
     for (FrameNo i = 0; i < pool.frame_count; ++i) {
         if (!is_dirty(i, &entry)) continue;
+        *tag = entry.tag;
+        return true;
+    }
+    return false;
+}
+
+bool find_undecided_page(PageTag *tag) noexcept {
+    FrameAndTag entry;
+    for (FrameNo i = 0; i < pool.frame_count; ++i) {
+        if (!is_dirty(i, &entry) || is_in_two_pools(file_of(entry.tag))) continue;
+        const Frame &f = frame_at(i);
+        if (f.base_lsn.load(std::memory_order_relaxed) == f.disk_lsn.load(std::memory_order_relaxed))
+            continue;
         *tag = entry.tag;
         return true;
     }

@@ -30,6 +30,8 @@ PageTag last_tried_page() noexcept;
 void forget_last_tried() noexcept;
 void note_tried_page(const PageTag &tag) noexcept;
 bool find_dirty_page(PageTag *tag) noexcept;  // any
+// One that was written in replay, but beside an older copy (core_copies, Written::undecided).
+bool find_undecided_page(PageTag *tag) noexcept;
 // The pool writer's round: up to `limit` dirty cold pages among the next `ahead` frames of the clock hand.
 struct TrickleResult {
     std::size_t written;

@@ -22,6 +22,7 @@
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
+#include "pg/pg_buffers.hpp"
 
 namespace glassheap::buffer {
 
@@ -70,6 +71,20 @@ void forget_range(const TagRange &range) noexcept {
     GH_ASSERT(walked <= 4 * static_cast<std::size_t>(pool.frame_count));
 }
 
+bool is_dirty(const FrameAndTag &entry) noexcept {
+    const Frame &f = frame_at(entry.frame);
+    return f.state.load().dirty() && f.tag == entry.tag;
+}
+
+// Replay: the page was written, but somebody on the standby holds an older copy, from which core would go on,
+// or which core would write over ours.
+void outlast_old_copy(const FrameAndTag &entry) {
+    while (is_dirty(entry)) {
+        pg::wait_for_core_pins({file_of(entry.tag), fork_number(entry.tag), entry.tag.block});
+        flush_page(entry);
+    }
+}
+
 }  // namespace
 
 void forget_relation(const pg::OwnedFile &owned) noexcept {
@@ -91,7 +106,19 @@ void part_with_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) {
     if (frame == kNoFrame) return;
     note_meeting(file);
     flush_page({tag, frame});
+    outlast_old_copy({tag, frame});
     forget_page({tag, frame});
+}
+
+void flush_database_for_core(Oid database) {
+    if (!is_ready()) return;
+    flush_database(database);
+    for (FrameNo i = 0; i < pool.frame_count; ++i) {
+        const FrameAndTag entry = {frame_at(i).tag, i};
+        if (entry.tag.database != database || !is_dirty(entry)) continue;
+        flush_page(entry);  // perhaps dirty by a hint since
+        outlast_old_copy(entry);
+    }
 }
 
 void drop_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept {

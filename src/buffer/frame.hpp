@@ -35,13 +35,23 @@ struct alignas(64) Frame {
     FrameNo relation_prev;
     FrameNo free_next;                       // under the free list's spin lock
     bool in_free_list;                       // same
+    std::atomic<bool> base_all_visible;      // had the version at base_lsn the flag?
     std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
     std::atomic<Lsn> disk_lsn;  // of the page as it was last read or written; set by who has the I/O
     // The same, but not of a write after which a reader may have, or core may have written, what was there
-    // before (core_copies).
+    // before (core_copies).  A page stays dirty after such a write, in recovery and over promotion, too.  So
+    // of a clean one both are the same, and no older copy of it is in shared_buffers; but for outdated pages,
+    // free space, and relations in two pools.
     std::atomic<Lsn> base_lsn;
     std::atomic<Lsn> hint_lsn;  // of a hint image, if nothing else happened to the page since base_lsn
     std::atomic<Lsn> theirs;    // of the version for which OUTDATED was set, as it was seen then
+
+    // `base`: what is in the file now, and nothing older anywhere.  The flag comes first: who sees the LSN
+    // sees its flag.
+    void note_base(const char *base, Lsn lsn) noexcept {
+        base_all_visible.store(page::PageView(base).all_visible(), std::memory_order_relaxed);
+        base_lsn.store(lsn, std::memory_order_release);
+    }
 
     static constexpr std::uint64_t kKnown = 1ULL << 32;
 };
@@ -98,6 +108,15 @@ struct RelationCounters {
 };
 inline constexpr std::uint32_t kRelationCounters = 4096;  // power of two
 
+// The pages of the record that core is replaying in shared_buffers (hand_over.hpp).  The startup process
+// alone changes it; if it dies, shared memory is made anew.
+struct CoreReplay {
+    static constexpr int kPagesMax = XLR_MAX_BLOCK_ID + 1;
+    slock_t lock;
+    int count;
+    PageTag pages[kPagesMax];
+};
+
 struct PoolShared {
     std::atomic<std::uint64_t> clock;        // ticks of the hand; hand = clock % frames
     std::atomic<std::uint64_t> allocations;  // frames asked for
@@ -119,6 +138,7 @@ struct PoolShared {
     Lsn flushed_redo;
 
     LeftPages left;
+    CoreReplay core_replay;
 
     // Introspection.  Times are TimestampTz.
     std::atomic<std::uint64_t> guardian_turns, guardian_flushes, guardian_pages, guardian_write_us;

@@ -38,6 +38,31 @@ void put_into_file(const storage::AsidePage &at) {
 
 }  // namespace
 
+// Who has asked before is found by part_with_page, with his hint or without it; who asks after that is told.
+void begin_core_replay(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept {
+    CoreReplay &replay = pool.shared->core_replay;
+    GH_ASSERT(replay.count < CoreReplay::kPagesMax);
+    SpinLockAcquire(&replay.lock);
+    replay.pages[replay.count++] = make_tag(file, fork, block);
+    SpinLockRelease(&replay.lock);
+}
+
+void end_core_replay() noexcept {
+    CoreReplay &replay = pool.shared->core_replay;
+    SpinLockAcquire(&replay.lock);
+    replay.count = 0;
+    SpinLockRelease(&replay.lock);
+}
+
+bool is_core_replaying(const PageTag &tag) noexcept {
+    CoreReplay &replay = pool.shared->core_replay;
+    SpinLockAcquire(&replay.lock);
+    const bool found = std::any_of(replay.pages, replay.pages + replay.count,
+                                   [&tag](const PageTag &page) { return page == tag; });
+    SpinLockRelease(&replay.lock);
+    return found;
+}
+
 bool has_pages(const pg::RelFile &file) noexcept {
     return is_ready() && collect_frames({file, -1, 0}, nullptr, 0) > 0;
 }

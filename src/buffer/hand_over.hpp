@@ -9,8 +9,15 @@
 
 namespace glassheap::buffer {
 
+// Replay: core will change the page in shared_buffers, until end_core_replay().  Before its page is taken
+// over it may be written, and gone, so that nothing would tell that ours is older: ours gets no hint that
+// would have to be written.  Both are the startup process'.
+void begin_core_replay(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept;
+void end_core_replay() noexcept;
 // Replay: writes the page if it is dirty, and drops it.
 void part_with_page(const pg::RelFile &file, ForkNumber fork, BlockNo block);
+// Replay: core is going to write what it has of the database, and to copy the files.
+void flush_database_for_core(Oid database);
 // Drops the page without writing it; the second one where replay has met it in shared_buffers.
 void drop_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept;
 void drop_met_page(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept;

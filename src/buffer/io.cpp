@@ -50,22 +50,29 @@ void write_to_file(Frame &f, RingKind context, Lsn lsn) {
     f.disk_lsn.store(lsn, std::memory_order_relaxed);
 }
 
-Written write_alone(FrameNo frame, RingKind context, Lsn lsn, Reader reader) {
+// `beside`: an older copy was there before.  Even if none is there now, it may have been written meanwhile.
+Written write_alone(FrameNo frame, RingKind context, Lsn lsn, Reader reader, bool beside) {
     for (;;) {
         write_to_file(frame_at(frame), context, lsn);
+        if (CritSectionCount == 0) GH_STOP_POINT("buffer.page_written");
         const Written written = look_after_write(frame, lsn, reader);
+        if (written == Written::alone && std::exchange(beside, false)) continue;
         // After `again` the file may hold the older copy.
         if (written == Written::alone || written == Written::aside)
-            frame_at(frame).base_lsn.store(lsn, std::memory_order_relaxed);
+            frame_at(frame).note_base(write_copy, lsn);
         if (written != Written::again) return written;
     }
+}
+
+bool is_file(WriteTo where) noexcept {
+    return where == WriteTo::file || where == WriteTo::file_beside;
 }
 
 // False: the page has to be written again.
 bool write_where(WriteTo where, FrameNo frame, RingKind context, Lsn lsn, Reader reader) {
     const PageTag &tag = frame_at(frame).tag;
     Written written = where == WriteTo::aside ? Written::aside : Written::alone;
-    if (where == WriteTo::file) written = write_alone(frame, context, lsn, reader);
+    if (is_file(where)) written = write_alone(frame, context, lsn, reader, where == WriteTo::file_beside);
     if (written == Written::aside)
         storage::write_aside(file_of(tag), fork_number(tag), tag.block, write_copy);
     return where != WriteTo::later && written != Written::undecided;
@@ -130,7 +137,7 @@ bool write_out(FrameNo frame, RingKind context, Reader reader) {
     f.state.end_write(write_where(where, frame, context, lsn, reader));
     forget_claim(frame);
     ::ConditionVariableBroadcast(&f.waiters);
-    return where == WriteTo::file;
+    return is_file(where);
 }
 
 void WritebackRun::add(const PageTag &tag, int flush_after) {

@@ -136,7 +136,7 @@ void finish_read(FrameNo frame, bool ok) noexcept {
     Frame &f = frame_at(frame);
     if (ok) {
         f.disk_lsn.store(load_page_lsn(page_at(frame)), std::memory_order_relaxed);
-        f.base_lsn.store(load_page_lsn(page_at(frame)), std::memory_order_relaxed);
+        f.note_base(page_at(frame), load_page_lsn(page_at(frame)));
     }
     f.state.end_read(ok);
     forget_claim(frame);

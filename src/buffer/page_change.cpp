@@ -88,10 +88,11 @@ void dirty_with_image(Frame &f, FrameNo frame) {
 // off: whatever stayed dirty could be written at any time, after the last checkpoint of a DROP DATABASE for
 // example, whose file is then missing when the checkpointer comes to sync it (a PANIC).  So the hint is not
 // kept, as one that needs an image is not.  In recovery files go after their pages, and after the sessions
-// that could read these back (redo/core_wrappers), and there is no mode.
+// that could read these back (redo/core_wrappers), and there is no mode; but ours may be older than what core
+// is making of the page.
 void dirty_without_record(Frame &f, FrameNo frame) {
     const bool guarded = is_write_back();
-    if (!guarded && !::RecoveryInProgress()) return;
+    if (!guarded && (!::RecoveryInProgress() || is_core_replaying(f.tag))) return;
     if (f.state.set_dirty()) pg::count_page_dirtied();
     if (!guarded || is_write_back()) return;
     START_CRIT_SECTION();  // the guardians left while we were at it

@@ -63,6 +63,10 @@ void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode);
 // Was the block, now a hit, read by this scan ahead of time?  Then it counts as a read.
 bool take_read_ahead(AccessRing *ring, BlockNo block) noexcept;
 
+// ---- hand_over.cpp
+// Is core changing this page in replay?
+bool is_core_replaying(const PageTag &tag) noexcept;
+
 // ---- recovery_conflict.cpp
 void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, bool *logged);
 // Every frame is pinned: cancels those who keep them, as soon as they may be.  Does not wait.

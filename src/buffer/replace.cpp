@@ -18,6 +18,7 @@
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/io.hpp"
 #include "buffer/pool_internal.hpp"
+#include "buffer/two_pools.hpp"
 #include "debug/stop_points.hpp"
 
 namespace glassheap::buffer {
@@ -170,7 +171,10 @@ bool retire(FrameNo frame, AccessRing *ring) noexcept {
     const PageTag tag = f.tag;
     const std::uint32_t hash = hash_tag(tag);
     ::LWLockAcquire(partition_of(hash), LW_EXCLUSIVE);
-    const bool retired = f.state.load().tagged() && f.state.try_retire();
+    const StateBits seen = f.state.load();
+    const bool retired = seen.tagged() && f.state.try_retire();
+    GH_ASSERT(!retired || !seen.usable() || f.base_lsn.load() == f.disk_lsn.load() ||
+              fork_number(tag) == FSM_FORKNUM || is_in_two_pools(file_of(tag)));
     if (retired) remove_frame(frame, hash);
     ::LWLockRelease(partition_of(hash));
     if (retired) count_eviction(tag, f, ring);

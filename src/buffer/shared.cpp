@@ -115,6 +115,7 @@ void init_frames(const PoolShared &shared) {
         ::ConditionVariableInit(&f->waiters);
         f->relation_next = f->relation_prev = f->free_next = kNoFrame;
         f->in_free_list = false;
+        f->base_all_visible.store(false, std::memory_order_relaxed);
         f->victim_pass.store(0, std::memory_order_relaxed);
         f->disk_lsn.store(kInvalidLsn, std::memory_order_relaxed);
         f->base_lsn.store(kInvalidLsn, std::memory_order_relaxed);
@@ -136,6 +137,7 @@ void init_pool(const Layout &l) {
     PoolShared &shared = *pool.shared;
     std::memset(static_cast<void *>(&shared), 0, sizeof shared);
     SpinLockInit(&shared.free_lock);
+    SpinLockInit(&shared.core_replay.lock);
     shared.free_head = kNoFrame;
     shared.last_turn = -1;
     shared.stats_since.store(::GetCurrentTimestamp(), std::memory_order_relaxed);

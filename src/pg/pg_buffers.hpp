@@ -4,8 +4,8 @@
 //         is here and nowhere else, because it differs between versions.
 // Locking: look, evict: the mapping partition and the buffer's header lock, for a moment; never a
 //         content lock. flush and copy take the buffer's content lock in share mode: holders of it never
-//         wait for our latches.
-// Errors: look, evict, is_suspect never longjmp.  flush and copy may (I/O, memory).
+//         wait for our latches.  wait_for_core_pins takes it exclusively, without any latch of ours.
+// Errors: look, evict, is_suspect never longjmp.  flush, copy and wait may (I/O, memory).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -48,6 +48,9 @@ void evict_core_copies(const RelFile &file) noexcept;
 void evict_local_core_copies(const RelFile &file) noexcept;
 // Has it written if it is dirty and still there.
 void flush_core_copy(const CorePlace &place, Buffer buffer);
+// Replay: until nobody has the copy pinned, if there is one.  Who does is asked to go, as for a cleanup lock
+// of core's.  Reads nothing: others may be writing the block.
+void wait_for_core_pins(const CorePlace &place);
 bool copy_core_page(const CorePlace &place, Buffer buffer, char *out);
 
 int core_buffer_count() noexcept;

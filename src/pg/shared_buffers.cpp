@@ -157,6 +157,21 @@ void flush_core_copy(const CorePlace &place, Buffer buffer) {
     ::UnlockReleaseBuffer(buffer);
 }
 
+void wait_for_core_pins(const CorePlace &place) {
+    const PinOwner owner;
+    for (;;) {
+        const CoreCopy copy = look_at_core_copy(place);
+        if (!copy.present) return;
+        if (pin(place, copy.buffer)) {
+            ::LockBufferForCleanup(copy.buffer);
+            ::UnlockReleaseBuffer(copy.buffer);
+            return;
+        }
+        CHECK_FOR_INTERRUPTS();
+        ::pg_usleep(1000L);  // it is being read
+    }
+}
+
 bool copy_core_page(const CorePlace &place, Buffer buffer, char *out) {
     const PinOwner owner;
     if (!pin(place, buffer)) return false;

@@ -34,7 +34,7 @@ void forget(const pg::RelFile &file) {
 }
 
 // Core changes these pages in shared_buffers: what our pool has of them goes to the file before.  What a
-// query has read meanwhile goes unwritten: it has hint bits at most, and core's page may be in the file.
+// query has read meanwhile goes unwritten: core's page may be in the file.
 using Part = void (*)(const pg::RelFile &, ForkNumber, BlockNo);
 void part_with_pages(XLogReaderState *record, Part part) {
     if (!buffer::debug_tripwire) return;
@@ -53,6 +53,8 @@ Redo core_xlog_redo = nullptr;
 
 // Core changes pages of these records in shared_buffers.
 void redo_by_core(Redo redo, XLogReaderState *record) {
+    if (!buffer::is_ready()) return redo(record);
+    part_with_pages(record, buffer::begin_core_replay);
     const bool watched = buffer::was_ever_used();  // not on servers without tables of ours
     if (watched) {
         part_with_pages(record, buffer::part_with_page);
@@ -64,7 +66,9 @@ void redo_by_core(Redo redo, XLogReaderState *record) {
         end_record();
         GH_STOP_POINT("redo.core_replayed");
     }
+    // Used for the first time meanwhile, perhaps.
     if (buffer::was_ever_used()) part_with_pages(record, buffer::drop_met_page);
+    buffer::end_core_replay();
 }
 
 extern "C" void gh_xlog_redo(XLogReaderState *record) {
@@ -130,7 +134,7 @@ extern "C" void gh_smgr_redo(XLogReaderState *record) {
 Redo core_dbase_redo = nullptr;
 
 void before_copy(const pg::DatabaseCopy &copy) {
-    buffer::flush_database(copy.source);
+    buffer::flush_database_for_core(copy.source);
     // The copy replaces the directory: nothing cached of it may survive (ALTER DATABASE SET TABLESPACE).
     buffer::forget_database(copy.target, copy.tablespace);
 }

@@ -68,14 +68,25 @@ bool find_unwritten(pg::RelFile *file) noexcept {
     return true;
 }
 
+// A page that is in the file, but somebody holds an older copy of it, which core may write over ours when it
+// has hint bits: replay must not begin behind ours.  Where hints need images core keeps none in recovery.
+bool find_endangered(pg::RelFile *file) noexcept {
+    buffer::PageTag tag;
+    if (XLogHintBitIsNeeded() || !buffer::find_undecided_page(&tag)) return false;
+    *file = buffer::file_of(tag);
+    return true;
+}
+
 }  // namespace
 
 void redo_checkpoint(XLogReaderState *record, void (*core)(XLogReaderState *)) {
     pg::RelFile file;
-    if (flush_pool() || !find_unwritten(&file)) return core(record);
+    const bool written = flush_pool();
+    if (!(written ? find_endangered(&file) : find_unwritten(&file))) return core(record);
     require_rows(file);
-    ereport(LOG, (errmsg("no restartpoint at %X/%X, because glassheap pages could not be written",
-                         LSN_FORMAT_ARGS(record->ReadRecPtr)),
+    ereport(LOG, (errmsg("no restartpoint at %X/%X, because %s", LSN_FORMAT_ARGS(record->ReadRecPtr),
+                         written ? "somebody has an older copy of a glassheap page pinned in shared_buffers"
+                                 : "glassheap pages could not be written"),
                   errdetail("Replay goes on; the pages are tried again at the next checkpoint record.")));
     enter_imaginary_page(file);
     core(record);

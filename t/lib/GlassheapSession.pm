@@ -10,15 +10,15 @@ use warnings;
 
 use IPC::Run ();
 
-# new(class, node, database?): connected.
+# new(class, node, database?, more of a connection string?): connected.
 sub new
 {
-	my ($class, $node, $database) = @_;
+	my ($class, $node, $database, $more) = @_;
 	my $self = bless { in => '', out => '', asked => 0 }, $class;
 	$self->{run} = IPC::Run::start(
 		[
 			$node->installed_command('psql'), '-XAtq', '-v', 'VERBOSITY=sqlstate', '-f', '-', '-d',
-			$node->connstr($database // 'postgres')
+			join(' ', $node->connstr($database // 'postgres'), $more // ())
 		],
 		'<', \$self->{in}, '>', \$self->{out}, '2>&1', IPC::Run::timeout(600));
 	$self->ask('SELECT 1');
@@ -34,6 +34,14 @@ sub begin
 	$self->{in} .= "$sql;\n\\echo =end $self->{asked}=\n";
 	$self->{run}->pump_nb;
 	return;
+}
+
+# Has it ended?
+sub ended
+{
+	my ($self) = @_;
+	$self->{run}->pump_nb;
+	return index($self->{out}, "=end $self->{pending}=\n") >= 0;
 }
 
 # Waits for the end of what begin() sent; returns its output (of an error: "ERROR:  sqlstate").

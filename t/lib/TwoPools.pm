@@ -32,6 +32,8 @@ CREATE FUNCTION two_pools_set_visible(regclass, int) RETURNS void AS '$library' 
 CREATE FUNCTION two_pools_read_slowly(regclass, int, bool) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_index(regclass, int, tid) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_hold(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
+CREATE FUNCTION two_pools_hint(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
+CREATE FUNCTION two_pools_flush(regclass, bool) RETURNS void AS '$library' LANGUAGE C STRICT;
 SQL
 	return;
 }

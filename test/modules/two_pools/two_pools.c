@@ -30,6 +30,8 @@ PG_MODULE_MAGIC;
 
 typedef void (*insert_function) (Relation, HeapTuple, CommandId, int, BulkInsertState);
 typedef void (*delete_function) (Relation, ItemPointer);
+typedef void (*flush_function) (Relation);
+typedef void (*drop_function) (SMgrRelation, ForkNumber *, int, BlockNumber *);
 
 static void *
 by_name(const char *name)
@@ -106,6 +108,37 @@ two_pools_set_visible(PG_FUNCTION_ARGS)
 	PageSetAllVisible(BufferGetPage(buffer));
 	MarkBufferDirty(buffer);
 	UnlockReleaseBuffer(buffer);
+	relation_close(rel, AccessShareLock);
+	PG_RETURN_VOID();
+}
+
+/* two_pools_hint(table, block): as after a hint bit, without checksums. */
+PG_FUNCTION_INFO_V1(two_pools_hint);
+Datum
+two_pools_hint(PG_FUNCTION_ARGS)
+{
+	Relation	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	Buffer		buffer = ReadBuffer(rel, PG_GETARG_INT32(1));
+
+	LockBuffer(buffer, BUFFER_LOCK_SHARE);
+	MarkBufferDirtyHint(buffer, true);
+	UnlockReleaseBuffer(buffer);
+	relation_close(rel, AccessShareLock);
+	PG_RETURN_VOID();
+}
+
+/* two_pools_flush(table, drop): the copies of its main fork are written, and leave shared_buffers. */
+PG_FUNCTION_INFO_V1(two_pools_flush);
+Datum
+two_pools_flush(PG_FUNCTION_ARGS)
+{
+	Relation	rel = relation_open(PG_GETARG_OID(0), AccessShareLock);
+	ForkNumber	fork = MAIN_FORKNUM;
+	BlockNumber first = 0;
+
+	((flush_function) by_name("FlushRelationBuffers")) (rel);
+	if (PG_GETARG_BOOL(1))
+		((drop_function) by_name("DropRelFileNodeBuffers")) (RelationGetSmgr(rel), &fork, 1, &first);
 	relation_close(rel, AccessShareLock);
 	PG_RETURN_VOID();
 }
