@@ -79,6 +79,44 @@ caught_up();
 is(ids_there('copied', 'moved'), "$ten 11", 'files are copied: our row, too');
 $holder->close;
 
+# ---- a reader's read fails while replay waits for it
+make_table('unread');
+checkpoint();
+is(ids_there('unread'), $ten, 'a read fails: read on the standby');
+my $reader = GlassheapSession->new($standby);
+$reader->ask("BEGIN; SELECT two_pools_read_slowly('unread', 0, true)");
+sql("INSERT INTO unread VALUES (11, 'ours')");
+caught_up();
+there("SELECT glassheap_stop_point_set('buffer.old_copy_awaited', 'wait')");
+sql("SELECT glassheap_buffercache_evict_relation('unread'); SELECT two_pools_insert('unread', 21, 'theirs')");
+there("SELECT glassheap_stop_point_wait('buffer.old_copy_awaited')");
+$reader->ask('SELECT two_pools_read_fails(0)');
+$reader->ask('ROLLBACK');
+there('SELECT glassheap_stop_point_clear()');
+caught_up();
+is(ids_there('unread'), "$ten 11 21", 'a read fails: replay goes on, and has both rows');
+$reader->close;
+
+# ---- PD_ALL_VISIBLE, which moves no LSN
+sql("CREATE TABLE flag (id int, note text); INSERT INTO flag SELECT g, 'ours' FROM generate_series(1, 10) g; SELECT count(*) FROM flag");
+checkpoint();
+is(ids_there('flag'), $ten, 'the flag: read on the standby');
+checkpoint();
+there('CHECKPOINT');
+my $flag_before = redo_there();
+$holder = GlassheapSession->new($standby);
+$holder->ask("BEGIN; SELECT two_pools_hold('flag', 0), two_pools_hint('flag', 0)");
+sql('VACUUM flag');
+caught_up();
+checkpoint();
+there('CHECKPOINT');
+is(redo_there(), $flag_before, 'the flag: no restartpoint while an older copy without it is held');
+$holder->ask('ROLLBACK');
+$holder->close;
+checkpoint();
+there('CHECKPOINT');
+isnt(redo_there(), $flag_before, 'the flag: and then one');
+
 # ---- a restart
 make_table('restarted');
 checkpoint();

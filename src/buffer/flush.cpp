@@ -156,10 +156,8 @@ bool find_dirty_page(PageTag *tag) noexcept {
 bool find_undecided_page(PageTag *tag) noexcept {
     FrameAndTag entry;
     for (FrameNo i = 0; i < pool.frame_count; ++i) {
-        if (!is_dirty(i, &entry) || is_in_two_pools(file_of(entry.tag))) continue;
-        const Frame &f = frame_at(i);
-        if (f.base_lsn.load(std::memory_order_relaxed) == f.disk_lsn.load(std::memory_order_relaxed))
-            continue;
+        if (!is_dirty(i, &entry) || !frame_at(i).state.load().left()) continue;
+        if (is_in_two_pools(file_of(entry.tag))) continue;
         *tag = entry.tag;
         return true;
     }

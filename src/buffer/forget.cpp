@@ -22,6 +22,7 @@
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
+#include "debug/stop_points.hpp"
 #include "pg/pg_buffers.hpp"
 
 namespace glassheap::buffer {
@@ -80,6 +81,7 @@ bool is_dirty(const FrameAndTag &entry) noexcept {
 // or which core would write over ours.
 void outlast_old_copy(const FrameAndTag &entry) {
     while (is_dirty(entry)) {
+        GH_STOP_POINT("buffer.old_copy_awaited");
         pg::wait_for_core_pins({file_of(entry.tag), fork_number(entry.tag), entry.tag.block});
         flush_page(entry);
     }

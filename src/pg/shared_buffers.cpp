@@ -159,16 +159,14 @@ void flush_core_copy(const CorePlace &place, Buffer buffer) {
 
 void wait_for_core_pins(const CorePlace &place) {
     const PinOwner owner;
-    for (;;) {
-        const CoreCopy copy = look_at_core_copy(place);
-        if (!copy.present) return;
-        if (pin(place, copy.buffer)) {
-            ::LockBufferForCleanup(copy.buffer);
-            ::UnlockReleaseBuffer(copy.buffer);
-            return;
-        }
+    const CoreCopy copy = look_at_core_copy(place);
+    if (!copy.present) return;
+    if (pin(place, copy.buffer)) {
+        ::LockBufferForCleanup(copy.buffer);
+        ::UnlockReleaseBuffer(copy.buffer);
+    } else {  // it is being read, or a read of it has failed
         CHECK_FOR_INTERRUPTS();
-        ::pg_usleep(1000L);  // it is being read
+        ::pg_usleep(1000L);
     }
 }
 

@@ -30,6 +30,7 @@ CREATE FUNCTION two_pools_delete(regclass, tid) RETURNS void AS '$library' LANGU
 CREATE FUNCTION two_pools_read(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_set_visible(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_read_slowly(regclass, int, bool) RETURNS void AS '$library' LANGUAGE C STRICT;
+CREATE FUNCTION two_pools_read_fails(int) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_index(regclass, int, tid) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_hold(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;
 CREATE FUNCTION two_pools_hint(regclass, int) RETURNS void AS '$library' LANGUAGE C STRICT;

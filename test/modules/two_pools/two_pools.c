@@ -147,11 +147,12 @@ two_pools_flush(PG_FUNCTION_ARGS)
  * two_pools_read_slowly(table, block, begin): the buffer looks as while it is being read in, until it is called again for
  * the block in the same session without "begin".  A session has at most 64 neighbouring blocks, of one table.
  */
+static Buffer buffers[64];
+
 PG_FUNCTION_INFO_V1(two_pools_read_slowly);
 Datum
 two_pools_read_slowly(PG_FUNCTION_ARGS)
 {
-	static Buffer buffers[64];
 	bool		begin = PG_GETARG_BOOL(2);
 	Buffer	   *buffer = &buffers[PG_GETARG_INT32(1) % 64];
 	BufferDesc *desc;
@@ -173,6 +174,19 @@ two_pools_read_slowly(PG_FUNCTION_ARGS)
 		state = (state | BM_IO_IN_PROGRESS) & ~BM_VALID;
 	else
 		state = (state | BM_VALID) & ~BM_IO_IN_PROGRESS;
+	UnlockBufHdr(desc, state);
+	PG_RETURN_VOID();
+}
+
+/* two_pools_read_fails(block): such a read ends with an error, which leaves the buffer without data. */
+PG_FUNCTION_INFO_V1(two_pools_read_fails);
+Datum
+two_pools_read_fails(PG_FUNCTION_ARGS)
+{
+	BufferDesc *desc = GetBufferDescriptor(buffers[PG_GETARG_INT32(0) % 64] - 1);
+	uint32		state = LockBufHdr(desc);
+
+	state = (state | BM_IO_ERROR) & ~(BM_IO_IN_PROGRESS | BM_VALID);
 	UnlockBufHdr(desc, state);
 	PG_RETURN_VOID();
 }
