@@ -15,6 +15,16 @@ my $node = new_node('sweep', 'glassheap.buffers' => '1MB', log_min_messages => '
 plan skip_all => 'needs a build with stop points (GH_CHECKS=1)' unless has_stop_points($node);
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
 
+# Names from before the rooms were in them still do; others do not.
+for my $name (qw(victim_claimed scan-before-latch truncate.before_wal heap_old_version_locked))
+{
+	is($node->psql('postgres', "SELECT glassheap_stop_point_set('$name', 'error', 1000000), glassheap_stop_point_clear('$name')"), 0, "the name $name");
+}
+for my $name (qw(claimed buffer. victim_claimed_ heap.victim_claimed))
+{
+	like(($node->psql('postgres', "SELECT glassheap_stop_point_set('$name', 'error')"))[2], qr/there is no stop point/, "no name: $name");
+}
+
 my @points = qw(buffer.page_read buffer.victim_claimed buffer.extend_before_file buffer.extend_after_file scan.before_latch heap.old_version_locked
   vacuum.before_page vacuum.before_second_pass vacuum.before_truncate lifecycle.truncate_before_wal);
 my $most = 8;    # passages made to fail one by one; then every third power of two
