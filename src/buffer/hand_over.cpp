@@ -99,7 +99,7 @@ void redo_resolved(const pg::RelFile &file) {
     unmark_two_pools(file);
 }
 
-void redo_cut_aside(const pg::RelFile &file, BlockNo blocks) noexcept {
+void redo_cut_aside(const pg::RelFile &file, BlockNo blocks) {
     if (is_in_two_pools(file)) storage::remove_aside_from(file, blocks);
 }
 

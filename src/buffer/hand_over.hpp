@@ -35,8 +35,9 @@ void give_back_to_core(const pg::RelFile &file);
 void part_with_relation(const pg::OwnedFile &owned);
 // Replay: our version of every page is the one that was chosen, on the primary.
 void redo_resolved(const pg::RelFile &file);
-// Replay has cut the main fork: what is aside behind that is not the page that may come there again.
-void redo_cut_aside(const pg::RelFile &file, BlockNo blocks) noexcept;
+// Replay has cut the main fork: what is aside behind that is not the page that may come there again.  May
+// longjmp.
+void redo_cut_aside(const pg::RelFile &file, BlockNo blocks);
 // One version of every page was chosen, and is in the file.
 void lift_two_pools_mark(const pg::RelFile &file) noexcept;
 

@@ -165,14 +165,15 @@ void remove_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexc
     ::unlink(page_path(file, fork, block).text);
 }
 
-void remove_aside_from(const pg::RelFile &file, BlockNo first) noexcept {
-    for_each_file([&file, first](const char *name, const char *path) {
+void remove_aside_from(const pg::RelFile &file, BlockNo first) {
+    const bool read = for_each_file([&file, first](const char *name, const char *path) {
         AsidePage page;
         if (parse_page_name(name, &page) && pg::is_same_file(page.file, file) && page.fork == MAIN_FORKNUM &&
-            page.block >= first)
-            ::unlink(path);
+            page.block >= first && ::unlink(path) != 0 && errno != ENOENT)
+            fail("remove", path);
     });
-    sync_folder(kFolder);
+    if (!read) fail("open", kFolder);
+    if (!sync_folder(kFolder)) fail("sync", kFolder);
 }
 
 bool try_write_mark(const pg::RelFile &file) noexcept {

@@ -19,8 +19,8 @@ void write_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block, char *
 // False: there is no such page.  May longjmp (I/O; a damaged file is ERRCODE_DATA_CORRUPTED).
 bool read_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block, char *page);
 void remove_aside(const pg::RelFile &file, ForkNumber fork, BlockNo block) noexcept;
-// Of the main fork, from this block on: the file was cut there.
-void remove_aside_from(const pg::RelFile &file, BlockNo first) noexcept;
+// Of the main fork, from this block on: the file was cut there.  May longjmp.
+void remove_aside_from(const pg::RelFile &file, BlockNo first);
 
 struct AsidePage {
     pg::RelFile file;
