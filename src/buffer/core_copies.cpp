@@ -71,8 +71,8 @@ bool file_is_newer(const PageTag &tag, const pg::CoreCopy &copy, char *scratch) 
 // changed ours.  Had we changed it, theirs might be what was in the file before, with new hint bits.  So it
 // might after a write that base_lsn did not follow; but theirs may lack what was written then, and a flag
 // that counted for nothing would leave its bit in the visibility map: so it counts, unless the version at
-// base_lsn had it already.  A change in progress has
-// taken the flag away, and its LSN is to come: hence the latch.
+// base_lsn had it already.  A change in progress has taken the flag away, and its LSN is to come: hence the
+// latch.
 bool has_new_flag(FrameNo frame, const pg::CoreCopy &copy, Lsn on_disk) noexcept {
     const Lsn base = frame_at(frame).base_lsn.load(std::memory_order_acquire);
     if (!copy.dirty || !copy.all_visible || copy.lsn < base) return false;

@@ -4,6 +4,8 @@
  *        queued for fsync, whoever joins, leaves or fails meanwhile.  (What came later is replayed.)
  * Simplified: one page; a version of it is the number of its last record; a virtual transaction id is
  *        "does the checkpointer still wait for this process", which rotating and lowering the flag answer.
+ *        Left out, as it only forbids orders that are tried here: the second to leave waits for the first.
+ *        Left out altogether: turns that stay open (ckpt.C6), a veto that outlives its holder (ckpt.T3).
  *
  * refuted: ONE_HOLDER   the guardian alone has a flag
  * refuted: FLAG_FIRST   who leaves lowers its flag before it has written everything (ckpt.C2)
