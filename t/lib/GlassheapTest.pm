@@ -196,7 +196,7 @@ sub start_acknowledging_writer
 	close $script;
 	return {
 		base => $base,
-		run => start_background($node, file => "$base.sql", stdout => "$base.out", database => $what{database})
+		run => start_background($node, file => "$base.sql", stdout => "$base.out", map { $_ => $what{$_} } qw(database continue))
 	};
 }
 
