@@ -11,7 +11,7 @@
 #   make check-regress     also check-isolation, check-installcheck, check-tap; GH_TESTS='a b' names single tests
 #   make check-upgrade     ALTER EXTENSION UPDATE from each released version gives what CREATE EXTENSION gives
 #   make check-stress      loads beside inserts on the release build, GH_SECONDS=60; GH_SEED=n repeats a run
-#   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation ...')
+#   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation recovery ...')
 #   make bench             micro benchmarks of pure code
 #   make format            clang-format in place
 #   make check-models      the protocols' models, every order of their steps (doc/design/models)

@@ -1,15 +1,18 @@
 # t/090_compare_pages.pl: the comparison that ends the tests (t/lib/GlassheapForks.pm) finds one planted bit in each
-# fork, a missing file and a missing tail, and passes over what the log does not carry.
+# fork, a missing file and a missing tail, and passes over what the log does not carry, and over nothing else: each bit
+# of a page of a table is planted in turn, and of both maps every bit that chance takes (GH_SEED).
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapCompare qw(relations_of compare_relations);
+use GlassheapForks qw(mask_main);
 use GlassheapTest;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
+seed_from_environment();
 my $node = new_node('pages');
 $node->safe_psql('postgres', <<'SQL');
 CREATE TABLE t (id int PRIMARY KEY, v text);
@@ -17,9 +20,14 @@ INSERT INTO t SELECT g, repeat('v', 30) FROM generate_series(1, 1000) g;
 DELETE FROM t WHERE id % 10 = 0;
 VACUUM t;
 UPDATE t SET v = 'new' WHERE id = 1;
+UPDATE t SET v = NULL WHERE id IN (2, 200);
+CREATE UNLOGGED TABLE u (id int);
+INSERT INTO u VALUES (1);
 SQL
-my @relations = grep { $_->{name} eq 't' } relations_of($node);
-is(scalar @relations, 1, 'the table is found');
+my @all = relations_of($node);
+my @relations = grep { $_->{name} eq 't' } @all;
+my ($unlogged) = grep { $_->{name} eq 'u' } @all;
+is(scalar @all, 2, 'the tables are found');
 $node->stop('fast');
 
 my $original = $node->data_dir;
@@ -112,4 +120,70 @@ my $leaf = 28 + 4095 + 1;
 ok(ord(bytes_of('_fsm', 2 * 8192 + 28, 1)) > 0, 'fsm: the bottom page has something to say');
 like(faults_after(sub { flip('_fsm', 2 * 8192 + $_->[0], $_->[1]) }), qr/fsm of the second: block 2: node \d+ is \d+/, "fsm: one bit of $_->[2] is found")
   for [ 28, 0x01, 'the root' ], [ $leaf, 0x80, 'a leaf' ];
+
+# ---- each bit of a page of the table
+# What may differ, by byte: the bits of it.
+sub excepted_bits
+{
+	my ($page) = @_;
+	my %may = map { $_ => 0xFF } 0 .. 9, 20 .. 23;    # LSN, checksum; prune xid
+	$may{10} = 0x03;                                  # free line pointers, full
+	my ($lower, $upper) = unpack 'x12 vv', $page;
+	$may{$_} = 0xFF for $lower .. $upper - 1;         # free space
+	for my $line (unpack 'V*', substr $page, 24, $lower - 24)
+	{
+		my ($at, $length) = ($line & 0x7FFF, $line >> 17);
+		next unless ($line >> 15 & 3) == 1;
+		$may{$_} = 0xFF for $at + 8 .. $at + 11, $at + $length .. (($at + $length + 7) & ~7) - 1;    # command id; alignment
+		my $mask = unpack 'v', substr $page, $at + 20, 2;
+		$may{ $at + 20 } = 0x20;                                               # combo command id
+		# Hints of xmax; of xmin one alone, for both mean frozen.
+		$may{ $at + 21 } = 0x0C | ($mask & 0x0200 ? 0 : 0x01) | ($mask & 0x0100 ? 0 : 0x02);
+	}
+	return \%may;
+}
+faults_after(sub { });
+for my $block (0, 1)
+{
+	my $bytes = bytes_of('', 8192 * $block, 8192);
+	my ($may, $masked) = (excepted_bits($bytes), mask_main($bytes, $block));
+	my (@missed, @accused);
+	for my $at (0 .. 8191)
+	{
+		# Between two rows one is like the other: of the far half of the page every seventh byte.
+		next if $at > 4096 && $at % 7 && $at < 8000;
+		for my $bit (map { 1 << $_ } 0 .. 7)
+		{
+			my $other = $bytes;
+			substr($other, $at, 1) = chr(ord(substr $other, $at, 1) ^ $bit);
+			my $found = mask_main($other, $block) ne $masked;
+			push @missed, sprintf '%d/%02x', $at, $bit if !$found && !(($may->{$at} // 0) & $bit);
+			push @accused, sprintf '%d/%02x', $at, $bit if $found && ($may->{$at} // 0) & $bit;
+		}
+	}
+	is("@missed", '', "main, block $block: each bit is found but for those that may differ");
+	is("@accused", '', "main, block $block: and of those none");
+}
+
+# ---- bits of the maps
+sub fault_of_bit
+{
+	my ($suffix, $at) = @_;
+	return faults_after(sub { flip($suffix, $at, 1 << int rand 8) });
+}
+my @bytes_of_map = map { 24 + int rand 8192 - 24 } 1 .. 40;
+is(scalar(grep { fault_of_bit('_vm', $_) !~ /vm: bits of block \d+/ } @bytes_of_map), 0, 'vm: bits of forty bytes are found');
+is(scalar(grep { fault_of_bit('_vm', $_) ne '' } 0 .. 23), 0, 'vm: and of its header none');
+my @inner = map { 2 * 8192 + 28 + int rand 4095 } 1 .. 40;
+is(scalar(grep { fault_of_bit('_fsm', $_) !~ /fsm of the second: block 2: node/ } @inner), 0, 'fsm: bits of forty inner nodes are found');
+# A leaf is a value, which may differ; that its parents do not know it is found.
+is(scalar(grep { fault_of_bit('_fsm', $_) ne '' } 2 * 8192 .. 2 * 8192 + 27), 0, 'fsm: and of header and next slot none');
+
+# ---- the init fork of an unlogged table
+@relations = $unlogged;
+$file = $unlogged->{file};
+is(faults_after(sub { }), '', 'init: equal files');
+my $append = sub { my ($bytes) = @_; open my $out, '>>:raw', "$copy/${file}_init" or die $!; print $out $bytes; close $out or die $!; };
+like(faults_after(sub { $append->("\x01" . "\0" x 8191) }), qr/init: the bytes differ/, 'init: one bit is found');
+like(faults_after(sub { unlink "$copy/${file}_init" or die $! }), qr/init: the file is missing on one side/, 'init: a missing file is found');
 done_testing();

@@ -11,6 +11,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "am/tuple_ops.hpp"
 
+#include "heap/chain_watch.hpp"
 #include "heap/fetch.hpp"
 #include "heap/rows.hpp"
 #include "mvcc/visibility.hpp"
@@ -49,6 +50,7 @@ struct Pursuit {
     LockWaitPolicy wait_policy;
     TM_FailureData *tmfd;
     TM_Result result;  // when the chase has ended
+    heap::ChainWatch watch;
 };
 
 Chase end_with(Pursuit *pursuit, TM_Result result) noexcept {
@@ -111,6 +113,7 @@ Chase meet_dead_version(Pursuit *pursuit, HeapTuple tuple) {
     if (::ItemPointerEquals(&tuple->t_self, &tuple->t_data->t_ctid)) return end_with(pursuit, TM_Deleted);
     *pursuit->tid = tuple->t_data->t_ctid;
     pursuit->expected_xmin = mvcc::update_xid(tuple->t_data);
+    pursuit->watch.arrive(pursuit->rel, *pursuit->tid, pursuit->expected_xmin);
     return Chase::go_on;
 }
 
@@ -208,7 +211,8 @@ TM_Result lock(Relation rel, ItemPointer tid, TupleTableSlot *slot, Cid cid, Loc
                         .cid = cid,
                         .wait_policy = wait_policy,
                         .tmfd = tmfd,
-                        .result = TM_Ok};
+                        .result = TM_Ok,
+                        .watch = {}};
         const TM_Result found = find_last_version(&pursuit);
         if (found != TM_Ok) return found;
     }

@@ -7,6 +7,8 @@
 #include "pg/pg.hpp"
 
 #include "heap/fetch.hpp"
+
+#include "heap/chain_watch.hpp"
 #include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "pg/pg_old_snapshot.hpp"
@@ -68,6 +70,7 @@ bool hot_search(Relation rel, ItemPointer tid, const buffer::PinnedPage &page, S
     bool skip = !first_call;  // a later call starts at the member that the one before returned
     bool dead = first_call && all_dead != nullptr;
     bool found = false;
+    int steps_left = view.max_slot();  // no chain is longer
 
     while (slot >= kFirstSlot && slot <= view.max_slot()) {
         const page::LinePointer line = view.line(slot);
@@ -94,6 +97,8 @@ bool hot_search(Relation rel, ItemPointer tid, const buffer::PinnedPage &page, S
             dead = mvcc::is_surely_dead(tuple, vistest);
         }
         if (!HeapTupleIsHotUpdated(tuple)) break;
+        if (--steps_left < 0) [[unlikely]]
+            report_circle(rel, tuple->t_self);
         slot = ItemPointerGetOffsetNumber(&tuple->t_data->t_ctid);
         at_start = false;
         expected_xmin = HeapTupleHeaderGetUpdateXid(tuple->t_data);
@@ -133,7 +138,8 @@ bool follow_chain(Relation rel, Snapshot snapshot, ItemPointerData *ctid, Xid *e
 void latest_tid(Relation rel, Snapshot snapshot, ItemPointer tid) {
     ItemPointerData ctid = *tid;
     Xid expected_xmin = kInvalidXid;
-    while (follow_chain(rel, snapshot, &ctid, &expected_xmin, tid)) CHECK_FOR_INTERRUPTS();
+    ChainWatch watch;
+    while (follow_chain(rel, snapshot, &ctid, &expected_xmin, tid)) watch.arrive(rel, ctid, expected_xmin);
 }
 
 namespace {

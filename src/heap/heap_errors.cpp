@@ -48,6 +48,16 @@ void report_row_outside_page(Relation rel, const ItemPointerData &tid, Size offs
     pg_unreachable();
 }
 
+void report_circle(Relation rel, const ItemPointerData &tid) {
+    ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
+                    errmsg("row versions in block %u of relation \"%s\" follow each other in a circle",
+                           ItemPointerGetBlockNumberNoCheck(&tid), RelationGetRelationName(rel)),
+                    errdetail("The walk came to row %u for the second time.",
+                              ItemPointerGetOffsetNumberNoCheck(&tid)),
+                    errhint("The page is damaged.  See glassheap_verify()."), errtable(rel)));
+    pg_unreachable();
+}
+
 void report_no_such_row(Relation rel, const ItemPointerData &tid) {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("row version (%u,%u) of relation \"%s\" does not exist",

@@ -15,6 +15,8 @@ namespace glassheap::heap {
 [[noreturn]] void report_row_too_big(Size length);
 [[noreturn]] void report_page_not_empty(Relation rel, BlockNo block);
 [[noreturn]] void report_no_such_row(Relation rel, const ItemPointerData &tid);
+// The versions of a row at `tid` follow each other in a circle.
+[[noreturn]] void report_circle(Relation rel, const ItemPointerData &tid);
 [[noreturn]] void report_row_outside_page(Relation rel, const ItemPointerData &tid, Size offset, Size length);
 // A combo cid made now could not be told to the other workers.
 void forbid_in_parallel_mode(const char *verb);  // "cannot <verb> tuples during a parallel operation"

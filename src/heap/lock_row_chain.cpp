@@ -10,6 +10,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "heap/chain_watch.hpp"
 #include "heap/fetch.hpp"
 #include "heap/lock_row.hpp"
 #include "heap/placement.hpp"
@@ -140,8 +141,8 @@ TM_Result lock_later_versions(Relation rel, const Holder &holder, const ItemPoin
     const Xid updater = holder.is_multi() ? multixact_updater(holder.xmax) : holder.xmax;
     Walk walk{.rel = rel, .mode = mode, .expected_xmin = updater, .vmbuf = InvalidBuffer, .result = TM_Ok};
     ItemPointerData tid = next;
-    while (visit(&walk, &tid)) {
-    }
+    ChainWatch watch;
+    while (visit(&walk, &tid)) watch.arrive(rel, tid, walk.expected_xmin);
     release_vm_pin(walk.vmbuf);
     return walk.result;
 }

@@ -139,7 +139,8 @@ void complain(const TM_IndexDeleteOp &op, const TM_IndexDelete &entry, const cha
 // The index page is locked, so vacuum cannot be half-way through it: its TIDs must lead to roots.
 void check_entry(const TM_IndexDeleteOp &op, const TM_IndexDelete &entry, page::PageView view) {
     const SlotNo row = ItemPointerGetOffsetNumber(&entry.tid);
-    if (row > view.max_slot()) complain(op, entry, "points past the last line pointer of its heap page");
+    if (row < kFirstSlot || row > view.max_slot())
+        complain(op, entry, "points outside the line pointers of its heap page");
     const page::LinePointer line = view.line(row);
     if (!line.is_used()) complain(op, entry, "points to an unused line pointer");
     if (line.has_storage() && (view.tuple(row).infomask2 & page::kHeapOnly) != 0)
@@ -151,13 +152,9 @@ void check_entry(const TM_IndexDeleteOp &op, const TM_IndexDelete &entry, page::
 void advance_horizon(const buffer::PinnedPage &page, SlotNo row, Xid *horizon) {
     const page::PageView view = page.view();
     Xid expected_xmin = kInvalidXid;
-    while (row >= 1 && row <= view.max_slot()) {
-        const page::LinePointer line = view.line(row);
-        if (line.is_redirect()) {
-            row = line.redirect_to();
-            continue;
-        }
-        if (!line.is_normal()) return;
+    if (view.line(row).is_redirect()) row = view.line(row).redirect_to();
+    // A damaged chain may be a circle: none is longer than the page.
+    for (int left = view.max_slot(); left > 0 && heap::is_normal_slot(view, row); --left) {
         HeapTupleHeader header = heap::header_at(page, row);
         if (TransactionIdIsValid(expected_xmin) &&
             !TransactionIdEquals(HeapTupleHeaderGetXmin(header), expected_xmin))

@@ -142,7 +142,11 @@ void link_update(Verifier *v, SlotNo slot, SlotNo last) {
         return;
     }
     const SlotNo next = head.ctid.slot;
-    if (next == slot || v->items[slot].updater == kInvalidXid) return;
+    if (v->items[slot].updater == kInvalidXid) return;
+    if (next == slot) {
+        if (hot) report_damage(v, "tuple is HOT-updated to itself");
+        return;
+    }
     if (next == 0 || next > last) {
         if (hot)
             report_damage(v, "tuple is HOT-updated to item %u, but the page has only %u", unsigned{next},
@@ -157,11 +161,22 @@ void link_update(Verifier *v, SlotNo slot, SlotNo last) {
     link(v, slot, next);
 }
 
+// The versions before a heap-only tuple end at a root or a redirect.
+bool in_circle(const Verifier *v, SlotNo slot, SlotNo last) noexcept {
+    for (int left = last; left > 0 && slot != kInvalidSlot; --left) slot = v->items[slot].predecessor;
+    return slot != kInvalidSlot;
+}
+
 // A heap-only tuple that somebody could see must be reachable, or no index leads to it.  Its inserter may
 // have aborted between the looks at the two tuples, so that the version before seems to lead nowhere
 // (introspect.F2).
-void verify_root(Verifier *v, SlotNo slot) {
+void verify_root(Verifier *v, SlotNo slot, SlotNo last) {
     const ItemState &item = v->items[slot];
+    if (in_circle(v, slot, last)) {
+        v->slot = slot;
+        report_damage(v, "the versions before this one follow each other in a circle");
+        return;
+    }
     if (item.predecessor != kInvalidSlot || !heap_only(head_of(v, slot)) || !item.xmin_known) return;
     if (item.xmin_fate == XidFate::aborted) return;
     XidFate now;
@@ -236,7 +251,7 @@ void verify_chains(Verifier *v) {
             link_update(v, slot, last);
     }
     for (SlotNo slot = 1; slot <= last; ++slot)
-        if (v->items[slot].valid && v->items[slot].header_ok) verify_root(v, slot);
+        if (v->items[slot].valid && v->items[slot].header_ok) verify_root(v, slot, last);
     v->slot = kInvalidSlot;
 }
 

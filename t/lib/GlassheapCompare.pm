@@ -8,7 +8,8 @@
 #         each      bits of the visibility map against the pages, and a count by the primary key (an index-only scan
 #                   where the map allows one) against a count of the pages; also after each recovery in a test.
 # When:   GlassheapNode calls in: at a clean stop(), at start() after kill_server_9(), at done_testing().
-# Not:    unlogged and temporary tables; servers a test damages on purpose, which say not_compared($node, why).
+#         An unlogged table: its init fork.
+# Not:    temporary tables; servers a test damages on purpose, which say not_compared($node, why).
 # Masks:  GlassheapForks.pm.  GH_COMPARE=report only tells, GH_COMPARE=off does not look.
 # SPDX-License-Identifier: PostgreSQL
 package GlassheapCompare;
@@ -17,7 +18,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use GlassheapForks qw(compare_main compare_vm fsm_faults visibility_faults);
+use GlassheapForks qw(compare_init compare_main compare_vm fsm_faults visibility_faults);
 use File::Path qw(rmtree);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -80,7 +81,7 @@ sub databases_of
 	return split /\n/, $node->safe_psql('postgres', 'SELECT datname FROM pg_database WHERE datallowconn AND datname <> $$template0$$ ORDER BY 1');
 }
 
-# Logged tables of the access method, in all databases.
+# Logged and unlogged tables of the access method, in all databases.
 sub relations_of
 {
 	my ($node) = @_;
@@ -89,22 +90,36 @@ sub relations_of
 	for my $database (databases_of($node))
 	{
 		my $list = $node->safe_psql($database, <<"SQL");
-SELECT c.oid::regclass, pg_relation_filepath(c.oid),
+SELECT c.oid::regclass, pg_relation_filepath(c.oid), relpersistence = 'u', relpersistence = 'p' AND
  EXISTS (SELECT 1 FROM pg_index i WHERE i.indrelid = c.oid AND indisprimary AND indisvalid)
 FROM pg_class c JOIN pg_am a ON a.oid = c.relam
-WHERE amname = '$am' AND c.oid >= 16384 AND relkind IN ('r', 'm') AND relpersistence = 'p' AND (relkind = 'r' OR relispopulated)
+WHERE amname = '$am' AND c.oid >= 16384 AND relkind IN ('r', 'm') AND relpersistence IN ('p', 'u') AND (relkind = 'r' OR relispopulated)
 ORDER BY c.oid
 SQL
 		for my $line (split /\n/, $list)
 		{
-			my ($name, $file, $has_key) = $line =~ /^(.*)\|(.*)\|([tf])$/ or next;
-			push @relations, { database => $database, name => $name, file => $file, has_key => $has_key eq 't' };
+			my ($name, $file, $unlogged, $has_key) = $line =~ /^(.*)\|(.*)\|([tf])\|([tf])$/ or next;
+			push @relations, { database => $database, name => $name, file => $file, unlogged => $unlogged eq 't', has_key => $has_key eq 't' };
 		}
 	}
 	return @relations;
 }
 
-# Of two data directories, all forks of all relations; then each directory against itself.
+# Two files of a logged table and its maps; then each server's maps against its own pages.
+sub logged_faults
+{
+	my ($left, $right) = @_;
+	my @found = ((map { "main: $_" } compare_main($left, $right)), map { "vm: $_" } compare_vm("${left}_vm", "${right}_vm"));
+	for my $side ([ 'the first', $left ], [ 'the second', $right ])
+	{
+		my ($which, $path) = @$side;
+		push @found, map { "vm of $which: $_" } visibility_faults($path, "${path}_vm");
+		push @found, map { "fsm of $which: $_" } fsm_faults("${path}_fsm");
+	}
+	return @found;
+}
+
+# Of two data directories, all forks of all relations.
 sub compare_relations
 {
 	my ($one, $other, @relations) = @_;
@@ -112,13 +127,7 @@ sub compare_relations
 	for my $relation (@relations)
 	{
 		my ($left, $right) = map { "$_/$relation->{file}" } $one, $other;
-		my @found = ((map { "main: $_" } compare_main($left, $right)), map { "vm: $_" } compare_vm("${left}_vm", "${right}_vm"));
-		for my $side ([ 'the first', $left ], [ 'the second', $right ])
-		{
-			my ($which, $path) = @$side;
-			push @found, map { "vm of $which: $_" } visibility_faults($path, "${path}_vm");
-			push @found, map { "fsm of $which: $_" } fsm_faults("${path}_fsm");
-		}
+		my @found = $relation->{unlogged} ? map { "init: $_" } compare_init("${left}_init", "${right}_init") : logged_faults($left, $right);
 		push @faults, map { "$relation->{database}.$relation->{name} ($relation->{file}) $_" } @found;
 	}
 	return @faults;

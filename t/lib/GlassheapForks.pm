@@ -12,6 +12,7 @@
 #         of a speculative insertion.  PD_ALL_VISIBLE counts.  A page without line pointers equals a page never
 #         written, and pages of that kind may be missing at the end: extension is not logged.
 #   vm    every bit of every block counts; the page header does not; zeroes may be missing at the end.
+#   init  of an unlogged table: there, and the same bytes; its other forks begin anew after a crash.
 #   fsm   is not logged at all and may differ.  Asked of each file alone: every inner node is the greater of its two
 #         children, and nothing follows the last node.
 # SPDX-License-Identifier: PostgreSQL
@@ -23,7 +24,7 @@ use warnings;
 use Exporter 'import';
 use List::Util qw(max min);
 
-our @EXPORT_OK = qw(compare_main compare_vm fsm_faults visibility_faults mask_main);
+our @EXPORT_OK = qw(compare_main compare_vm compare_init fsm_faults visibility_faults mask_main);
 
 use constant {
 	PAGE => 8192,
@@ -141,6 +142,13 @@ sub compare_main
 			ord substr($left, $where, 1), ord substr($right, $where, 1));
 	}
 	return @faults;
+}
+
+sub compare_init
+{
+	my ($one, $other) = map { read_fork($_) } @_;
+	return ('the file is missing on ' . (defined $one || defined $other ? 'one side' : 'both sides')) unless defined $one && defined $other;
+	return $one eq $other ? () : ('the bytes differ');
 }
 
 # The bits of all blocks, two each, as one string without the zeroes at its end.
