@@ -47,22 +47,13 @@ sub start_load
 	my ($node) = @_;
 	return map { start_acknowledging_writer($node, number => $_, writers => 2, rows => $rows, table => 'ledger', folder => $PostgreSQL::Test::Utils::tmp_check, statements => 30000) } 0, 1;
 }
-# What they were told.
-sub stop_load
-{
-	my (@writers) = @_;
-	$_->{run}->signal('TERM') for @writers;
-	return map { %{ acknowledged($_) } } @writers;
-}
 # Every acknowledged row has at least what was acknowledged, on each of the nodes.
 sub nothing_is_lost
 {
 	my ($what, $acknowledged, @nodes) = @_;
 	for my $node (@nodes)
 	{
-		my %n = map { split /\|/ } split /\n/, $node->safe_psql('postgres', 'SELECT id, n FROM ledger');
-		my @lost = grep { !defined $n{$_} || $n{$_} < $acknowledged->{$_} } keys %$acknowledged;
-		is(scalar @lost, 0, "$what: " . $node->name . ' has all ' . keys(%$acknowledged) . ' acknowledged rows');
+		is(join(' ', lost_rows($node, 'ledger', $acknowledged)), '', "$what: " . $node->name . ' has all ' . keys(%$acknowledged) . ' acknowledged rows');
 	}
 	return;
 }
@@ -85,7 +76,7 @@ for my $cycle (1, 2)
 	until_further($primary, progress($primary));
 	$middle->start;
 }
-my %acknowledged = stop_load(@writers);
+my %acknowledged = stop_writers(@writers);
 cmp_ok(scalar keys %acknowledged, '>', 100, 'the writers have worked');
 sql('VACUUM ledger');
 catch_up($primary, $middle, $last);
@@ -102,7 +93,7 @@ $middle->promote;
 is($middle->safe_psql('postgres', 'SELECT pg_is_in_recovery()'), 'f', 'the middle one is promoted');
 @writers = start_load($middle);
 until_further($middle, progress($middle)) for 1 .. 5;
-%acknowledged = stop_load(@writers);
+%acknowledged = stop_writers(@writers);
 cmp_ok(scalar keys %acknowledged, '>', 100, 'writers work there');
 $middle->safe_psql('postgres', 'VACUUM ledger');
 catch_up($middle, $last);
