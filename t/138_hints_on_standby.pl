@@ -79,6 +79,27 @@ caught_up();
 is(ids_there('copied', 'moved'), "$ten 11", 'files are copied: our row, too');
 $holder->close;
 
+# ---- a reader reads for long: replay waits for it, and does not write our page again and again
+sub writes_there { return there('SELECT writes FROM glassheap_stat_totals()'); }
+make_table('slow');
+checkpoint();
+is(ids_there('slow'), $ten, 'a slow reader: read on the standby');
+my $slow = GlassheapSession->new($standby);
+$slow->ask("BEGIN; SELECT two_pools_read_slowly('slow', 0, true)");
+sql("INSERT INTO slow VALUES (11, 'ours')");
+caught_up();
+there("SELECT glassheap_stop_point_set('buffer.old_copy_awaited', 'wait')");
+my $writes = writes_there();
+sql("SELECT glassheap_buffercache_evict_relation('slow'); SELECT two_pools_insert('slow', 21, 'theirs')");
+there("SELECT glassheap_stop_point_wait('buffer.old_copy_awaited')");
+there('SELECT glassheap_stop_point_clear()');
+there("SELECT 'a moment'") for 1 .. 50;
+cmp_ok(writes_there() - $writes, '<', 10, 'a slow reader: our page is written a few times at most, while fifty queries pass');
+$slow->ask("SELECT two_pools_read_slowly('slow', 0, false); COMMIT");
+caught_up();
+is(ids_there('slow'), "$ten 11 21", 'a slow reader: replay goes on, and has both rows');
+$slow->close;
+
 # ---- a reader's read fails while replay waits for it
 make_table('unread');
 checkpoint();

@@ -32,7 +32,11 @@ sub make_table
 }
 make_table("scan_$_", 40) for 1 .. $scans;
 make_table('wanted', 20);
-make_table('pinned', $frames);
+my $moves = 4;    # so many rows move: there is room for them behind the others
+my $rest_begins = $frames + $moves - 1;
+my $rows = $rest_begins + 1;
+make_table('pinned', $rows + $moves);
+sql($primary, "DELETE FROM pinned WHERE id > $rest_begins AND id < $rows + $moves");
 sql($primary, 'VACUUM');
 sql($primary, 'CHECKPOINT');
 my $standby = new_standby($primary, 'small_standby', log_recovery_conflict_waits => 'on');
@@ -65,7 +69,7 @@ sub let_go
 my @sessions = stop_scans($primary);
 my $rest = GlassheapSession->new($primary);
 is($rest->ask("SELECT count(*) FROM wanted"), 20, 'another query has the frames that it needs');
-is($rest->ask("INSERT INTO wanted SELECT g, repeat('v', 7000) FROM generate_series(21, 30) g; SELECT count(*) FROM pinned"), $frames, 'so have an insert and a large scan');
+is($rest->ask("INSERT INTO wanted SELECT g, repeat('v', 7000) FROM generate_series(21, 30) g; SELECT count(*) FROM pinned"), $rows, 'so have an insert and a large scan');
 $rest->close;
 let_go($primary, @sessions);
 
@@ -86,41 +90,76 @@ is(sql($standby, 'SELECT count(*), min(id) FROM wanted'), '30|-30', 'the standby
 # ---- all frames but one are pinned: a scan does not wait for more than that
 sub pin_pages
 {
-	my ($node, $pages) = @_;
+	my ($node, $first, $pages) = @_;
+	my $last = $first + $pages - 1;
 	my $session = GlassheapSession->new($node);
 	$session->ask('BEGIN; SET LOCAL enable_seqscan = off');
-	my @rows = map { $session->ask("DECLARE c$_ CURSOR FOR SELECT id FROM pinned WHERE ctid >= '($_,0)'; FETCH c$_") } 0 .. $pages - 1;
-	is("@rows", join(' ', 1 .. $pages), $node->name . ": $pages pages are pinned");
+	my @rows = map { $session->ask("DECLARE c$_ CURSOR FOR SELECT id FROM pinned WHERE ctid >= '($_,0)'; FETCH c$_") } $first .. $last;
+	is("@rows", join(' ', $first + 1 .. $last + 1), $node->name . ": $pages pages are pinned");
 	return $session;
 }
-my $pins = pin_pages($primary, $frames - 1);
+my $pins = pin_pages($primary, 0, $frames - 1);
 is(sql($primary, 'SELECT count(*) FROM scan_1'), 40, 'a scan with one frame left');
 is($pins->ask('COMMIT'), '', 'the pins go');
 $pins->close;
 
 # ---- readers of the standby have them all: replay waits, then ends them as the delay says; the server stays
+my $log_before = -s $standby->logfile;
+sub logged { my ($what) = @_; return slurp_file($standby->logfile, $log_before) =~ $what; }
+
 sub change_beside_pins
 {
-	my ($delay) = @_;
+	my ($delay, $first, $change) = @_;
 	$standby->append_conf('postgresql.conf', "max_standby_streaming_delay = $delay");
 	$standby->reload;
-	my $session = pin_pages($standby, $frames);
-	sql($primary, 'UPDATE wanted SET id = id + 1');
+	my $session = pin_pages($standby, $first, $frames);
+	$log_before = -s $standby->logfile;
+	sql($primary, $change);
 	return $session;
 }
-my $log_before = -s $standby->logfile;
-$pins = change_beside_pins('-1');
-wait_until(sub { slurp_file($standby->logfile, $log_before) =~ /recovery still waiting after .* buffer pin|FATAL/ }, 'replay to wait');
-is($pins->ask('FETCH c0'), 2, 'without a limit the reader reads on');
-is($pins->ask('COMMIT'), '', 'and ends as it likes');
-$primary->wait_for_catchup($standby);
-unlike(slurp_file($standby->logfile, $log_before), qr/conflict with recovery|FATAL/, 'nobody was cancelled');
-$pins->close;
-$pins = change_beside_pins('1s');
-$primary->wait_for_catchup($standby);
-like(slurp_file($standby->logfile, $log_before), qr/(?:canceling statement|terminating connection) due to conflict with recovery/, 'with a limit it goes');
-$pins->close;
+
+sub readers_go_as_they_like
+{
+	my ($what, $first, $change) = @_;
+	my $readers = change_beside_pins('-1', $first, $change);
+	wait_until(sub { logged(qr/recovery still waiting after .* buffer pin|FATAL/) }, 'replay to wait');
+	is($readers->ask("SELECT id FROM pinned WHERE ctid = '($first,1)'; FETCH c$first"), join("\n", $first + 1, $first + 2), "$what: without a limit the reader reads on");
+	is($readers->ask('COMMIT'), '', "$what: and ends as it likes");
+	$primary->wait_for_catchup($standby);
+	ok(!logged(qr/conflict with recovery|FATAL/), "$what: nobody was cancelled");
+	$readers->close;
+	return;
+}
+
+sub readers_are_cancelled
+{
+	my ($what, $first, $change) = @_;
+	my $readers = change_beside_pins('100ms', $first, $change);
+	$primary->wait_for_catchup($standby);
+	ok(logged(qr/(?:canceling statement|terminating connection) due to conflict with recovery/), "$what: with a limit the reader goes");
+	ok(!logged(qr/no unpinned page/), "$what: replay does not fail");
+	$readers->close;
+	return;
+}
+readers_go_as_they_like('other pages', 0, 'UPDATE wanted SET id = id + 1');
+readers_are_cancelled('other pages', 0, 'UPDATE wanted SET id = id + 1');
 is(sql($standby, 'SELECT count(*), min(id) FROM wanted'), '30|-28', 'the standby has the rows');
+
+# One page of an update is pinned, the other one is not in the pool: replay makes room for that before it latches the first.
+sub move_row_of
+{
+	my ($block) = @_;
+	return "DO \$\$ BEGIN UPDATE pinned SET v = v WHERE ctid = '($block,1)'; "
+	  . "ASSERT (SELECT ctid >= '($rest_begins,0)' FROM pinned WHERE id = $block + 1), 'the row moves to the free pages'; END \$\$";
+}
+sql($primary, 'CHECKPOINT');
+readers_go_as_they_like('a row moves, both pages have images', 0, move_row_of(0));
+readers_are_cancelled('a row moves, both pages have images', 1, move_row_of(1));
+sql($primary, 'ALTER SYSTEM SET full_page_writes = off; SELECT pg_reload_conf()');
+wait_until(sub { sql($primary, 'CHECKPOINT; SELECT full_page_writes FROM pg_control_checkpoint()') eq 'f' }, 'a checkpoint without images');
+readers_go_as_they_like('a row moves, no images', 2, move_row_of(2));
+readers_are_cancelled('a row moves, no images', 3, move_row_of(3));
+is(sql($standby, "SELECT count(*) FROM pinned WHERE ctid >= '($rest_begins,0)'"), $moves + 1, 'the standby has the rows that moved');
 $standby->stop;
 $primary->stop;
 done_testing();

@@ -1,16 +1,17 @@
-// buffer/log_hook.cpp — listens to the server's log messages, for two of the checkpointer's.
+// buffer/log_hook.cpp — listens to the server's log messages: two of the checkpointer's, one of sessions.
 //
 // Why:    PostgreSQL has no hook at the start of a checkpoint, but the checkpointer logs it (log_checkpoints
 //         is on by default), right after it has published the redo pointer: the holders are woken there and
 //         need not look for the pointer fifty times a second.  This is speed, not safety: who misses it finds
-//         the pointer after its nap.  And a checkpoint that fails for our veto says why.
+//         the pointer after its nap.  And a checkpoint that fails for our veto says why, as does a session
+//         of a standby that was cancelled for its pins.
 // Locking: none; called within the checkpointer's critical section, so it only counts and sets latches.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/checkpoint_veto.hpp"
-#include "buffer/frame.hpp"
+#include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 
 namespace glassheap::buffer {
@@ -44,6 +45,8 @@ extern "C" void gh_emit_log(ErrorData *message) {
             wake_holder(Holder::writer);
         } else if (message->elevel >= WARNING && writes_checkpoints()) {  // nobody else meets the page
             explain_veto(message);
+        } else if (message->elevel >= ERROR) {
+            explain_pin_conflict(message);
         }
     }
     if (next_hook != nullptr) next_hook(message);

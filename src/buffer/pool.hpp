@@ -164,8 +164,27 @@ void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count);
 // Redo only: the block of a logged relation, extending the fork (with zeroed pages) if it is beyond its end
 // and creating the file if it is missing.  `zero`: do not read the old bytes (full image or init).
 // Returns an empty PinnedPage when the block does not exist and !zero.  The page is latched exclusively
-// (`cleanup`: cleanup latch).
-PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero, bool cleanup);
+// (`cleanup`: cleanup latch).  With a latch of another page in hand: `room` for this one, made before.
+class RoomInRedo;
+PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero, bool cleanup,
+                     RoomInRedo *room = nullptr);
+
+// The frame that redo_page will need: its page is pinned (and read, unless `zero`), or a frame is claimed.
+// For a frame replay may have to wait until readers let go of theirs, or cancel them; who waits for a latch
+// of replay's could do neither (recovery.K3).  Abandonable; what is not used goes back.
+class RoomInRedo {
+public:
+    RoomInRedo() noexcept = default;
+    RoomInRedo(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero);
+    ~RoomInRedo();
+    RoomInRedo(const RoomInRedo &) = delete;
+    RoomInRedo &operator=(const RoomInRedo &) = delete;
+
+private:
+    friend PinnedPage redo_page(const pg::RelFile &, ForkNumber, BlockNo, bool, bool, RoomInRedo *);
+    PinnedPage page_;
+    FrameNo frame_ = kNoFrame;
+};
 
 // Making a fork longer: buffer/extend.hpp.
 

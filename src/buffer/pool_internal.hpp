@@ -71,5 +71,7 @@ bool is_core_replaying(const PageTag &tag) noexcept;
 void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, bool *logged);
 // Every frame is pinned: cancels those who keep them, as soon as they may be.  Does not wait.
 void end_pins_in_recovery(TimestampTz waiting_since, bool *logged);
+// The session's last message to its client, if that is it (recovery.K4).
+void explain_pin_conflict(ErrorData *message);
 
 }  // namespace glassheap::buffer

@@ -8,6 +8,8 @@
 //         holds it.
 //         recovery.K3 where every frame is pinned, the frame in question is any: an error would end the
 //            server.
+//         recovery.K4 who is cancelled for pins says so: core knows of none, so he is told that it is for his
+//            snapshot, and words and counts it as such; explain_pin_conflict puts that right.
 // Errors: answers interrupts of the startup process.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -41,11 +43,13 @@ bool shows_pin(const ProcessSlot &slot, FrameNo frame) noexcept {
     return false;
 }
 
-void cancel_holders(FrameNo frame, bool only_lock_waiters) {
+void cancel_holders(FrameNo frame, ProcSignalReason reason) {
+    const bool only_lock_waiters = reason == PROCSIG_RECOVERY_CONFLICT_STARTUP_DEADLOCK;
     for (int i = 0; i < pool.process_count; ++i) {
         if (!shows_pin(pool.processes[i], frame)) continue;
         if (pg::is_my_process(i)) continue;
         if (only_lock_waiters && !pg::waits_for_lock(i)) continue;
+        pool.processes[i].cancelled.store(std::uint64_t{pg::lxid_of(i)} << 32 | reason);
         pg::cancel_transaction_of(i);
     }
 }
@@ -61,11 +65,11 @@ long cancel_as_due(FrameNo frame, TimestampTz waiting_since, bool *logged) {
     const TimestampTz deadlock_check = TimestampTzPlusMilliseconds(waiting_since, DeadlockTimeout);
     long sleep_ms = DeadlockTimeout;
     if (limit != 0 && now >= limit) {
-        cancel_holders(frame, false);
+        cancel_holders(frame, PROCSIG_RECOVERY_CONFLICT_BUFFERPIN);
         sleep_ms = kCancelIntervalMs;
     } else {
         if (now >= deadlock_check)
-            cancel_holders(frame, true);
+            cancel_holders(frame, PROCSIG_RECOVERY_CONFLICT_STARTUP_DEADLOCK);
         else
             sleep_ms = milliseconds_until(deadlock_check, now);
         if (limit != 0) sleep_ms = std::min(sleep_ms, milliseconds_until(limit, now));
@@ -86,6 +90,16 @@ void wait_while_pinned_in_recovery(FrameNo frame, TimestampTz waiting_since, boo
 
 void end_pins_in_recovery(TimestampTz waiting_since, bool *logged) {
     cancel_as_due(kNoFrame, waiting_since, logged);
+}
+
+void explain_pin_conflict(ErrorData *message) {
+    ProcessSlot *slot = my_process_slot();
+    if (slot == nullptr || !pg::is_recovery_conflict(*message)) return;
+    const std::uint64_t cancelled = slot->cancelled.exchange(0);
+    if (cancelled == 0 || cancelled >> 32 != pg::my_lxid()) return;
+    const auto reason = static_cast<ProcSignalReason>(static_cast<std::uint32_t>(cancelled));
+    pg::recount_conflict(reason);
+    message->detail = ::pstrdup(pg::detail_of_pin_conflict(reason));
 }
 
 }  // namespace glassheap::buffer

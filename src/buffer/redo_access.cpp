@@ -16,8 +16,8 @@ namespace glassheap::buffer {
 namespace {
 
 // Latched before it becomes valid: a reader of the hot standby never sees the zeroes.
-PinnedPage blank_page(const LoadRequest &request, bool cleanup) {
-    const Found found = find_or_insert(request);
+PinnedPage blank_page(const LoadRequest &request, bool cleanup, FrameNo held) {
+    const Found found = find_or_insert_with(request, held);
     PinnedPage page = PoolAccess::adopt_shared(found.frame, request.tag.block);
     if (!found.mine) {
         if (cleanup)
@@ -37,8 +37,33 @@ PinnedPage blank_page(const LoadRequest &request, bool cleanup) {
 
 }  // namespace
 
-PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero, bool cleanup) {
+RoomInRedo::RoomInRedo(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero) {
     require_ready();
+    GH_ASSERT(InterruptHoldoffCount == 0);
+    const ForkRef ref = fork_of_file(file, fork);
+    if (!zero) {
+        storage::create_file_in_redo(file, fork);
+        if (block < storage::block_count(file, pg::kNoBackend, fork)) page_ = read_page(ref, block);
+        return;
+    }
+    const LoadRequest request = make_request(ref, block, nullptr);
+    reserve_pin();
+    const FrameNo there = find_and_pin_surely(request.tag, request.hash, request.warmth);
+    if (there != kNoFrame)
+        page_ = PoolAccess::adopt_shared(there, block);
+    else
+        frame_ = claim_victim(nullptr);
+}
+
+RoomInRedo::~RoomInRedo() {
+    if (frame_ != kNoFrame) free_held(frame_);
+}
+
+PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero, bool cleanup,
+                     RoomInRedo *room) {
+    require_ready();
+    GH_ASSERT(InterruptHoldoffCount == 0 || room != nullptr);
+    GH_ASSERT(!cleanup || room == nullptr);  // its pin would be a second one
     storage::create_file_in_redo(file, fork);
     const BlockNo blocks = storage::block_count(file, pg::kNoBackend, fork);
     if (block >= blocks) {
@@ -46,7 +71,10 @@ PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bo
         storage::extend_zeroed(file, pg::kNoBackend, fork, blocks, block + 1 - blocks);
     }
     const ForkRef ref = fork_of_file(file, fork);
-    if (zero) return blank_page(make_request(ref, block, nullptr), cleanup);
+    if (zero) {
+        const FrameNo held = room == nullptr ? kNoFrame : std::exchange(room->frame_, kNoFrame);
+        return blank_page(make_request(ref, block, nullptr), cleanup, held);
+    }
     PinnedPage page = read_page(ref, block);
     if (cleanup)
         page.latch_cleanup();

@@ -10,7 +10,7 @@
 //            nobody waits here for frames that wait for frames, and pins alone can use up the other half.
 // Locking: takes a victim's latch only conditionally: the caller may hold latches of other pages.
 // Errors: claim_victim may longjmp (I/O; ERRCODE_INSUFFICIENT_RESOURCES when everything is pinned, but not in
-//         replay beside readers, unless it has a latch: recovery.K3).
+//         replay beside readers: recovery.K3).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -75,8 +75,9 @@ void rest_between_rounds() {
     CHECK_FOR_INTERRUPTS();
 }
 
-// Replay beside readers does not give up, for its error would end the server; but while it has a latch, they
-// may be waiting for that, and could not be cancelled.
+// Replay beside readers does not give up, for its error would end the server.  It has no latch here
+// (RoomInRedo; but others may throw out the page that was pinned for it): who waits for a latch could neither
+// go on nor be cancelled.
 bool may_wait_for_readers() noexcept {
     return InHotStandby && InterruptHoldoffCount == 0;
 }

@@ -49,8 +49,8 @@ void evict_local_core_copies(const RelFile &file) noexcept;
 // Has it written if it is dirty and still there.
 void flush_core_copy(const CorePlace &place, Buffer buffer);
 // Replay: until nobody has the copy pinned, if there is one.  Who does is asked to go, as for a cleanup lock
-// of core's.  One that cannot be pinned is waited for a moment: look again.  Reads nothing: others may be
-// writing the block.
+// of core's.  One that cannot be pinned is waited for while it is being read, at least for a moment: look
+// again.  Reads nothing: others may be writing the block.
 void wait_for_core_pins(const CorePlace &place);
 bool copy_core_page(const CorePlace &place, Buffer buffer, char *out);
 

@@ -34,6 +34,13 @@ inline bool waits_for_lock(int number) noexcept {
     return ProcGlobal->allProcs[number].waitLock != nullptr;
 }
 // As a conflict with recovery; nothing if it runs none.
+// 0: none.
+inline LocalTransactionId lxid_of(int number) noexcept {
+    VirtualTransactionId vxid;
+    GET_VXID_FROM_PGPROC(vxid, ProcGlobal->allProcs[number]);
+    return vxid.localTransactionId;
+}
+// It takes its snapshot for the reason: of pins it looks for those in shared_buffers only, and would go on.
 inline void cancel_transaction_of(int number) {
     const PGPROC &process = ProcGlobal->allProcs[number];
     VirtualTransactionId vxid;

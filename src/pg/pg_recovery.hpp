@@ -11,6 +11,7 @@ extern "C" {
 #include "catalog/pg_database.h"
 #include "commands/dbcommands_xlog.h"
 #include "common/controldata_utils.h"
+#include "utils/pgstat_internal.h"
 }
 
 namespace glassheap::pg {
@@ -19,6 +20,24 @@ namespace glassheap::pg {
 // Versions: 16 wants to know whether the table may be read by logical decoding on the standby.
 inline void resolve_snapshot_conflict(TransactionId horizon, const RelFile &file) {
     ::ResolveRecoveryConflictWithSnapshot(horizon, file);
+}
+
+// Has this session been cancelled for replay?
+inline bool is_recovery_conflict(const ErrorData &message) noexcept {
+    return message.sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && message.message_id != nullptr &&
+           std::strstr(message.message_id, "due to conflict with recovery") != nullptr;
+}
+// It was counted, just now, as one for its snapshot.
+// Versions: 16 names the counter conflict_snapshot.
+inline void recount_conflict(ProcSignalReason reason) {
+    if (!pgstat_track_counts) return;
+    --::pgstat_prep_database_pending(MyDatabaseId)->n_conflict_snapshot;
+    ::pgstat_report_recovery_conflict(reason);
+}
+inline const char *detail_of_pin_conflict(ProcSignalReason reason) noexcept {
+    return reason == PROCSIG_RECOVERY_CONFLICT_BUFFERPIN
+               ? gettext("User was holding shared buffer pin for too long.")
+               : gettext("User transaction caused buffer deadlock with recovery.");
 }
 
 // Ends the standby's sessions in the database and keeps others out, until it is reopened.  Core does the same

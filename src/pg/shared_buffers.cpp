@@ -68,6 +68,17 @@ bool locked_by_me(Buffer buffer) noexcept {
     return ::LWLockHeldByMe(BufferDescriptorGetContentLock(GetBufferDescriptor(buffer - 1)));
 }
 
+// A reader may wait for the disk, or be stopped.  A copy whose read has failed is in no I/O.
+void nap_while_in_io(const CorePlace &place) {
+    constexpr long kLongestUs = 100'000L;
+    long pause = 1000L;
+    do {
+        CHECK_FOR_INTERRUPTS();
+        ::pg_usleep(pause);
+        pause = std::min(2 * pause, kLongestUs);
+    } while (look_at_core_copy(place).in_io);
+}
+
 }  // namespace
 
 bool has_core_copy(const CorePlace &place) noexcept {
@@ -164,9 +175,8 @@ void wait_for_core_pins(const CorePlace &place) {
     if (pin(place, copy.buffer)) {
         ::LockBufferForCleanup(copy.buffer);
         ::UnlockReleaseBuffer(copy.buffer);
-    } else {  // it is being read, or a read of it has failed
-        CHECK_FOR_INTERRUPTS();
-        ::pg_usleep(1000L);
+    } else {
+        nap_while_in_io(place);
     }
 }
 

@@ -36,24 +36,39 @@ void restore_image(XLogReaderState *record, std::uint8_t ref, RedoPage *out) {
     out->action = RedoAction::restored;
 }
 
+bool has_image(XLogReaderState *record, std::uint8_t ref) noexcept {
+    return XLogRecHasBlockImage(record, ref) && XLogRecBlockImageApply(record, ref);
+}
+
+// Nothing of the page as it was is wanted.
+bool is_made_anew(XLogReaderState *record, std::uint8_t ref) noexcept {
+    return has_image(record, ref) || (XLogRecGetBlock(record, ref)->flags & BKPBLOCK_WILL_INIT) != 0;
+}
+
 }  // namespace
 
-RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch) {
+buffer::RoomInRedo make_room(XLogReaderState *record, std::uint8_t ref) {
+    pg::RelFile file;
+    ForkNumber fork;
+    BlockNo block;
+    ::XLogRecGetBlockTag(record, ref, &file, &fork, &block);
+    return {file, fork, block, is_made_anew(record, ref)};
+}
+
+RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch, buffer::RoomInRedo *room) {
     RedoPage out;
     ::XLogRecGetBlockTag(record, ref, &out.file, &out.fork, &out.block);
-    const bool cleanup = latch == RedoLatch::cleanup;
-    if (XLogRecHasBlockImage(record, ref) && XLogRecBlockImageApply(record, ref)) {
-        out.page = buffer::redo_page(out.file, out.fork, out.block, true, cleanup);
+    const bool anew = is_made_anew(record, ref);
+    out.page = buffer::redo_page(out.file, out.fork, out.block, anew, latch == RedoLatch::cleanup, room);
+    if (anew && has_image(record, ref)) {
         restore_image(record, ref, &out);
         return out;
     }
-    if ((XLogRecGetBlock(record, ref)->flags & BKPBLOCK_WILL_INIT) != 0) {
-        out.page = buffer::redo_page(out.file, out.fork, out.block, true, cleanup);
+    if (anew) {
         out.edit().init();
         out.action = RedoAction::apply;
         return out;
     }
-    out.page = buffer::redo_page(out.file, out.fork, out.block, false, cleanup);
     // Zeroes are no page either: the file was dropped or cut, and grew again by a record for a later block.
     if (!out.page || out.page.view().is_new()) {
         out.close();

@@ -37,7 +37,10 @@ struct RedoPage {
 
 enum class RedoLatch : bool { exclusive, cleanup };
 
-RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch = RedoLatch::exclusive);
+// For a page that open_page opens while another one is latched: called before that.
+buffer::RoomInRedo make_room(XLogReaderState *record, std::uint8_t ref);
+RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch = RedoLatch::exclusive,
+                   buffer::RoomInRedo *room = nullptr);
 // The block number of a reference that must exist.
 BlockNo block_of_ref(XLogReaderState *record, std::uint8_t ref);
 pg::RelFile file_of_ref(XLogReaderState *record, std::uint8_t ref);

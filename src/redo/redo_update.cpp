@@ -1,7 +1,7 @@
 // redo/redo_update.cpp — replay of updates.
 //
 // Locking: the old page stays latched until the new version is in place, so that a reader on a standby never
-//         follows a forward link into nothing.
+//         follows a forward link into nothing.  Room for the new one is made before (recovery.K3).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 //
@@ -87,12 +87,13 @@ void redo_on_one_page(const UpdateReplay &u) {
 }
 
 void redo_on_two_pages(const UpdateReplay &u) {
+    buffer::RoomInRedo room = make_room(u.record, kPageRef);
     RedoPage old_page = open_page(u.record, kOldPageRef);
     if (old_page.to_apply()) {
         mark_old(u, old_page);
         old_page.finish(u.record);
     }
-    RedoPage new_page = open_page(u.record, kPageRef);
+    RedoPage new_page = open_page(u.record, kPageRef, RedoLatch::exclusive, &room);
     std::size_t free = page::kPageSize;
     if (new_page.to_apply()) {
         put_new(u, new_page);

@@ -22,6 +22,7 @@ use Time::HiRes qw(time usleep);
 our @EXPORT = qw(
   access_method is_glassheap new_node new_standby kill_server_9 start_background wait_until
   has_stop_points seed_from_environment table_digest start_acknowledging_writer acknowledged
+  stop_writers lost_rows
 );
 
 sub access_method { return $ENV{GH_AM} // 'glassheap'; }
@@ -212,6 +213,22 @@ sub acknowledged
 		$last{$1} = $2 if $line =~ /^(\d+)\|(\d+)\n/;
 	}
 	return \%last;
+}
+
+# Ends writers in the middle of their work; what they were told, together.
+sub stop_writers
+{
+	my (@writers) = @_;
+	$_->{run}->signal('TERM') for @writers;
+	return map { %{ acknowledged($_) } } @writers;
+}
+
+# The acknowledged rows (id => n) that a server has not, or with a lower n; a row in the middle of a move counts as itself.
+sub lost_rows
+{
+	my ($node, $table, $acknowledged) = @_;
+	my %n = map { split /\|/ } split /\n/, $node->safe_psql('postgres', "SELECT id % 1000000, max(n) FROM $table GROUP BY 1");
+	return grep { !defined $n{$_} || $n{$_} < $acknowledged->{$_} } sort keys %$acknowledged;
 }
 
 1;
