@@ -19,7 +19,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 our @EXPORT = qw(needs run_tool new_bank start_load stop_load under_load bank_digest is_sound balances archive_all adopt_server own_address
-  same_forks checksums_ok damage_table);
+  same_forks damage_table);
 
 my @tables = qw(pgbench_accounts pgbench_branches pgbench_tellers pgbench_history kept);
 
@@ -81,7 +81,7 @@ sub start_load
 	append_to_file("$folder/churn", $churn);
 	append_to_file("$folder/vacuum", "VACUUM kept, pgbench_accounts;\n");
 	my @command = ('pgbench', '-n', '-c', 3, '-T', 3600, "--random-seed=$seed", '--max-tries=20', '-b', 'tpcb-like@30', '-f', "$folder/churn\@10",
-		'-f', "$folder/vacuum\@1", @{ $what{options} // [] }, $what{connection} // $node->connstr('postgres'));
+		'-f', "$folder/vacuum\@1", @{ $what{options} // [] }, ($what{connection} // $node->connstr('postgres')) . ' application_name=load');
 	my $load = { node => $node, output => "$folder/output" };
 	$load->{run} = IPC::Run::start(\@command, '<', '/dev/null', '>', $load->{output}, '2>&1');
 	$load->{begin} = worked($load, 0);
@@ -109,7 +109,7 @@ sub stop_load
 	$load->{run}->kill_kill;
 	eval { IPC::Run::finish($load->{run}) };
 	return unless defined $load->{node}{_pid};
-	$load->{node}->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'pgbench'") or die 'pgbench does not go';
+	$load->{node}->poll_query_until('postgres', "SELECT count(*) = 0 FROM pg_stat_activity WHERE application_name = 'load'") or die 'pgbench does not go';
 	return;
 }
 
@@ -205,13 +205,6 @@ sub same_forks
 	my @relations = relations_of($one);
 	$_->PostgreSQL::Test::Cluster::stop('fast') for $other, $one;
 	verdict("$what: the same in all forks of " . @relations . ' tables', compare_relations($one->data_dir, $other->data_dir, @relations));
-	return;
-}
-
-sub checksums_ok
-{
-	my ($node) = @_;
-	command_ok([ 'pg_checksums', '--check', '-D', $node->data_dir ], $node->name . ': all checksums are right');
 	return;
 }
 
