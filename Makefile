@@ -10,6 +10,7 @@
 #   make check-valgrind    unit tests under memcheck
 #   make check-regress     also check-isolation, check-installcheck, check-tap; GH_TESTS='a b' names single tests
 #   make check-upgrade     ALTER EXTENSION UPDATE from each released version gives what CREATE EXTENSION gives
+#   make check-tools       pgBackRest, barman, pg_basebackup, repmgr, pgbouncer and others that users have (test/tools)
 #   make check-stress      loads beside inserts on the release build, GH_SECONDS=60; GH_SEED=n repeats a run
 #   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation recovery ...')
 #   make bench             micro benchmarks of pure code
@@ -23,7 +24,7 @@
 
 # Goals of our own need no PGXS: on a fresh machine they install it first.
 GH_GOALS := help demo check check-gates check-unit check-sanitized check-valgrind check-regress check-isolation \
-	check-tap check-installcheck check-stress check-upstream check-models check-tidy check-browser check-upgrade deps dist format tidy bench
+	check-tap check-installcheck check-stress check-tools check-upstream check-models check-tidy check-browser check-upgrade deps dist format tidy bench
 ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
 
 GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
@@ -37,7 +38,7 @@ demo:
 	@$(GH_ROOT)tools/demo/demo
 check:
 	@$(GH_ROOT)tools/check
-check-gates check-models check-tidy check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tap check-browser check-upgrade:
+check-gates check-models check-tidy check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tools check-tap check-browser check-upgrade:
 	@$(GH_ROOT)tools/check $(@:check-%=%)
 check-upstream:
 	@$(GH_ROOT)tools/upstream $(SUITES)

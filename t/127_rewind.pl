@@ -26,22 +26,6 @@ sub verified
 	return $node->safe_psql('postgres', join ' UNION ALL ', map { "SELECT * FROM glassheap_verify('$_')" } @tables) eq '' ? 0 : 1;
 }
 
-# By position: what pg_rewind -R writes has this test's application_name, not the server's.
-sub wait_for_replay
-{
-	my ($standby, $primary) = @_;
-	my $lsn = $primary->lsn('insert');
-	$standby->poll_query_until('postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'") or die $standby->name . ' does not catch up';
-	return;
-}
-
-sub checksums_ok
-{
-	my ($node) = @_;
-	command_ok([ $node->installed_command('pg_checksums'), '--check', '-D', $node->data_dir ], $node->name . ': all checksums are right');
-	return;
-}
-
 my $first = new_node('first', 'glassheap.buffers' => '2MB', wal_log_hints => 'on');
 $first->safe_psql('postgres', <<'SQL');
 CREATE TABLE acc (id int PRIMARY KEY, n int NOT NULL, pad text) WITH (fillfactor = 80);

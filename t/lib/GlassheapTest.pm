@@ -22,7 +22,7 @@ use Time::HiRes qw(time usleep);
 our @EXPORT = qw(
   access_method is_glassheap new_node new_standby kill_server_9 start_background wait_until
   has_stop_points seed_from_environment table_digest start_acknowledging_writer acknowledged
-  stop_writers lost_rows
+  stop_writers lost_rows wait_for_replay checksums_ok
 );
 
 sub access_method { return $ENV{GH_AM} // 'glassheap'; }
@@ -125,11 +125,12 @@ sub wait_until
 	return;
 }
 
-# start_background(node, sql => text or file => path, stdout => path): psql beside the test.
+# start_background(node, sql => text or file => path, stdout => path): psql beside the test; connection: elsewhere than
+# at the server itself.
 sub start_background
 {
 	my ($node, %what) = @_;
-	my @command = ($node->installed_command('psql'), '-XAtq', '-d', $node->connstr($what{database} // 'postgres'));
+	my @command = ($node->installed_command('psql'), '-XAtq', '-d', $what{connection} // $node->connstr($what{database} // 'postgres'));
 	push @command, '-v', 'ON_ERROR_STOP=1' unless $what{continue};
 	push @command, '-f', $what{file} if $what{file};
 	push @command, '-c', $what{sql} if $what{sql};
@@ -162,6 +163,22 @@ sub table_digest
 	my ($node, $table, $database) = @_;
 	return $node->safe_psql($database // 'postgres',
 		"SELECT count(*) || ' ' || coalesce(sum(hashtextextended(t::text, 0)), 0) FROM $table t");
+}
+
+# By position: what pg_rewind and pg_basebackup write with -R has the test's application_name, not the server's.
+sub wait_for_replay
+{
+	my ($standby, $primary) = @_;
+	my $lsn = $primary->lsn('insert');
+	$standby->poll_query_until('postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'") or die $standby->name . ' does not catch up';
+	return;
+}
+
+sub checksums_ok
+{
+	my ($node) = @_;
+	command_ok([ $node->installed_command('pg_checksums'), '--check', '-D', $node->data_dir ], $node->name . ': all checksums are right');
+	return;
 }
 
 # A client whose every acknowledgement is on record: each statement returns "id n", which psql prints after the
@@ -197,7 +214,7 @@ sub start_acknowledging_writer
 	close $script;
 	return {
 		base => $base,
-		run => start_background($node, file => "$base.sql", stdout => "$base.out", map { $_ => $what{$_} } qw(database continue))
+		run => start_background($node, file => "$base.sql", stdout => "$base.out", map { $_ => $what{$_} } qw(database continue connection))
 	};
 }
 
