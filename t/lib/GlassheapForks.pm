@@ -23,7 +23,7 @@ use warnings;
 use Exporter 'import';
 use List::Util qw(max min);
 
-our @EXPORT_OK = qw(compare_main compare_vm fsm_faults visibility_faults mask_main);
+our @EXPORT_OK = qw(compare_relations compare_main compare_vm fsm_faults visibility_faults mask_main);
 
 use constant {
 	PAGE => 8192,
@@ -213,6 +213,26 @@ sub fsm_faults
 		my $page = substr($map, $at, PAGE);
 		next if substr($page, FSM_FIRST) eq substr($zeroes, FSM_FIRST);
 		push @faults, map { 'block ' . $at / PAGE . ": $_" } fsm_page_fault($page);
+	}
+	return @faults;
+}
+
+# Of two data directories, all forks of all relations; then each directory against itself.
+sub compare_relations
+{
+	my ($one, $other, @relations) = @_;
+	my @faults;
+	for my $relation (@relations)
+	{
+		my ($left, $right) = map { "$_/$relation->{file}" } $one, $other;
+		my @found = ((map { "main: $_" } compare_main($left, $right)), map { "vm: $_" } compare_vm("${left}_vm", "${right}_vm"));
+		for my $side ([ 'the first', $left ], [ 'the second', $right ])
+		{
+			my ($which, $path) = @$side;
+			push @found, map { "vm of $which: $_" } visibility_faults($path, "${path}_vm");
+			push @found, map { "fsm of $which: $_" } fsm_faults("${path}_fsm");
+		}
+		push @faults, map { "$relation->{database}.$relation->{name} ($relation->{file}) $_" } @found;
 	}
 	return @faults;
 }

@@ -1,0 +1,72 @@
+# test/crash/integrity.py: a server judged without the ledger: its tables and indexes verified, its files, its log.
+# SPDX-License-Identifier: PostgreSQL
+import re
+import subprocess
+
+from faults import Fault
+
+ALARMS = re.compile(r"PANIC|TRAP:|check failed|terminated by signal|\bXX00\d\b|\b58030\b|page verification failed|invalid page|"
+                    r"could not access status|unexpected data beyond EOF|oldest checkpoint|stuck spinlock")
+KILLED = re.compile(r"\(PID (\d+)\) was terminated by signal 9")
+TABLES = """SELECT c.oid::regclass::text, pg_relation_filepath(c.oid) FROM pg_class c JOIN pg_am a ON a.oid = c.relam
+WHERE amname = 'glassheap' AND c.oid >= 16384 AND relkind IN ('r', 'm') AND relpersistence = 'p' ORDER BY c.oid"""
+INDEXES = """SELECT indexrelid::regclass::text FROM pg_index WHERE indisvalid AND indrelid >= 16384 ORDER BY indexrelid"""
+
+
+def check_log(server):
+    text = server.log_since(server.log_read)
+    server.log_read = server.log_size()
+    for line in text.splitlines():
+        killed = KILLED.search(line)
+        if ALARMS.search(line) and not (killed and int(killed[1]) in server.killed):
+            raise Fault(f"{server.name}'s log: {line}")
+
+
+def has_function(server, name):
+    return server.value("SELECT EXISTS (SELECT FROM pg_proc WHERE proname = %s)", (name,))
+
+
+class Integrity:
+    def __init__(self, told):
+        self.told = told        # what an older module lacks is said once
+
+    def lacks(self, server, name):
+        if has_function(server, name):
+            return False
+        if name not in self.told:
+            self.told.add(name)
+            print(f"  this module has no {name}(): not asked", flush=True)
+        return True
+
+    def check(self, server):
+        found = []
+        if not self.lacks(server, "glassheap_verify_all"):
+            found += [f"glassheap_verify: {row[0]}" for row in server.ask("SELECT v::text FROM glassheap_verify_all() v LIMIT 20")]
+        for table, _ in server.ask(TABLES):
+            for function in ("glassheap_check_visible", "glassheap_check_frozen"):
+                if not self.lacks(server, function):
+                    found += [f"{function}({table}): {row[0]}" for row in server.ask(f"SELECT {function}(%s)::text LIMIT 5", (table,))]
+        for (index,) in server.ask(INDEXES):
+            try:
+                server.ask("SELECT bt_index_check(%s, true)", (index,))
+            except Exception as error:
+                found.append(f"bt_index_check({index}): {str(error).strip()}")
+        if found:
+            raise Fault(f"{server.name} verified:\n  " + "\n  ".join(found))
+
+
+def check_files(server):
+    """Of a stopped server: every page's checksum."""
+    done = server.program("pg_checksums", "--check", "-D", server.data)
+    if done.returncode != 0:
+        raise Fault(f"{server.name}: pg_checksums --check: {done.stdout.strip()[-1500:]}")
+
+
+def compare_forks(config, tables, one, other):
+    """Of stopped servers: all forks of all tables; one alone is compared with itself, its map with its pages."""
+    listed = "".join(f"{name}\t{path}\n" for name, path in tables)
+    done = subprocess.run(["perl", "-I", config.perl, config.forks, one.data, other.data], input=listed, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+    if done.returncode != 0:
+        lines = done.stdout.splitlines()
+        raise Fault(f"forks of {one.name} and {other.name}, {len(lines)} differences:\n  " + "\n  ".join(lines[:20]))

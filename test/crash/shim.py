@@ -1,0 +1,66 @@
+# test/crash/shim.py: what the loop asks of test/shim: delays of reads, writes and syncs, and the loss of power.
+#
+# Without the shim (another machine, --shim none) servers run as they are, and the power is never lost.
+# SPDX-License-Identifier: PostgreSQL
+import os
+import re
+import shutil
+import subprocess
+
+from faults import Fault
+
+LOSSES = re.compile(r"(\d+) (sectors?|writes?|files?|bytes?) (lost|torn|kept)|(lost|torn|kept)[ =:]+(\d+)")
+
+
+class Shim:
+    """The library and the program that belongs to it."""
+
+    def __init__(self, folder):
+        self.library = os.path.join(folder, "gh_shim.so")
+        self.program = os.path.join(folder, "power_loss")
+
+    def can_lose_power(self):
+        return os.path.exists(self.library) and os.path.exists(self.program)
+
+    def is_there(self):
+        return os.path.exists(self.library)
+
+
+def delays(random):
+    """Rules that hold some reads, writes and syncs of our forks for some milliseconds."""
+    rules = []
+    if random.random() < 0.15:
+        return rules
+    for function, most in (("reads", 0.03), ("writes", 0.15), ("syncs", 0.3)):
+        for fork in ("main", "vm", "fsm"):
+            if random.random() < (0.8 if fork == "main" else 0.3):
+                probability = round(random.uniform(0.001, most), 4)
+                rules.append(f"{function} base/* fork={fork} p={probability} delay 1-{random.choice((3, 10, 40))}")
+    return rules
+
+
+def environment(shim, folder, rules, journal, seed):
+    """What a server's environment must say; the folder outlives restarts."""
+    if not shim.is_there() or not (rules or journal):
+        return {}
+    os.makedirs(folder, exist_ok=True)
+    settings = {"LD_PRELOAD": shim.library, "GH_SHIM_SEED": str(seed)}
+    if rules:
+        settings["GH_SHIM_RULES"] = os.path.join(folder, "rules")
+        with open(settings["GH_SHIM_RULES"], "w", encoding="utf-8") as file:
+            file.writelines(rule + "\n" for rule in rules)
+    if journal:
+        settings["GH_SHIM_JOURNAL"] = os.path.join(folder, "journal")
+        shutil.rmtree(settings["GH_SHIM_JOURNAL"], ignore_errors=True)
+        os.makedirs(settings["GH_SHIM_JOURNAL"])
+    return settings
+
+
+def lose_power(shim, server, seed, totals):
+    """Of a dead server: what was not synced is lost, kept or torn."""
+    journal = server.environment["GH_SHIM_JOURNAL"]
+    done = subprocess.run([shim.program, journal, server.data, str(seed)], stdin=subprocess.DEVNULL, text=True, errors="replace",
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+    if done.returncode != 0:
+        raise Fault(f"power_loss: {done.stdout.strip()}")
+    return done.stdout
