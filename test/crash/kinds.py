@@ -50,15 +50,18 @@ class Kill(Cycle):
     def start_again(self):
         """Now and then recovery dies as well."""
         while self.random.random() < 0.3:
-            seen = self.primary.log_size()
-            self.primary.launch()
-            self.primary.poll_log("redo starts", seen)
-            for _ in range(self.random.randrange(15)):
-                pause()
-            self.tell("recovery is killed")
-            self.primary.kill()
-            self.totals["crashes"] += 1
+            self.kill_recovery()
         self.primary.start()
+
+    def kill_recovery(self):
+        seen = self.primary.log_size()
+        self.primary.launch()
+        self.primary.poll_log("redo starts", seen)
+        for _ in range(self.random.randrange(15)):
+            pause()
+        self.tell("recovery is killed")
+        self.primary.kill()
+        self.totals["crashes"] += 1
 
     def kill_one(self, crew, way):
         seen = self.primary.log_size()
@@ -88,8 +91,12 @@ class Power(Kill):
 
     def kill_whole(self, way):
         super().kill_whole(way)
-        said = shim.lose_power(self.config.shim, self.primary, self.random.randrange(10**6), self.totals)
-        self.tell("power loss", said=said.strip().splitlines()[-20:])
+        self.lose_power()
 
-    def start_again(self):
-        self.primary.start()
+    def lose_power(self):
+        said = shim.lose_power(self.config.shim, self.primary, self.random.randrange(10**6), self.totals)
+        self.tell("power loss", said=said)
+
+    def kill_recovery(self):
+        super().kill_recovery()
+        self.lose_power()

@@ -20,7 +20,7 @@ from waiting import now
 
 KINDS = {kind.kind: kind for kind in (Kill, Power, Standby, Stress)}
 COUNTED = (("commits", "acknowledged commits"), ("crashes", "crashes"), ("checkpoints", "checkpoints"), ("restartpoints", "restartpoints"),
-           ("evictions", "evictions"), ("extensions", "extensions"), ("torn", "torn sectors"), ("lost", "lost sectors"))
+           ("evictions", "evictions"), ("extensions", "extensions"), ("unsynced", "sectors not synced"), ("torn", "torn pages"), ("lost", "lost sectors"))
 
 
 def arguments():

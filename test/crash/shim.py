@@ -3,14 +3,9 @@
 # Without the shim (another machine, --shim none) servers run as they are, and the power is never lost.
 # SPDX-License-Identifier: PostgreSQL
 import os
-import re
-import shutil
 import subprocess
 
 from faults import Fault
-
-LOSSES = re.compile(r"(\d+) (sectors?|writes?|files?|bytes?) (lost|torn|kept)|(lost|torn|kept)[ =:]+(\d+)")
-
 
 class Shim:
     """The library and the program that belongs to it."""
@@ -44,23 +39,30 @@ def environment(shim, folder, rules, journal, seed):
     if not shim.is_there() or not (rules or journal):
         return {}
     os.makedirs(folder, exist_ok=True)
-    settings = {"LD_PRELOAD": shim.library, "GH_SHIM_SEED": str(seed)}
+    settings = {"LD_PRELOAD": shim.library}
     if rules:
         settings["GH_SHIM_RULES"] = os.path.join(folder, "rules")
         with open(settings["GH_SHIM_RULES"], "w", encoding="utf-8") as file:
-            file.writelines(rule + "\n" for rule in rules)
+            file.writelines(f"{line}\n" for line in (f"seed {seed}", *rules))
     if journal:
         settings["GH_SHIM_JOURNAL"] = os.path.join(folder, "journal")
-        shutil.rmtree(settings["GH_SHIM_JOURNAL"], ignore_errors=True)
-        os.makedirs(settings["GH_SHIM_JOURNAL"])
+        os.makedirs(settings["GH_SHIM_JOURNAL"], exist_ok=True)    # power_loss empties it
     return settings
 
 
 def lose_power(shim, server, seed, totals):
     """Of a dead server: what was not synced is lost, kept or torn."""
-    journal = server.environment["GH_SHIM_JOURNAL"]
-    done = subprocess.run([shim.program, journal, server.data, str(seed)], stdin=subprocess.DEVNULL, text=True, errors="replace",
-                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=300, check=False)
+    lock = os.path.join(server.data, "postmaster.pid")
+    if os.path.exists(lock):
+        os.unlink(lock)
+    done = subprocess.run([shim.program, "--data", server.data, "--journal", server.environment["GH_SHIM_JOURNAL"], "--seed", str(seed), "--verbose"],
+                          stdin=subprocess.DEVNULL, text=True, errors="replace", stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                          timeout=300, check=False)
     if done.returncode != 0:
         raise Fault(f"power_loss: {done.stdout.strip()}")
-    return done.stdout
+    *files, total = done.stdout.strip().splitlines()
+    counts = dict(word.split("=") for word in total.split())
+    totals["torn"] += int(counts["torn_pages"])
+    totals["lost"] += int(counts["lost"])
+    totals["unsynced"] += int(counts["sectors"])
+    return [total, *files]
