@@ -10,7 +10,7 @@ import traceback
 from faults import Fault
 from ledger import LANE, Unit
 from session import Lost, Refused, Session
-from waiting import HANG, now, pause, wait_until
+from waiting import HANG, clock, pause, wait_until
 
 
 class Actor(threading.Thread):
@@ -22,16 +22,16 @@ class Actor(threading.Thread):
         self.crew, self.lane, self.server, self.ledger = crew, lane, crew.server, crew.ledger
         self.random = random.Random(f"{crew.seed}/{self.name_of}")
         self.session = None
-        self.doing, self.since = "", now()
+        self.doing, self.since = "", clock()
         self.steps = 0
         self.next_id = None
 
     # ---- watched by the crew
     def begins(self, statement):
-        self.doing, self.since = statement, now()
+        self.doing, self.since = statement, clock()
 
     def ends(self):
-        self.doing, self.since = "", now()
+        self.doing, self.since = "", clock()
 
     # ---- life
     def run(self):
@@ -135,7 +135,7 @@ class Crew:
         """Raises what an actor has found, or that somebody hangs."""
         if self.faults:
             raise self.faults[0]
-        late = [actor for actor in self.actors if actor.is_alive() and actor.doing and now() - actor.since > HANG]
+        late = [actor for actor in self.actors if actor.is_alive() and actor.doing and clock() - actor.since > HANG]
         if late:
             raise Fault("no progress for %d s: %s\n%s" % (HANG, "; ".join(
                 f"{actor.name} ({actor.session.pid}): {actor.doing[:100]}" for actor in late), self.who_waits()))

@@ -6,7 +6,7 @@ import random
 
 from server import Server
 from shim import Shim
-from waiting import now, wait_until
+from waiting import clock, wait_until
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -23,13 +23,14 @@ class Config:
         self.fixed = dict(setting.split("=", 1) for setting in options.set)
         self.shim = Shim(options.shim)
         self.stop_point_delays = stop_point_delays if options.delays else None
+        self.focus = options.focus
         self.totals = collections.Counter()
         self.told = set()
         self.ports = 7200
         self.end = None
 
     def begin(self, minutes):
-        self.end = now() + 60 * minutes
+        self.end = clock() + 60 * minutes
 
     def next_port(self):
         self.ports += 1

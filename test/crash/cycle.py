@@ -15,7 +15,7 @@ import shim
 from actors import Crew
 from faults import Fault
 from oracle import Oracle
-from waiting import now, pause
+from waiting import clock, pause
 
 PATIENCE = 40     # seconds for a round's commits on a machine that has little time for us
 
@@ -83,7 +83,7 @@ class Cycle:
     def rounds(self):
         for number in range(self.random.randint(2, 4)):
             self.round(number)
-            if now() > self.config.end:
+            if clock() > self.config.end:
                 break
 
     def round(self, number):
@@ -94,7 +94,9 @@ class Cycle:
         crew.may_terminate = self.random.random() < 0.5
         crew.totals = self.totals if integrity.has_function(crew.server, "glassheap_stat_io_rows") else None
         self.config.told_of_counters(crew.totals)
-        plan.crew(crew, self.random)
+        focus = self.config.focus or plan.choose_focus(self.random)
+        self.tell(f"load: {focus}")
+        plan.crew(crew, self.random, focus)
         self.adjust(crew)
         self.commits_before = self.ledger.commits
         crew.start()
@@ -105,8 +107,8 @@ class Cycle:
 
     def load(self, crew, least=300, most=2500):
         """Until a number of commits that the seed says: the moment is the server's own."""
-        goal, end = self.ledger.commits + self.random.randint(least, most), now() + PATIENCE
-        while self.ledger.commits < goal and now() < min(end, self.config.end + 10):
+        goal, end = self.ledger.commits + self.random.randint(least, most), clock() + PATIENCE
+        while self.ledger.commits < goal and clock() < min(end, self.config.end + 10):
             pause()
             crew.check()
             self.look_on(crew)
@@ -134,9 +136,7 @@ class Cycle:
     def farewell(self):
         """A clean stop, and every file judged."""
         tables = self.primary.ask(integrity.TABLES)
-        self.primary.stop()
-        integrity.check_log(self.primary)
-        integrity.check_files(self.primary)
+        integrity.stop_and_check(self.primary)
         integrity.compare_forks(self.config, tables, self.primary, self.primary)
 
     # ---- the end

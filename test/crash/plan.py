@@ -6,7 +6,7 @@ from parents import Child, Keeper, Locker, Updater
 from prepared import Preparer
 from readers import Cold, Compare, Hints
 from rows import Rows
-from schema import BASE_LANE, LANES_OF_ROWS
+from schema import BASE_LANE
 from upkeep import Counters, Upkeep, Vacuum
 
 CONSTANT = {
@@ -61,20 +61,28 @@ def settings(random, standbys):
     return {**CONSTANT, **chosen}
 
 
-def crew(team, random):
-    """Who works in a round; the kinds are always there, their number varies."""
-    team.add(Rows, LANES_OF_ROWS[: random.randint(2, 4)])
-    team.add(Single, range(10, 10 + random.randint(2, 4)))
-    team.add(Loader, range(BASE_LANE, BASE_LANE + random.randint(1, 2)))
-    team.add(Keeper, range(30, 30 + random.randint(1, 2)))
-    team.add(Updater, range(32, 32 + random.randint(2, 3)))
-    team.add(Child, range(40, 40 + random.randint(2, 3)))
-    team.add(Life, range(50, 50 + random.randint(1, 2)))
-    team.add(Preparer, [55])
-    team.add(Cold, range(61, 61 + random.randint(1, 3)))
-    team.add(Hints, range(65, 65 + random.randint(1, 3)))
-    team.add(Compare, [70])
-    team.add(Locker, [72])
-    team.add(Vacuum, [75])
-    team.add(Upkeep, [76])
-    team.add(Counters, [77])
+# kind of actor -> (first lane, fewest, most); a focus replaces some, so that few processes share what time there is.
+SESSIONS = {
+    Rows: (0, 2, 4), Single: (10, 1, 3), Loader: (BASE_LANE, 1, 2), Keeper: (30, 1, 2), Updater: (32, 1, 3), Child: (40, 1, 3), Life: (50, 1, 2),
+    Preparer: (55, 1, 1), Cold: (61, 1, 2), Hints: (65, 1, 2), Compare: (70, 1, 1), Locker: (72, 1, 1), Vacuum: (75, 1, 1), Upkeep: (76, 1, 1),
+    Counters: (77, 1, 1),
+}
+NONE = (0, 0, 0)
+FOCUS = {
+    "all": {},
+    "loads": {Single: (10, 4, 6), Loader: (BASE_LANE, 2, 2), Cold: (61, 2, 4), Rows: (0, 1, 1), Life: NONE, Preparer: NONE, Keeper: NONE,
+              Updater: NONE, Child: NONE, Locker: NONE, Compare: NONE},
+    "parents": {Keeper: (30, 1, 2), Updater: (32, 3, 5), Child: (40, 3, 5), Single: NONE, Loader: NONE, Life: NONE, Preparer: NONE, Rows: (0, 1, 1)},
+    "rows": {Rows: (0, 4, 4), Hints: (65, 3, 4), Single: NONE, Loader: NONE, Updater: NONE, Child: NONE, Keeper: NONE, Locker: NONE, Vacuum: (75, 2, 2)},
+}
+
+
+def choose_focus(random):
+    return random.choice(("all", "all", "loads", "parents", "rows"))
+
+
+def crew(team, random, focus):
+    """Who works in a round."""
+    for kind, numbers in {**SESSIONS, **FOCUS[focus]}.items():
+        first, fewest, most = numbers
+        team.add(kind, range(first, first + random.randint(fewest, most)))

@@ -120,11 +120,9 @@ class Standby(Cycle):
         self.catch_up()
         self.standby.checkpoint()
         for server in (self.standby, self.primary):
-            server.stop()
-            integrity.check_log(server)
+            integrity.stop_and_check(server)
         integrity.compare_forks(self.config, tables, self.primary, self.standby)
         for server in (self.primary, self.standby):
-            integrity.check_files(server)
             self.configure(server)
             server.start()
         self.wait_streaming()
@@ -132,7 +130,5 @@ class Standby(Cycle):
     def farewell(self):
         if self.standby is not None:
             self.primary.alter(synchronous_standby_names="''")
-            self.standby.stop()
-            integrity.check_log(self.standby)
-            integrity.check_files(self.standby)
+            integrity.stop_and_check(self.standby)
         super().farewell()

@@ -11,12 +11,13 @@ import collections
 import os
 import sys
 
+import plan
 import schema
 from config import Config
 from faults import Fault
 from kinds import Kill, Power, Stress
 from replicas import Standby
-from waiting import now
+from waiting import clock
 
 KINDS = {kind.kind: kind for kind in (Kill, Power, Standby, Stress)}
 COUNTED = (("commits", "acknowledged commits"), ("crashes", "crashes"), ("checkpoints", "checkpoints"), ("restartpoints", "restartpoints"),
@@ -32,6 +33,7 @@ def arguments():
     parser.add_argument("--only", default=",".join(KINDS))
     parser.add_argument("--first", type=int, default=1, help="number of the first cycle, to repeat a later one")
     parser.add_argument("--set", action="append", default=[], metavar="NAME=VALUE")
+    parser.add_argument("--focus", choices=plan.FOCUS, help="all rounds have this load; else the seed chooses")
     parser.add_argument("--shim", default="none")
     parser.add_argument("--perl", required=True)
     parser.add_argument("--delays", action="store_true", help="the module knows delays at stop points")
@@ -56,15 +58,15 @@ def make_template(config):
 
 def run_cycles(config, kinds, first):
     """Numbers of cycles by kind, and the fault that ended them."""
-    done, number, began = collections.Counter(), first, now()
-    while now() < config.end or number < first + 1:
+    done, number, began = collections.Counter(), first, clock()
+    while clock() < config.end or number < first + 1:
         kind = KINDS[kinds[(number - 1) % len(kinds)]]
         cycle = kind(config, number)
-        print(f"  cycle {number}, {cycle.kind}, at {now() - began:.0f} s", flush=True)
+        print(f"  cycle {number}, {cycle.kind}, at {clock() - began:.0f} s", flush=True)
         try:
             cycle.run()
         except Fault as fault:
-            tell_fault(config, cycle, fault, now() - began)
+            tell_fault(config, cycle, fault, clock() - began)
             return done, fault
         done[cycle.kind] += 1
         number += 1

@@ -30,7 +30,9 @@ def delays(random):
         for fork in ("main", "vm", "fsm"):
             if random.random() < (0.8 if fork == "main" else 0.3):
                 probability = round(random.uniform(0.001, most), 4)
-                rules.append(f"{function} base/* fork={fork} p={probability} delay 1-{random.choice((3, 10, 40))}")
+                rules.append(f"{function} base/* fork={fork} p={probability} delay 1-{random.choice((3, 10, 40, 150))}")
+    if random.random() < 0.4:    # who writes a page waits for the log first
+        rules.append(f"syncs pg_wal/* p={round(random.uniform(0.02, 0.6), 3)} delay 1-{random.choice((5, 20))}")
     return rules
 
 

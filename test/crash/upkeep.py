@@ -2,7 +2,7 @@
 # terminated; and the counters, which a crash takes away.
 # SPDX-License-Identifier: PostgreSQL
 from actors import Actor
-from waiting import now, pause
+from waiting import clock, pause
 
 TABLES = ("rows", "big", "par", "kid", "rows", "big")
 
@@ -56,6 +56,6 @@ class Counters(Actor):
         for name, old, new in zip(("evictions", "extensions"), self.server.counted, seen):
             self.crew.totals[name] += new - old if new >= old else new
         self.server.counted = seen
-        end = now() + 0.7
-        while now() < end and not self.crew.stopping.is_set():
+        end = clock() + 0.7
+        while clock() < end and not self.crew.stopping.is_set():
             pause(0.05)

@@ -9,7 +9,7 @@ from faults import Fault
 HANG = 60
 
 
-def now():
+def clock():
     return time.monotonic()
 
 
@@ -19,11 +19,11 @@ def pause(seconds=0.02):
 
 def wait_until(condition, what, seconds=180):
     """The condition's first true value.  Too late is a fault: the loop has no other idea of a hang."""
-    end = now() + seconds
+    end = clock() + seconds
     while True:
         value = condition()
         if value:
             return value
-        if now() > end:
+        if clock() > end:
             raise Fault(f"waited {seconds} s for {what}")
         pause()
