@@ -47,7 +47,7 @@ class Cycle:
         if self.loses_power:
             chosen["fsync"] = "on"
         server.configure({**chosen, **self.role_settings(server)})
-        rules = shim.delays(self.random)
+        server.rules = rules = shim.delays(self.random)
         server.environment = shim.environment(self.config.shim, f"{server.data}.shim", rules, self.loses_power, self.random.randrange(10**6))
         if self.config.stop_point_delays:
             server.environment["GH_STOP_POINT_DELAYS"] = self.config.stop_point_delays(self.random)
@@ -99,6 +99,8 @@ class Cycle:
         plan.crew(crew, self.random, focus)
         self.adjust(crew)
         self.commits_before = self.ledger.commits
+        for server_at_work in self.servers:
+            shim.impose(server_at_work, server_at_work.rules)
         crew.start()
         return crew
 
@@ -122,6 +124,7 @@ class Cycle:
         self.totals["commits"] += self.ledger.commits - self.commits_before
 
     def judge(self, server):
+        shim.impose(server, [])    # nothing is to be found by being slow now
         Oracle(server, self.ledger).judge()
         integrity.check_log(server)
         self.integrity.check(server)

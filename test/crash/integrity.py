@@ -10,6 +10,8 @@ ALARMS = re.compile(r"PANIC|TRAP:|check failed|terminated by signal|\bXX00\d\b|\
 BESIDE = re.compile(r" (?:CONTEXT|DETAIL|HINT|STATEMENT):  ")
 TORN_FREE_SPACE = re.compile(r"startup .*invalid page in block \d+ of relation \S+_fsm; zeroing out page")
 BAD_PAGE = re.compile(r'failed in file "([^"]+)"')
+# A table's extension is not logged, and lost with the power; its map may be ahead of it (src/fsm/README.md).
+MAP_AHEAD = re.compile(r"free space map block \d+ promises \d+ bytes beyond")
 KILLED = re.compile(r"\(PID (\d+)\) was terminated by signal 9")
 TABLES = """SELECT c.oid::regclass::text, pg_relation_filepath(c.oid) FROM pg_class c JOIN pg_am a ON a.oid = c.relam
 WHERE amname = 'glassheap' AND c.oid >= 16384 AND relkind IN ('r', 'm') AND relpersistence = 'p' ORDER BY c.oid"""
@@ -56,7 +58,8 @@ class Integrity:
     def check(self, server):
         found = []
         if not self.lacks(server, "glassheap_verify_all"):
-            found += [f"glassheap_verify: {row[0]}" for row in server.ask("SELECT v::text FROM glassheap_verify_all() v LIMIT 20")]
+            rows = [row[0] for row in server.ask("SELECT v::text FROM glassheap_verify_all() v LIMIT 20")]
+            found += [f"glassheap_verify: {row}" for row in rows if not (server.lost_power and MAP_AHEAD.search(row))]
         for table, _ in server.ask(TABLES):
             for function in ("glassheap_check_visible", "glassheap_check_frozen"):
                 if not self.lacks(server, function):

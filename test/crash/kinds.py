@@ -94,6 +94,7 @@ class Power(Kill):
         self.lose_power()
 
     def lose_power(self):
+        self.primary.lost_power = True
         said = shim.lose_power(self.config.shim, self.primary, self.random.randrange(10**6), self.totals)
         self.tell("power loss", said=said)
 

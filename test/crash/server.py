@@ -24,6 +24,8 @@ class Server:
         self.killed = set()     # processes that we ended; what the log says of them is no fault
         self.log_read = 0       # how far the log has been judged
         self.environment = {}
+        self.lost_power = False
+        self.rules = []         # of the shim, while there is a load
         self.counted = (0, 0)   # evictions and extensions already in the totals
 
     # ---- folder

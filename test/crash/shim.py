@@ -26,11 +26,12 @@ def delays(random):
     rules = []
     if random.random() < 0.15:
         return rules
-    for function, most in (("reads", 0.03), ("writes", 0.15), ("syncs", 0.3)):
+    for function, mean in (("reads", 0.2), ("writes", 1.5), ("syncs", 5)):    # milliseconds at most, on the average
         for fork in ("main", "vm", "fsm"):
             if random.random() < (0.8 if fork == "main" else 0.3):
-                probability = round(random.uniform(0.001, most), 4)
-                rules.append(f"{function} base/* fork={fork} p={probability} delay 1-{random.choice((3, 10, 40, 150))}")
+                longest = random.choice((3, 10, 40, 150))
+                probability = round(random.uniform(0.1, 1) * min(1, 2 * mean / longest), 4)
+                rules.append(f"{function} base/* fork={fork} p={probability} delay 1-{longest}")
     if random.random() < 0.4:    # who writes a page waits for the log first
         rules.append(f"syncs pg_wal/* p={round(random.uniform(0.02, 0.6), 3)} delay 1-{random.choice((5, 20))}")
     return rules
@@ -44,12 +45,23 @@ def environment(shim, folder, rules, journal, seed):
     settings = {"LD_PRELOAD": shim.library}
     if rules:
         settings["GH_SHIM_RULES"] = os.path.join(folder, "rules")
-        with open(settings["GH_SHIM_RULES"], "w", encoding="utf-8") as file:
-            file.writelines(f"{line}\n" for line in (f"seed {seed}", *rules))
+        write_rules(settings["GH_SHIM_RULES"], rules, seed)
     if journal:
         settings["GH_SHIM_JOURNAL"] = os.path.join(folder, "journal")
         os.makedirs(settings["GH_SHIM_JOURNAL"], exist_ok=True)    # power_loss empties it
     return settings
+
+
+def write_rules(path, rules, seed=0):
+    """Seen by every process at its next call."""
+    with open(f"{path}.new", "w", encoding="utf-8") as file:
+        file.writelines(f"{line}\n" for line in (f"seed {seed}", *rules))
+    os.rename(f"{path}.new", path)
+
+
+def impose(server, rules):
+    if path := server.environment.get("GH_SHIM_RULES"):
+        write_rules(path, rules)
 
 
 def lose_power(shim, server, seed, totals):
