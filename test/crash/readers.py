@@ -15,7 +15,7 @@ class Cold(Actor):
 
     def step(self):
         count, n = FIRST["cold"][0][1:]
-        ids = [COLD_LANE * LANE + 1 + self.random.randrange(count) for _ in range(60)]
+        ids = [COLD_LANE * LANE + 1 + self.random.randrange(count) for _ in range(self.random.choice((20, 60, 300)))]
         rows = self.session.run("SELECT count(*) FROM cold WHERE id = ANY(%s) AND length(pad) = 32 * %s", (ids, n))
         self.expect(rows[0][0], len(set(ids)), "rows of cold")
 

@@ -1,6 +1,6 @@
 # test/crash/rows.py: sessions that change small tables row by row: HOT and other updates, moves, savepoints, row locks.
 # SPDX-License-Identifier: PostgreSQL
-from actors import Actor
+from actors import Actor, unit_of
 from ledger import Unit
 
 MOST_ROWS = 1200
@@ -30,7 +30,7 @@ class Rows(Actor):
         ids = list(self.rows)
         return self.random.sample(ids, min(len(ids), self.random.randint(1, most)))
 
-    def changed(self, row_id, row):
+    def changed(self, row):
         k, v, n = row
         kind = self.random.randrange(4)
         if kind == 0:
@@ -39,20 +39,22 @@ class Rows(Actor):
             n = self.random.randrange(1, 60)            # another size: often another page
         return (k, v + 1, n)
 
-    # One operation: does it, and returns what it changed.
-    def operate(self):
+    def operation(self):
+        """What changes, and the statement that does it."""
         kind = self.random.random()
         if not self.rows or (kind < 0.3 and len(self.rows) < MOST_ROWS):
             rows = self.fresh(self.random.randint(1, 20))
-            self.expect(self.session.run(INSERT.format(t=self.table), columns(rows)), len(rows), "insert")
-            return rows
+            return rows, INSERT.format(t=self.table), columns(rows)
         if kind < 0.75:
-            rows = {row_id: self.changed(row_id, self.rows[row_id]) for row_id in self.some(12)}
-            self.expect(self.session.run(UPDATE.format(t=self.table), columns(rows)), len(rows), f"update of {self.table} {sorted(rows)}")
-            return rows
+            rows = {row_id: self.changed(self.rows[row_id]) for row_id in self.some(12)}
+            return rows, UPDATE.format(t=self.table), columns(rows)
         ids = self.some(30 if len(self.rows) < MOST_ROWS else MOST_ROWS // 2)
-        self.expect(self.session.run(f"DELETE FROM {self.table} WHERE id = ANY(%s)", (ids,)), len(ids), f"delete from {self.table} {sorted(ids)}")
-        return dict.fromkeys(ids)
+        return dict.fromkeys(ids), f"DELETE FROM {self.table} WHERE id = ANY(%s)", (ids,)
+
+    def operate(self):
+        rows, statement, arguments = self.operation()
+        self.expect(self.session.run(statement, arguments), len(rows), f"{statement} {sorted(rows)}")
+        return rows
 
     def adopt(self, rows):
         for row_id, row in rows.items():
@@ -70,11 +72,10 @@ class Rows(Actor):
         else:
             self.lock_some()
 
-    # One statement; what it does is known only when it is done, so it stands in a transaction.
     def small(self):
-        unit = Unit()
-        self.transaction(unit, lambda: self.note(unit, self.operate()))
-        self.adopt(unit.changes[self.table])
+        rows, statement, arguments = self.operation()
+        self.expect(self.one(unit_of(self.table, rows), statement, arguments), len(rows), f"{statement} {sorted(rows)}")
+        self.adopt(rows)
 
     def note(self, unit, rows):
         for row_id, row in rows.items():

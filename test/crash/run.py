@@ -82,6 +82,7 @@ def tell_fault(config, cycle, fault, seconds):
 
 def main():
     options = arguments()
+    sys.setswitchinterval(0.001)    # sessions are to be told of their answers soon
     config = Config(options)
     kinds = [kind for kind in options.only.split(",") if kind != "power" or config.shim.can_lose_power()]
     if "power" in options.only.split(",") and "power" not in kinds:

@@ -12,6 +12,14 @@ CREATE EXTENSION glassheap;
 CREATE EXTENSION amcheck;
 CREATE FUNCTION pad(id bigint, v int, n int) RETURNS text LANGUAGE sql IMMUTABLE PARALLEL SAFE
   AS $$ SELECT repeat(md5(id::text || ':' || v::text), n) $$;
+CREATE PROCEDURE raise(parent bigint, new_n int, times int, INOUT raised int) LANGUAGE plpgsql AS $$
+BEGIN
+  FOR i IN 1 .. times LOOP
+    UPDATE par SET v = v + 1, n = new_n, pad = pad(id, v + 1, new_n) WHERE id = parent;
+    IF FOUND THEN raised := raised + 1;  END IF;
+    COMMIT;
+  END LOOP;
+END $$;
 CREATE TABLE rows {COLUMNS} USING glassheap WITH (fillfactor = 85);
 CREATE TABLE big {COLUMNS} USING glassheap;
 CREATE TABLE cold {COLUMNS} USING glassheap;
@@ -33,9 +41,7 @@ FIRST = {
 
 
 def create(server):
-    for statement in STATEMENTS.split(";\n"):
-        if statement.strip():
-            server.ask(statement)
+    server.ask(STATEMENTS)
     for table, parts in FIRST.items():
         for first, count, n in parts:
             server.ask(f"INSERT INTO {table} SELECT g, mod(g, 1000), 0, {n}, pad(g, 0, {n}) FROM generate_series({first}, {first + count - 1}) g")
