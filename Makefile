@@ -12,6 +12,7 @@
 #   make check-upgrade     ALTER EXTENSION UPDATE from each released version gives what CREATE EXTENSION gives
 #   make check-tools       pgBackRest, barman, pg_basebackup, repmgr, pgbouncer and others that users have (test/tools)
 #   make check-stress      loads beside inserts on the release build, GH_SECONDS=60; GH_SEED=n repeats a run
+#   make check-crash       the loop of test/crash: kill -9, power loss, standby, stress; MINUTES=3, SEED=n repeats decisions
 #   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation recovery ...')
 #   make bench             micro benchmarks of pure code
 #   make format            clang-format in place
@@ -24,7 +25,7 @@
 
 # Goals of our own need no PGXS: on a fresh machine they install it first.
 GH_GOALS := help demo check check-gates check-unit check-sanitized check-valgrind check-regress check-isolation \
-	check-tap check-installcheck check-stress check-tools check-upstream check-models check-tidy check-browser check-upgrade deps dist format tidy bench
+	check-tap check-installcheck check-stress check-tools check-crash check-upstream check-models check-tidy check-browser check-upgrade deps dist format tidy bench
 ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
 
 GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
@@ -40,6 +41,8 @@ check:
 	@$(GH_ROOT)tools/check
 check-gates check-models check-tidy check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tools check-tap check-browser check-upgrade:
 	@$(GH_ROOT)tools/check $(@:check-%=%)
+check-crash:
+	@$(GH_ROOT)tools/check_crash $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
 check-upstream:
 	@$(GH_ROOT)tools/upstream $(SUITES)
 deps:

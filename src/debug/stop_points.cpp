@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <csignal>
 
+#include "debug/delays.hpp"
 #include "debug/stop_points.hpp"
 
 namespace glassheap::debug {
@@ -36,6 +37,7 @@ struct Shared {
     slock_t lock;
     ConditionVariable changed;
     std::atomic<int> armed_count;
+    std::atomic<std::uint32_t> delayed_processes;
     Armed armed[kArmedMax];
 };
 static_assert(std::atomic<int>::is_always_lock_free);
@@ -115,7 +117,9 @@ void hold(int slot, const char *name) {
 }  // namespace
 
 void reach(const char *name) {
-    if (shared == nullptr || shared->armed_count.load(std::memory_order_relaxed) == 0) return;
+    if (shared == nullptr) return;
+    delay_sometimes(&shared->delayed_processes);
+    if (shared->armed_count.load(std::memory_order_relaxed) == 0) return;
     const Order order = take_order(name, true);
     switch (order.action) {
         case Action::none:
@@ -148,6 +152,8 @@ void init_shared_memory() {
         SpinLockInit(&shared->lock);
         ::ConditionVariableInit(&shared->changed);
         new (&shared->armed_count) std::atomic<int>(0);
+        new (&shared->delayed_processes) std::atomic<std::uint32_t>(0);
+        if constexpr (kChecks >= 1) read_delays();
     }
     ::LWLockRelease(AddinShmemInitLock);
 }

@@ -172,7 +172,7 @@ void verify_range(Verifier *v, const VerifyRequest &request, BlockNo blocks) {
     const bool whole = !request.has_start && !request.has_end;
     if (whole && !(v->corrupt && request.stop_on_error)) {
         verify_bits_beyond_end(v, blocks, &vmbuf);
-        verify_free_space(v, blocks);
+        verify_free_space(v);
     }
     if (BufferIsValid(vmbuf)) ::ReleaseBuffer(vmbuf);
 }

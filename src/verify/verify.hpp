@@ -86,6 +86,6 @@ void verify_chains(Verifier *verifier);
 void verify_attributes(Verifier *verifier, bool may_be_cleaned_up);
 void verify_pending_toast(Verifier *verifier);
 void verify_all_visible(Verifier *verifier, bool all_frozen);  // the page and its bits say so
-void verify_free_space(Verifier *verifier, BlockNo table_blocks);
+void verify_free_space(Verifier *verifier);
 
 }  // namespace glassheap::verify

@@ -49,22 +49,6 @@ void verify_fsm_heap_order(Verifier *v, const char *page, FsmAddress address, Bl
     }
 }
 
-// No entry for a page beyond the end of the table.
-void verify_fsm_end(Verifier *v, const char *page, FsmAddress address, BlockNo fsm_block,
-                    BlockNo table_blocks) {
-    const std::uint8_t *nodes = pg::fsm_nodes(page);
-    for (std::uint32_t slot = 0; slot < kFsmSlots; ++slot) {
-        const std::uint64_t covers = fsm_covers_from(address, slot);
-        if (covers < table_blocks || nodes[kFsmInnerNodes + slot] == 0) continue;
-        v->block = static_cast<BlockNo>(std::min<std::uint64_t>(covers, MaxBlockNumber));
-        report_damage(v, "free space map block %u promises %zu bytes beyond the table's last block %lld",
-                      fsm_block,
-                      static_cast<std::size_t>(fsm::category_to_avail(nodes[kFsmInnerNodes + slot])),
-                      static_cast<long long>(table_blocks) - 1);
-        return;
-    }
-}
-
 }  // namespace
 
 void verify_all_visible(Verifier *v, bool all_frozen) {
@@ -80,7 +64,7 @@ void verify_all_visible(Verifier *v, bool all_frozen) {
     v->slot = kInvalidSlot;
 }
 
-void verify_free_space(Verifier *v, BlockNo table_blocks) {
+void verify_free_space(Verifier *v) {
     if (!::smgrexists(::RelationGetSmgr(v->rel), FSM_FORKNUM)) return;
     const BlockNo fsm_blocks = ::RelationGetNumberOfBlocksInFork(v->rel, FSM_FORKNUM);
     auto *copy = static_cast<char *>(::palloc(BLCKSZ));
@@ -93,10 +77,7 @@ void verify_free_space(Verifier *v, BlockNo table_blocks) {
             std::memcpy(copy, page.data(), BLCKSZ);
         }
         if (page::PageView(copy).is_new()) continue;
-        const FsmAddress address = fsm_address_of(block);
-        verify_fsm_heap_order(v, copy, address, block);
-        // The table may have grown meanwhile: its length is asked for again before an entry is accused.
-        verify_fsm_end(v, copy, address, block, std::max(table_blocks, ::RelationGetNumberOfBlocks(v->rel)));
+        verify_fsm_heap_order(v, copy, fsm_address_of(block), block);
     }
     ::pfree(copy);
 }

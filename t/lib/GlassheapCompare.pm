@@ -18,7 +18,7 @@ use strict;
 use warnings;
 
 use Exporter 'import';
-use GlassheapForks qw(compare_init compare_main compare_vm fsm_faults visibility_faults);
+use GlassheapForks qw(compare_relations);
 use File::Path qw(rmtree);
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -103,34 +103,6 @@ SQL
 		}
 	}
 	return @relations;
-}
-
-# Two files of a logged table and its maps; then each server's maps against its own pages.
-sub logged_faults
-{
-	my ($left, $right) = @_;
-	my @found = ((map { "main: $_" } compare_main($left, $right)), map { "vm: $_" } compare_vm("${left}_vm", "${right}_vm"));
-	for my $side ([ 'the first', $left ], [ 'the second', $right ])
-	{
-		my ($which, $path) = @$side;
-		push @found, map { "vm of $which: $_" } visibility_faults($path, "${path}_vm");
-		push @found, map { "fsm of $which: $_" } fsm_faults("${path}_fsm");
-	}
-	return @found;
-}
-
-# Of two data directories, all forks of all relations.
-sub compare_relations
-{
-	my ($one, $other, @relations) = @_;
-	my @faults;
-	for my $relation (@relations)
-	{
-		my ($left, $right) = map { "$_/$relation->{file}" } $one, $other;
-		my @found = $relation->{unlogged} ? map { "init: $_" } compare_init("${left}_init", "${right}_init") : logged_faults($left, $right);
-		push @faults, map { "$relation->{database}.$relation->{name} ($relation->{file}) $_" } @found;
-	}
-	return @faults;
 }
 
 # Rows by the primary key and rows in the pages, in one snapshot, of some tables of a database.

@@ -24,7 +24,7 @@ use warnings;
 use Exporter 'import';
 use List::Util qw(max min);
 
-our @EXPORT_OK = qw(compare_main compare_vm compare_init fsm_faults visibility_faults mask_main);
+our @EXPORT_OK = qw(compare_relations compare_main compare_vm compare_init fsm_faults visibility_faults mask_main);
 
 use constant {
 	PAGE => 8192,
@@ -221,6 +221,34 @@ sub fsm_faults
 		my $page = substr($map, $at, PAGE);
 		next if substr($page, FSM_FIRST) eq substr($zeroes, FSM_FIRST);
 		push @faults, map { 'block ' . $at / PAGE . ": $_" } fsm_page_fault($page);
+	}
+	return @faults;
+}
+
+# Two files of a logged table and its maps; then each server's maps against its own pages.
+sub logged_faults
+{
+	my ($left, $right) = @_;
+	my @found = ((map { "main: $_" } compare_main($left, $right)), map { "vm: $_" } compare_vm("${left}_vm", "${right}_vm"));
+	for my $side ([ 'the first', $left ], [ 'the second', $right ])
+	{
+		my ($which, $path) = @$side;
+		push @found, map { "vm of $which: $_" } visibility_faults($path, "${path}_vm");
+		push @found, map { "fsm of $which: $_" } fsm_faults("${path}_fsm");
+	}
+	return @found;
+}
+
+# Of two data directories, all forks of all relations.
+sub compare_relations
+{
+	my ($one, $other, @relations) = @_;
+	my @faults;
+	for my $relation (@relations)
+	{
+		my ($left, $right) = map { "$_/$relation->{file}" } $one, $other;
+		my @found = $relation->{unlogged} ? map { "init: $_" } compare_init("${left}_init", "${right}_init") : logged_faults($left, $right);
+		push @faults, map { "$relation->{database}.$relation->{name} ($relation->{file}) $_" } @found;
 	}
 	return @faults;
 }

@@ -1,0 +1,37 @@
+# t/180_stop_point_delays.pl: GH_STOP_POINT_DELAYS holds whoever passes a stop point for a short time, who then goes on by
+# himself; without it, and after a restart without it, nobody is held.  The loop of test/crash is built on that.
+# SPDX-License-Identifier: PostgreSQL
+use strict;
+use warnings;
+use FindBin;
+use lib "$FindBin::Bin/lib";
+use GlassheapTest;
+use IPC::Run ();
+use PostgreSQL::Test::Cluster;
+use PostgreSQL::Test::Utils;
+use Test::More;
+
+plan skip_all => 'about stop points' unless is_glassheap();
+my $node = new_node('main');
+plan skip_all => 'needs a build with stop points' unless has_stop_points($node);
+$node->safe_psql('postgres', 'CREATE TABLE h AS SELECT g AS id FROM generate_series(1, 3) g');
+
+my $held = "SELECT count(*) > 0 FROM pg_stat_activity WHERE backend_type = 'client backend' AND wait_event_type = 'Extension'";
+
+# Every pass, up to two seconds each: some of it is seen, and it ends.
+sub read_with_delays
+{
+	local $ENV{GH_STOP_POINT_DELAYS} = '7 1000 2000000';
+	$node->restart;
+	my $out = PostgreSQL::Test::Utils::tempdir() . '/out';
+	my $reader = start_background($node, sql => 'SELECT count(*) FROM h', stdout => $out);
+	ok($node->poll_query_until('postgres', $held), 'a reader is held at a stop point that nobody has armed');
+	IPC::Run::finish($reader);
+	return slurp_file($out);
+}
+
+is(read_with_delays(), "3\n", '... and goes on by itself');
+$node->restart;
+$node->safe_psql('postgres', 'SELECT count(*) FROM h') for 1 .. 20;
+is($node->safe_psql('postgres', $held), 'f', 'without the variable nobody is');
+done_testing();
