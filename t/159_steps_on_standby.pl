@@ -47,19 +47,30 @@ sub restart_killed
 	return;
 }
 
-# ---- the work; a range of the ids there have been, a few pages or many
+# ---- the work; on neighbours among the rows, on a few pages or many
 my $next = 1501;
 sub some_ids
 {
 	my $width = (10, 60, 400)[ rand 3 ];
-	my $first = 1 + int rand($next);
+	my $part = rand;
+	my $first = $here->("SELECT id FROM t ORDER BY id OFFSET (SELECT floor(count(*) * $part) FROM t) LIMIT 1") || 1;
 	return "id BETWEEN $first AND " . ($first + $width);
 }
-sub insert { my $first = $next; my $count = 1 + int rand 150; $next += $count; return "INSERT INTO t SELECT g, g, repeat('i', 300) FROM generate_series($first, $first + $count - 1) g"; }
+sub insert { my $first = $next; my $count = 50 + int rand 350; $next += $count; return "INSERT INTO t SELECT g, g, repeat('i', 300) FROM generate_series($first, $first + $count - 1) g"; }
+# Rows that are too long for their page, and others with room; all of them all-visible before.
+sub move_between_visible
+{
+	$here->('DELETE FROM t WHERE ' . some_ids() . ' AND id % 5 > 0; VACUUM (INDEX_CLEANUP on) t');
+	my $pad = 1500 + int rand 1000;
+	return "UPDATE t SET pad = repeat('v', $pad) WHERE id IN (SELECT id FROM t WHERE " . some_ids() . ' AND length(pad) < 1500 LIMIT 3)';
+}
+sub visible_pages { return is_glassheap() ? $here->("SELECT count(*) FROM glassheap_visibility('t') WHERE all_visible") : 0; }
+my $crossed = 0;
 my %work = (
 	'insert' => [ 3, \&insert ],
 	# Longer rows leave their page, to pages that VACUUM has made room in.
-	'move' => [ 5, sub { my $pad = 300 + int rand 500; return "UPDATE t SET pad = repeat('m', $pad), n = n + 1 WHERE " . some_ids() . ' AND id % 3 = 0' } ],
+	'move' => [ 5, sub { my $pad = 400 + int rand 500; return "UPDATE t SET pad = repeat('m', $pad), n = n + 1 WHERE " . some_ids() . ' AND id % 3 = 0' } ],
+	'move between all-visible pages' => [ 5, \&move_between_visible ],
 	'hot' => [ 3, sub { return 'UPDATE t SET pad = upper(pad) WHERE ' . some_ids() . ' AND id % 5 = 0' } ],
 	'key' => [ 2, sub { my $id = $next++; return "UPDATE t SET id = $id WHERE id = (SELECT id FROM t WHERE " . some_ids() . ' LIMIT 1)' } ],
 	'delete' => [ 3, sub { return 'DELETE FROM t WHERE ' . some_ids() . ' AND id % 4 = 1' } ],
@@ -68,7 +79,7 @@ my %work = (
 	'vacuum' => [ 4, sub { return 'VACUUM (INDEX_CLEANUP on) t' } ],
 	'freeze' => [ 2, sub { return 'VACUUM (FREEZE) t' } ],
 	'tail' => [ 1, sub { return 'DELETE FROM t WHERE ctid >= $$(' . int(rand(60)) . ',0)$$ AND ctid > (SELECT max(ctid) FROM t WHERE id % 2 = 0); VACUUM (TRUNCATE on) t' } ],
-	'truncate' => [ 0.3, sub { return 'TRUNCATE t; ' . insert() } ],
+	'truncate' => [ 0.3, sub { return 'TRUNCATE t; ' . join('; ', map { insert() } 1 .. 4) } ],
 	'checkpoint' => [ 1, sub { return 'CHECKPOINT' } ],
 	'restartpoint' => [ 2, sub { $here->('CHECKPOINT'); catch_up(); $there->('CHECKPOINT'); return } ],
 	'kill primary' => [ 0.7, sub { restart_killed('primary'); return } ],
@@ -91,7 +102,9 @@ for my $number (1 .. $steps)
 	my $kind = $steps - $number < @never ? $never[0] : $lots[ rand @lots ];
 	$done{$kind}++;
 	my $statement = $work{$kind}[1]->();
+	my $visible = visible_pages();
 	$here->($statement) if defined $statement;
+	$crossed++ if $kind =~ /all-visible/ && visible_pages() < $visible - 1;
 	catch_up();
 	my %here = by_every_scan($here, 't', qw(id n));
 	my %there = by_every_scan($there, 't', qw(id n));
@@ -103,6 +116,7 @@ for my $number (1 .. $steps)
 is(join('; ', @wrong), '', "$steps steps: every kind of scan says the same on both servers");
 note join ', ', map { "$_ $done{$_}" } sort keys %done;
 is(join(' ', grep { !$done{$_} } sort keys %work), '', 'every kind of work was done');
+cmp_ok($crossed, '>', 2, "rows moved between all-visible pages $crossed times") if is_glassheap();
 for my $name (sort keys %session) { $session{$name}->close; }
 
 # ---- promotion
