@@ -18,7 +18,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(needs run_tool new_bank start_load stop_load under_load bank_digest is_sound balances archive_all adopt_server own_address
+our @EXPORT = qw(needs run_tool new_bank start_load stop_load under_load beside_load bank_digest is_sound balances archive_all adopt_server own_address
   same_forks damage_table create_ledger_table start_ledger_writer wait_for_writers collect_ledger lost_rows settled_ledger);
 
 my @tables = qw(pgbench_accounts pgbench_branches pgbench_tellers pgbench_history kept);
@@ -116,8 +116,9 @@ sub stop_load
 # Pages that have left the pool; heap tells of none.
 sub evictions { my ($node) = @_; return is_glassheap() ? $node->safe_psql('postgres', 'SELECT coalesce(sum(evictions), 0) FROM glassheap_stat_tables') : 0; }
 
-# under_load(node, what, work): the load was at work before, during and after it, and the pool was too small.
-sub under_load
+# beside_load(node, what, work): the load was at work before and after it, and the pool was too small; returns how much was booked
+# meanwhile.
+sub beside_load
 {
 	my ($node, $what, $work) = @_;
 	my $evictions = evictions($node);
@@ -129,8 +130,15 @@ sub under_load
 	worked($load, $after) if $done;
 	stop_load($load);
 	die $error unless $done;
-	cmp_ok($after, '>', $before, "$what: under load");
 	cmp_ok(evictions($node), '>', $evictions, "$what: pages left the pool") if is_glassheap();
+	return $after - $before;
+}
+
+# The same of work that is long enough for the load to be seen during it.
+sub under_load
+{
+	my ($node, $what, $work) = @_;
+	cmp_ok(beside_load($node, $what, $work), '>', 0, "$what: under load");
 	return;
 }
 

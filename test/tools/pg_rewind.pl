@@ -24,7 +24,7 @@ my $new = new_standby($old, 'new', archive_mode => 'off', wal_log_hints => 'off'
 sub diverge
 {
 	my ($node) = @_;
-	under_load($node, $node->name . ' alone', sub { $node->safe_psql('postgres', <<'SQL') });
+	beside_load($node, $node->name . ' alone', sub { $node->safe_psql('postgres', <<'SQL') });
 DELETE FROM kept WHERE id > 9000;
 VACUUM kept;
 CREATE TABLE own AS SELECT g AS id FROM generate_series(1, 5000) g;
@@ -83,7 +83,7 @@ $_->start for $new, $old;
 wait_for_replay($old, $new);
 $old->promote;
 $old->safe_psql('postgres', 'CHECKPOINT');
-under_load($old, 'the source, before', sub { $old->safe_psql('postgres', 'VACUUM kept') });
+beside_load($old, 'the source, before', sub { $old->safe_psql('postgres', 'VACUUM kept') });
 diverge($new);
 $_->PostgreSQL::Test::Cluster::stop('fast') for $old, $new;
 rewind($new, $old, '--source-pgdata', $old->data_dir);

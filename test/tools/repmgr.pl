@@ -47,7 +47,7 @@ failover=automatic
 promote_command='repmgr -f $conf standby promote'
 follow_command='repmgr -f $conf standby follow --upstream-node-id=%n'
 monitor_interval_secs=1
-reconnect_attempts=2
+reconnect_attempts=3
 reconnect_interval=1
 node_rejoin_timeout=120
 standby_reconnect_timeout=120
