@@ -1,6 +1,6 @@
 # t/043_not_preloaded.pl: without shared_preload_libraries the answer is an error with the line to add, when the
 # extension is created and when a table is touched; VACUUM skips our tables with a WARNING and ANALYZE reads their
-# files, so that both go through for the whole database; everything else works.
+# files, so that both go through for the whole database, also as vacuumdb --all -j, which exits 0; everything else works.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -64,6 +64,28 @@ is($node->safe_psql('postgres', "SELECT n_distinct, most_common_vals FROM pg_sta
 is($node->safe_psql('postgres', "SELECT reltuples, relpages FROM pg_class WHERE relname = 'never'"), '0|0', 'ANALYZE of an empty table');
 ($rc, $out, $err) = $node->psql('postgres', 'VACUUM (ANALYZE) t');
 is($rc, 0, 'VACUUM (ANALYZE) goes through');
+
+# vacuumdb, of all databases and with several connections: each names one table in a command of its own.
+my $vacuumed = q(SELECT vacuum_count, analyze_count FROM pg_stat_user_tables WHERE relname = 'h');
+for my $way ([ '--all' ], [ '--all', '--analyze', '-j', 2 ], [ '--all', '--freeze' ], [ '-d', 'postgres', '-t', 't', '-t', 'h' ])
+{
+	my ($before) = split /\|/, $node->safe_psql('postgres', $vacuumed);
+	$node->command_checks_all([ 'vacuumdb', @$way ], 0, [], [qr/WARNING:  skipping vacuum of "t" --- glassheap must be loaded via shared_preload_libraries/],
+		"vacuumdb @$way: exits 0 and says what it left out");
+	$node->poll_query_until('postgres', "SELECT vacuum_count > $before FROM pg_stat_user_tables WHERE relname = 'h'") or die 'h was not vacuumed';
+	pass("vacuumdb @$way: did heap's table");
+}
+for my $way ([ '--analyze-only' ], [ '--analyze-only', '-j', 2 ], [ '--analyze-in-stages' ])
+{
+	my (undef, $before) = split /\|/, $node->safe_psql('postgres', $vacuumed);
+	$node->command_checks_all([ 'vacuumdb', '--all', @$way ], 0, [], [qr/\A(?!.*(?:WARNING|ERROR))/s], "vacuumdb --all @$way: exits 0 without a word");
+	$node->poll_query_until('postgres', "SELECT analyze_count > $before FROM pg_stat_user_tables WHERE relname = 'h'") or die 'h was not analyzed';
+}
+is($node->safe_psql('postgres', "SELECT relfrozenxid = '$frozen' FROM pg_class WHERE relname = 'filled'"), 't', 'and our tables are as they were');
+# Control: what rewrites or rebuilds is an error, and the program's exit code says so.
+$node->command_checks_all([ 'vacuumdb', '--all', '--full' ], 1, [], [qr/glassheap must be loaded via shared_preload_libraries/], 'vacuumdb --full fails');
+$node->command_checks_all([ 'reindexdb', '-d', 'postgres', '-t', 't' ], 1, [], [qr/glassheap must be loaded via shared_preload_libraries/], 'reindexdb of our table fails');
+
 ($rc, $out, $err) = $node->psql('postgres', 'SELECT glassheap_version()');
 is($rc, 0, 'the version can be asked for');
 like($err, qr/WARNING:  glassheap is not loaded via shared_preload_libraries/, 'it comes with a warning');

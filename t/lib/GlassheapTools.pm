@@ -18,8 +18,8 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-our @EXPORT = qw(needs run_tool new_bank start_load stop_load under_load bank_digest is_sound balances archive_all adopt_server own_address
-  same_forks damage_table);
+our @EXPORT = qw(needs run_tool new_bank start_load stop_load under_load beside_load bank_digest is_sound balances archive_all adopt_server own_address
+  same_forks damage_table create_ledger_table start_ledger_writer wait_for_writers collect_ledger lost_rows settled_ledger);
 
 my @tables = qw(pgbench_accounts pgbench_branches pgbench_tellers pgbench_history kept);
 
@@ -116,8 +116,9 @@ sub stop_load
 # Pages that have left the pool; heap tells of none.
 sub evictions { my ($node) = @_; return is_glassheap() ? $node->safe_psql('postgres', 'SELECT coalesce(sum(evictions), 0) FROM glassheap_stat_tables') : 0; }
 
-# under_load(node, what, work): the load was at work before, during and after it, and the pool was too small.
-sub under_load
+# beside_load(node, what, work): the load was at work before and after it, and the pool was too small; returns how much was booked
+# meanwhile.
+sub beside_load
 {
 	my ($node, $what, $work) = @_;
 	my $evictions = evictions($node);
@@ -129,8 +130,15 @@ sub under_load
 	worked($load, $after) if $done;
 	stop_load($load);
 	die $error unless $done;
-	cmp_ok($after, '>', $before, "$what: under load");
 	cmp_ok(evictions($node), '>', $evictions, "$what: pages left the pool") if is_glassheap();
+	return $after - $before;
+}
+
+# The same of work that is long enough for the load to be seen during it.
+sub under_load
+{
+	my ($node, $what, $work) = @_;
+	cmp_ok(beside_load($node, $what, $work), '>', 0, "$what: under load");
 	return;
 }
 
@@ -178,14 +186,14 @@ sub archive_all
 	return;
 }
 
-# adopt_server(name, make): a server whose data directory make->(directory) lays down; not started.  Its configuration came
+# adopt_server(name, make): a server whose data directory make->(directory, server) lays down; not started.  Its configuration came
 # with the data: only where it listens is its own.
 sub adopt_server
 {
 	my ($name, $make) = @_;
 	my $node = GlassheapNode->new($name);
 	mkdir $_ for $node->backup_dir, $node->archive_dir;
-	$make->($node->data_dir);
+	$make->($node->data_dir, $node);
 	own_address($node);
 	return $node;
 }
@@ -206,6 +214,59 @@ sub same_forks
 	$_->PostgreSQL::Test::Cluster::stop('fast') for $other, $one;
 	verdict("$what: the same in all forks of " . @relations . ' tables', compare_relations($one->data_dir, $other->data_dir, @relations));
 	return;
+}
+
+# ---- what clients were told (start_acknowledging_writer), beside the bank; told: id => n
+sub create_ledger_table
+{
+	my ($node, $rows) = @_;
+	$node->safe_psql('postgres', "CREATE TABLE acc (id int PRIMARY KEY, n int NOT NULL, pad text) WITH (fillfactor = 80);"
+		. "INSERT INTO acc SELECT g, 0, repeat('a', 500) FROM generate_series(0, $rows - 1) g; VACUUM acc");
+	return;
+}
+
+sub start_ledger_writer
+{
+	my ($node, $number, $writers, $rows, %more) = @_;
+	return start_acknowledging_writer($node, number => $number, writers => $writers, rows => $rows, table => 'acc', folder => PostgreSQL::Test::Utils::tempdir(), %more);
+}
+
+sub wait_for_writers
+{
+	my (@writers) = @_;
+	wait_until(sub { !grep { (-s "$_->{base}.out" // 0) < 2000 } @writers }, 'the writers to get going');
+	return;
+}
+
+# Waits for the writers' end; returns how many rows they were told of.
+sub collect_ledger
+{
+	my ($told, @writers) = @_;
+	my $rows = 0;
+	for my $writer (@writers)
+	{
+		my $answers = acknowledged($writer);
+		$rows += keys %$answers;
+		@$told{ keys %$answers } = values %$answers;
+	}
+	return $rows;
+}
+
+# Rows that are behind what was acknowledged, or ahead by more than the one statement under way.
+sub lost_rows
+{
+	my ($node, %told) = @_;
+	my %now = map { split /\|/ } split /\n/, $node->safe_psql('postgres', 'SELECT id, n FROM acc WHERE id < 1000000');
+	# A row in the middle of a move has its other number.
+	my %moved = map { split /\|/ } split /\n/, $node->safe_psql('postgres', 'SELECT id - 1000000, n FROM acc WHERE id >= 1000000');
+	return grep { my $n = $now{$_} // $moved{$_} // -1; $n < $told{$_} || $n > $told{$_} + 1 } sort keys %told;
+}
+
+# Moves are ended; the ledger is what the table holds.
+sub settled_ledger
+{
+	my ($node) = @_;
+	return map { split /\|/ } split /\n/, $node->safe_psql('postgres', 'UPDATE acc SET id = id - 1000000 WHERE id >= 1000000; SELECT id, n FROM acc');
 }
 
 # The checksum of a page of a table is wrong from now on, on disk; the server is stopped for it.  Returns the file.

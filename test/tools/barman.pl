@@ -86,7 +86,7 @@ file_wal();
 barman('check', 'check', 'bank');
 
 under_load($bank, 'backup', sub { like(barman('backup', 'backup', '--wait', 'bank'), qr/Backup completed/, 'backup: completed') });
-under_load($bank, 'after it', sub { $bank->safe_psql('postgres', 'VACUUM (FREEZE) kept; DELETE FROM kept WHERE id > 15000; VACUUM kept') });
+beside_load($bank, 'after it', sub { $bank->safe_psql('postgres', 'VACUUM (FREEZE) kept; DELETE FROM kept WHERE id > 15000; VACUUM kept') });
 my $digest_of_point = bank_digest($bank);
 $bank->safe_psql('postgres', "SELECT pg_create_restore_point('here'); UPDATE kept SET n = n + 1; DROP TABLE unlogged");
 my $digest = bank_digest($bank);

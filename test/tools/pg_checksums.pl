@@ -25,7 +25,7 @@ sub checksums
 sub work_and_crash
 {
 	my ($what) = @_;
-	under_load($bank, $what, sub { $bank->safe_psql('postgres', 'CHECKPOINT; UPDATE kept SET n = n + 1 WHERE id > 5000') });
+	beside_load($bank, $what, sub { $bank->safe_psql('postgres', 'CHECKPOINT; UPDATE kept SET n = n + 1 WHERE id > 5000') });
 	my $digest = bank_digest($bank);
 	kill_server_9($bank);
 	$bank->start;

@@ -3,7 +3,7 @@
 # afterwards; the new server works, crashes and recovers.  The new cluster preloads the library before, as
 # doc/backup-and-replication.md says.  (Without it: refused by --check, t/112_dump_restore.pl.)
 #
-# heap: the same; pg_upgrade knows files, not access methods.
+# heap: the same; pg_upgrade knows files, not access methods.  Control: without the map the scans read the table.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -19,7 +19,7 @@ my $bank = new_bank('bank');
 my $folder = PostgreSQL::Test::Utils::tempdir();
 $bank->safe_psql('postgres', 'CREATE DATABASE other');
 $bank->safe_psql('other', 'CREATE TABLE t AS SELECT g AS id, repeat($$o$$, 2000) AS pad FROM generate_series(1, 500) g; CREATE MATERIALIZED VIEW v AS SELECT * FROM t');
-under_load($bank, 'before', sub { $bank->safe_psql('postgres', 'VACUUM pgbench_accounts') });
+beside_load($bank, 'before', sub { $bank->safe_psql('postgres', 'VACUUM pgbench_accounts') });
 # Room in the middle, all-visible and all-frozen pages around it; multixacts, so that the new server starts behind them.
 $bank->safe_psql('postgres', 'DELETE FROM kept WHERE id BETWEEN 5000 AND 9000; VACUUM (FREEZE) kept; VACUUM (FREEZE) pgbench_accounts');
 $bank->safe_psql('postgres', 'BEGIN; SELECT FROM kept WHERE id < 50 FOR SHARE; SAVEPOINT s; UPDATE kept SET n = n + 1 WHERE id < 50; COMMIT');
@@ -80,7 +80,7 @@ sub judge
 	my $now = state($new);
 	is($now->{$_}, $before->{$_}, "$name: $_ as before") for sort keys %$before;
 	is_sound($new, $name);
-	under_load($new, $name, sub { $new->safe_psql('postgres', 'INSERT INTO kept SELECT g, 0, repeat($$k$$, 100) FROM generate_series(30001, 31000) g; CHECKPOINT') });
+	beside_load($new, $name, sub { $new->safe_psql('postgres', 'INSERT INTO kept SELECT g, 0, repeat($$k$$, 100) FROM generate_series(30001, 31000) g; CHECKPOINT') });
 	my $digest = bank_digest($new);
 	kill_server_9($new);
 	$new->start;
@@ -109,6 +109,12 @@ my $linked = new_cluster('linked');
 upgrade($bank, $linked, '--link');
 ok(!-e $bank->data_dir . '/global/pg_control', 'linked: the old cluster cannot be started again');
 judge($linked, $before, "$folder/as_it_was", @relations);
+$linked->safe_psql('postgres', 'VACUUM pgbench_accounts');
+my $map = $linked->data_dir . '/' . $linked->safe_psql('postgres', "SELECT pg_relation_filepath('pgbench_accounts')") . '_vm';
 $linked->stop('fast');
 checksums_ok($linked);
+$linked->not_compared('its map is taken away');
+unlink $map or die "$map: $!";
+$linked->start;
+cmp_ok(heap_fetches($linked), '>', 1000, 'without the map it would read the table');
 done_testing();

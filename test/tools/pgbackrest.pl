@@ -75,7 +75,7 @@ like($said, qr/exists and matches backup/, 'restore --delta: files that are as i
 own_address($restored);
 $restored->start;
 $restored->follows($bank);
-under_load($bank, 'a standby made of the backup', sub { $bank->wait_for_catchup($restored) });
+beside_load($bank, 'a standby made of the backup', sub { $bank->wait_for_catchup($restored) });
 $bank->wait_for_catchup($restored);
 is(bank_digest($restored), bank_digest($bank), 'standby made of the backup: all rows');
 is_sound($restored, 'standby made of the backup');
