@@ -1,5 +1,6 @@
 # t/172_damaged_chains.pl: row versions that follow each other in a circle, within a page and from page to page, are an error
-# and not a walk without end; and an index entry that names line pointer 0 is one when index entries are deleted.
+# and not a walk without end; so is an index entry that names line pointer 0 when index entries are deleted; and what VACUUM
+# FULL objects to names the row.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -23,12 +24,14 @@ BEGIN; INSERT INTO pair VALUES (1, 0); UPDATE pair SET n = 1; UPDATE pair SET n 
 CREATE TABLE far (id int PRIMARY KEY, pad text);
 ALTER TABLE far ALTER pad SET STORAGE plain;
 BEGIN; INSERT INTO far VALUES (1, repeat('x', 5000)); UPDATE far SET pad = repeat('y', 5000); COMMIT;
+CREATE TABLE old (id int, n int);
+INSERT INTO old VALUES (1, 0), (2, 0);
 CREATE TABLE entries (id int, n int) WITH (fillfactor = 50);
 INSERT INTO entries SELECT g, 0 FROM generate_series(1, 300) g;
 CREATE INDEX entries_id ON entries (id) WITH (deduplicate_items = off);
 CREATE INDEX entries_n ON entries (n);
 SQL
-my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } qw(near pair far entries_id);
+my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } qw(near pair far old entries_id);
 is($node->safe_psql('postgres', "SELECT n.t_ctid, f.t_ctid FROM glassheap_page_items('near', 0) n, glassheap_page_items('far', 0) f WHERE n.lp = 1"), '(0,2)|(1,1)',
 	'the versions are where the test wants them');
 $node->stop('fast');
@@ -62,6 +65,7 @@ change_row('near', 0, 2, lead_to(0, 2, 1));
 change_row('pair', 0, 1, lead_to(0, 9, 0));
 change_row('pair', 0, 3, lead_to(0, 2, 1));
 change_row('far', 1, 1, lead_to(0, 1, 0));
+change_row('old', 0, 2, sub { my ($page, $row) = @_; substr($$page, $row, 4) = pack 'V', 5; });
 change_row('entries_id', 1, 40, sub { my ($page, $entry) = @_; substr($$page, $entry + 4, 2) = pack 'v', 0; });
 $node->start;
 
@@ -79,6 +83,7 @@ refused('a bitmap scan', $circle, 'SET enable_seqscan = off; SET enable_indexsca
 refused('a walk to the newest version', $circle, "SELECT currtid2('far', '(0,1)')");
 refused('an insertion that makes room in the index', qr/ERROR:  XX002: index "entries_id" is corrupt: heap tid \(0,0\)/,
 	join ';', map { "UPDATE entries SET n = $_" } 1 .. 4);
+refused('VACUUM FULL of a row from before relfrozenxid', qr/ERROR:  XX001: found xmin 5 from before relfrozenxid \d+\nCONTEXT:  while copying block 0 offset 2 of relation "old"/, 'VACUUM FULL old');
 like($node->safe_psql('postgres', "SELECT offnum, msg FROM glassheap_verify('near')"), qr/^2\|tuple is HOT-updated to itself/m, 'glassheap_verify finds the circle of one');
 like($node->safe_psql('postgres', "SELECT offnum, msg FROM glassheap_verify('pair')"), qr/^3\|the versions before this one follow each other in a circle/m, '... and of two');
 unlike(slurp_file($node->logfile), qr/terminated by signal|TRAP|PANIC/, 'nothing crashed');

@@ -37,7 +37,16 @@ struct Clustering {
     Datum *values;
     bool *nulls;
     Counts counts;
+    ItemPointerData at;  // the row that is looked at or copied; invalid: none
 };
+
+// Damage that shows only here names no row: the error's context does.
+extern "C" void gh_cluster_error_context(void *arg) {
+    const auto &work = *static_cast<const Clustering *>(arg);
+    if (!ItemPointerIsValid(&work.at)) return;
+    errcontext("while copying block %u offset %u of relation \"%s\"", ItemPointerGetBlockNumber(&work.at),
+               unsigned{ItemPointerGetOffsetNumber(&work.at)}, RelationGetRelationName(work.old_table));
+}
 
 // ---- where the rows come from
 
@@ -174,10 +183,12 @@ void read_rows(Clustering *work, Relation index) {
         CHECK_FOR_INTERRUPTS();
         if (!source.next()) break;
         HeapTuple tuple = reinterpret_cast<HeapTupleTableSlot *>(source.slot)->tuple;
+        work->at = tuple->t_self;
         if (is_dead(work, tuple, source.page()))
             drop_row(work, tuple);
         else
             take_row(work, tuple);
+        ItemPointerSetInvalid(&work->at);
     }
     source.end();
 }
@@ -191,7 +202,9 @@ void write_sorted(Clustering *work) {
         CHECK_FOR_INTERRUPTS();
         HeapTuple tuple = ::tuplesort_getheaptuple(work->sort, true);
         if (tuple == nullptr) break;
+        work->at = tuple->t_self;
         copy_row(work, tuple);
+        ItemPointerSetInvalid(&work->at);
         ::pgstat_progress_update_param(PROGRESS_CLUSTER_HEAP_TUPLES_WRITTEN, ++written);
     }
     ::tuplesort_end(work->sort);
@@ -212,7 +225,11 @@ void copy_for_cluster(Relation old_table, Relation new_table, Relation old_index
         .catalog = IsSystemRelation(old_table),
         .values = static_cast<Datum *>(::palloc(static_cast<Size>(columns) * sizeof(Datum))),
         .nulls = static_cast<bool *>(::palloc(static_cast<Size>(columns) * sizeof(bool))),
-        .counts = {}};
+        .counts = {},
+        .at = {}};
+    ItemPointerSetInvalid(&work.at);
+    ErrorContextCallback callback = {error_context_stack, gh_cluster_error_context, &work};
+    error_context_stack = &callback;
     if (use_sort)
         work.sort = ::tuplesort_begin_cluster(RelationGetDescr(old_table), old_index, maintenance_work_mem,
                                               nullptr, TUPLESORT_NONE);
@@ -220,6 +237,7 @@ void copy_for_cluster(Relation old_table, Relation new_table, Relation old_index
     read_rows(&work, use_sort ? nullptr : old_index);
     if (work.sort != nullptr) write_sorted(&work);
     heap::end_rewrite(work.rewrite);
+    error_context_stack = callback.previous;
 
     *num_tuples += work.counts.copied;
     *tups_vacuumed += work.counts.vacuumed;

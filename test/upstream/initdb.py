@@ -41,7 +41,7 @@ def main():
     for database in ("template1", "template0", "postgres"):
         result = subprocess.run(
             [f"{bindir}/postgres", "--single", "-j", "-F", "-D", data_folder(args), "-c", "exit_on_error=on", "-c",
-             "log_checkpoints=off", "-c", f"shared_preload_libraries={os.environ[PRELOAD]}", database],
+             "log_checkpoints=off", "-c", "allow_system_table_mods=on", "-c", f"shared_preload_libraries={os.environ[PRELOAD]}", database],
             input=os.environ[SETUP], text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
         if result.returncode:
             print(f"{database}: the access method could not be made: {result.stdout}", file=sys.stderr)
