@@ -12,6 +12,7 @@ TORN_FREE_SPACE = re.compile(r"startup .*invalid page in block \d+ of relation \
 BAD_PAGE = re.compile(r'failed in file "([^"]+)"')
 # A table's extension is not logged, and lost with the power; its map may be ahead of it (src/fsm/README.md).
 MAP_AHEAD = re.compile(r"free space map block \d+ promises \d+ bytes beyond")
+PROCESS = re.compile(r"\[(\d+)\]")
 KILLED = re.compile(r"\(PID (\d+)\) was terminated by signal 9")
 TABLES = """SELECT c.oid::regclass::text, pg_relation_filepath(c.oid) FROM pg_class c JOIN pg_am a ON a.oid = c.relam
 WHERE amname = 'glassheap' AND c.oid >= 16384 AND relkind IN ('r', 'm') AND relpersistence = 'p' ORDER BY c.oid"""
@@ -27,9 +28,18 @@ def alarms(lines, killed):
         death = KILLED.search(line)
         if death and int(death[1]) in killed:
             continue
-        about = line + (lines[number + 2] if len(lines) > number + 2 and "page verification failed" in line else "")
+        about = next_warning(lines, number) if "page verification failed" in line else line
         if not TORN_FREE_SPACE.search(about):
             yield line
+
+
+def next_warning(lines, number):
+    """What the same process says next of the page; others' lines may stand between."""
+    process = PROCESS.search(lines[number])
+    for line in lines[number + 1 :]:
+        if process and PROCESS.search(line) and PROCESS.search(line)[1] == process[1] and "invalid page" in line:
+            return line
+    return ""
 
 
 def check_log(server):

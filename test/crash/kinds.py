@@ -12,7 +12,7 @@ class Stress(Cycle):
 
     def round(self, number):
         crew = self.begin_load(number)
-        self.load(crew, 1000, 4000)
+        self.load(crew, 800, 3000)
         self.after_death(crew)
         self.judge(self.primary)
 

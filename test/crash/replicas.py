@@ -38,6 +38,7 @@ class Standby(Cycle):
     def make_standby(self):
         self.made += 1
         standby = self.new_server(f"standby{self.made}")
+        standby.is_standby = True
         copy = self.primary.program("pg_basebackup", "-D", standby.data, "-X", "stream", "-c", "fast", "-h", self.config.sockets, "-p", str(self.primary.port),
                                     "-U", "postgres", "-R", "-d", f"application_name={standby.name}", "--no-sync")
         if copy.returncode != 0:
@@ -110,6 +111,7 @@ class Standby(Cycle):
         integrity.check_log(self.primary)
         self.standby.ask("SELECT pg_promote(true, 120)")
         self.primary, self.standby = self.standby, None
+        self.primary.is_standby = False
         self.judge(self.primary)
 
     def compare_all_forks(self):

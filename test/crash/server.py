@@ -25,6 +25,7 @@ class Server:
         self.log_read = 0       # how far the log has been judged
         self.environment = {}
         self.lost_power = False
+        self.is_standby = False     # replay may end any session
         self.rules = []         # of the shim, while there is a load
         self.counted = (0, 0)   # evictions and extensions already in the totals
 
@@ -132,7 +133,20 @@ class Server:
                                 application_name=application, options=options)
 
     def ask(self, statement, arguments=None):
-        """Rows of one statement on a connection of its own."""
+        """Rows of one statement on a connection of its own; on a standby, replay may end it: then again."""
+        return self.despite_replay(lambda: self.ask_once(statement, arguments))
+
+    def despite_replay(self, act, tries=50):
+        for left in reversed(range(tries)):
+            try:
+                return act()
+            except psycopg2.Error as error:
+                if not (left and self.is_standby and self.is_running() and (error.pgcode in (None, "40001") or "conflict" in str(error))):
+                    raise
+                pause()
+        return None
+
+    def ask_once(self, statement, arguments):
         connection = self.connect("loop", "-c statement_timeout=120s")
         connection.autocommit = True
         try:
