@@ -74,8 +74,7 @@ struct alignas(64) ProcessSlot {
     // whom a cleanup latch waits for; what does not fit is counted in `pins_unlisted`.
     std::atomic<FrameNo> pins[kPinsShown];  // frame + 1; 0 free
     std::atomic<std::int32_t> pins_unlisted;
-    // The startup process has cancelled this transaction for its pins (recovery_conflict.cpp): the conflict's
-    // PostgreSQL number, and the local transaction id << 32; 0: none.
+    // What the startup process tells the session that it cancels for its pins (recovery_conflict.cpp).
     std::atomic<std::uint64_t> cancelled;
     CounterSet counts[kIoBackends][kRingKinds];
 };

@@ -43,16 +43,31 @@ bool shows_pin(const ProcessSlot &slot, FrameNo frame) noexcept {
     return false;
 }
 
+// What the startup process tells whom it cancels (ProcessSlot::cancelled; 0: nothing).  It outlives the
+// transaction and the process, so it names both.
+std::uint64_t pin_conflict(BackendId backend, LocalTransactionId lxid, ProcSignalReason reason) noexcept {
+    constexpr int kReasonBits = 8, kBackendBits = 24;  // there are at most 2^18 backends
+    return std::uint64_t{lxid} << (kBackendBits + kReasonBits) |
+           std::uint64_t{static_cast<std::uint32_t>(backend)} << kReasonBits |
+           static_cast<std::uint64_t>(reason);
+}
+
 void cancel_holders(FrameNo frame, ProcSignalReason reason) {
     const bool only_lock_waiters = reason == PROCSIG_RECOVERY_CONFLICT_STARTUP_DEADLOCK;
     for (int i = 0; i < pool.process_count; ++i) {
-        if (!shows_pin(pool.processes[i], frame)) continue;
         if (pg::is_my_process(i)) continue;
+        // Before the pins: who has let go of them and begun anew is not meant.
+        const VirtualTransactionId vxid = pg::transaction_of(i);
+        if (!VirtualTransactionIdIsValid(vxid) || !shows_pin(pool.processes[i], frame)) continue;
         if (only_lock_waiters && !pg::waits_for_lock(i)) continue;
-        pool.processes[i].cancelled.store(std::uint64_t{pg::lxid_of(i)} << 32 | reason);
-        pg::cancel_transaction_of(i);
+        pool.processes[i].cancelled.store(pin_conflict(vxid.backendId, vxid.localTransactionId, reason));
+        pg::cancel_transaction(vxid);
     }
 }
+
+// This session's transaction that was cancelled for pins last.  It may be signalled once more while it ends,
+// and has no id then.
+LocalTransactionId cancelled_for_pins = InvalidLocalTransactionId;
 
 long milliseconds_until(TimestampTz when, TimestampTz now) noexcept {
     return ::TimestampDifferenceMilliseconds(now, when) + 1;
@@ -93,13 +108,20 @@ void end_pins_in_recovery(TimestampTz waiting_since, bool *logged) {
 }
 
 void explain_pin_conflict(ErrorData *message) {
-    ProcessSlot *slot = my_process_slot();
-    if (slot == nullptr || !pg::is_recovery_conflict(*message)) return;
-    const std::uint64_t cancelled = slot->cancelled.exchange(0);
-    if (cancelled == 0 || cancelled >> 32 != pg::my_lxid()) return;
-    const auto reason = static_cast<ProcSignalReason>(static_cast<std::uint32_t>(cancelled));
-    pg::recount_conflict(reason);
-    message->detail = ::pstrdup(pg::detail_of_pin_conflict(reason));
+    const ProcessSlot *slot = my_process_slot();
+    if (slot == nullptr || !pg::is_snapshot_conflict(*message)) return;
+    const std::uint64_t told = slot->cancelled.load();
+    const LocalTransactionId running = pg::my_lxid();
+    const LocalTransactionId lxid = LocalTransactionIdIsValid(running) ? running : cancelled_for_pins;
+    cancelled_for_pins = InvalidLocalTransactionId;
+    if (!LocalTransactionIdIsValid(lxid)) return;
+    for (const ProcSignalReason reason :
+         {PROCSIG_RECOVERY_CONFLICT_BUFFERPIN, PROCSIG_RECOVERY_CONFLICT_STARTUP_DEADLOCK}) {
+        if (told != pin_conflict(pg::my_backend(), lxid, reason)) continue;
+        cancelled_for_pins = lxid;
+        pg::recount_conflict(reason);
+        message->detail = ::pstrdup(pg::detail_of_pin_conflict(reason));
+    }
 }
 
 }  // namespace glassheap::buffer

@@ -3,9 +3,9 @@
 //
 // Why:    the checkpoint holders show a virtual transaction without running one (doc/design/checkpoints.md),
 //         a change that writes through holds checkpoints off, and each process has a slot of ours.
-// Versions: 17 numbers processes by ProcNumber (MyProcNumber), keeps the local transaction id in PGPROC.vxid,
-//         and asks AmAutoVacuumWorkerProcess().
-// Errors: never longjmps, except cancel_transaction_of.
+// Versions: 17 numbers processes by ProcNumber (MyProcNumber, procNumber in VirtualTransactionId), keeps the
+//         local transaction id in PGPROC.vxid, and asks AmAutoVacuumWorkerProcess().
+// Errors: never longjmps, except cancel_transaction.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -33,26 +33,26 @@ inline bool is_my_process(int number) noexcept {
 inline bool waits_for_lock(int number) noexcept {
     return ProcGlobal->allProcs[number].waitLock != nullptr;
 }
-// As a conflict with recovery; nothing if it runs none.
-// 0: none.
-inline LocalTransactionId lxid_of(int number) noexcept {
-    VirtualTransactionId vxid;
-    GET_VXID_FROM_PGPROC(vxid, ProcGlobal->allProcs[number]);
-    return vxid.localTransactionId;
-}
-// It takes its snapshot for the reason: of pins it looks for those in shared_buffers only, and would go on.
-inline void cancel_transaction_of(int number) {
+// Its virtual transaction, in one look; not valid: none.
+inline VirtualTransactionId transaction_of(int number) noexcept {
     const PGPROC &process = ProcGlobal->allProcs[number];
     VirtualTransactionId vxid;
     GET_VXID_FROM_PGPROC(vxid, process);
-    if (VirtualTransactionIdIsValid(vxid))
-        ::CancelVirtualTransaction(vxid, PROCSIG_RECOVERY_CONFLICT_SNAPSHOT);
+    return vxid;
+}
+// As a conflict with recovery; nothing if it has ended.  It takes its snapshot for the reason: of pins it
+// looks for those in shared_buffers only, and would go on.
+inline void cancel_transaction(const VirtualTransactionId &vxid) {
+    ::CancelVirtualTransaction(vxid, PROCSIG_RECOVERY_CONFLICT_SNAPSHOT);
 }
 inline bool is_autovacuum_worker() noexcept {
     return ::IsAutoVacuumWorkerProcess();
 }
 
 // ---- the virtual transaction that others see
+inline BackendId my_backend() noexcept {
+    return MyBackendId;
+}
 inline LocalTransactionId my_lxid() noexcept {
 #if PG_VERSION_NUM >= 170000
     return MyProc->vxid.lxid;

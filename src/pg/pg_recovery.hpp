@@ -22,10 +22,14 @@ inline void resolve_snapshot_conflict(TransactionId horizon, const RelFile &file
     ::ResolveRecoveryConflictWithSnapshot(horizon, file);
 }
 
-// Has this session been cancelled for replay?
-inline bool is_recovery_conflict(const ErrorData &message) noexcept {
+// Has this session been cancelled for replay, and says that its snapshot is the reason?
+inline bool is_snapshot_conflict(const ErrorData &message) noexcept {
     return message.sqlerrcode == ERRCODE_T_R_SERIALIZATION_FAILURE && message.message_id != nullptr &&
-           std::strstr(message.message_id, "due to conflict with recovery") != nullptr;
+           std::strstr(message.message_id, "due to conflict with recovery") != nullptr &&
+           message.detail != nullptr &&
+           std::strcmp(message.detail,
+                       gettext("User query might have needed to see row versions that must be "
+                               "removed.")) == 0;
 }
 // It was counted, just now, as one for its snapshot.
 // Versions: 16 names the counter conflict_snapshot.
