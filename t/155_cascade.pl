@@ -7,6 +7,7 @@ use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
 use GlassheapScans;
+use GlassheapSession;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
@@ -18,8 +19,9 @@ my $rows = 2000;
 sql("CREATE TABLE ledger (id int PRIMARY KEY, n int NOT NULL, pad text) WITH (fillfactor = 85); CREATE INDEX ON ledger (n);"
 	. "INSERT INTO ledger SELECT g, 0, repeat('l', 150) FROM generate_series(0, $rows - 1) g");
 sql('VACUUM ledger');
-my $middle = new_standby($primary, 'middle', hot_standby_feedback => 'on');
-my $last = new_standby($middle, 'last', wal_receiver_status_interval => '1s');
+my @feedback = (hot_standby_feedback => 'on', wal_receiver_status_interval => '1s');
+my $middle = new_standby($primary, 'middle', @feedback);
+my $last = new_standby($middle, 'last', @feedback);
 
 # By position: what stands behind the middle one is no connection of the primary's.
 sub catch_up
@@ -82,6 +84,19 @@ sql('VACUUM ledger');
 catch_up($primary, $middle, $last);
 nothing_is_lost('the middle one was killed', \%acknowledged, $primary, $middle, $last);
 all_say_the_same('the middle one was killed', $primary, $middle, $last);
+
+# ---- what a reader of the last one needs, the first one keeps
+my $reader = GlassheapSession->new($last);
+my $xmin = $reader->ask('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_snapshot_xmin(pg_current_snapshot())');
+my $ask = sub { return $reader->ask($_[0]) };
+my %seen = by_every_scan($ask, 'ledger', qw(id n));
+ok($primary->poll_query_until('postgres', "SELECT backend_xmin::text = '$xmin' FROM pg_stat_replication"), 'feedback goes through the middle one');
+sql($_) for 'UPDATE ledger SET n = n + 1 WHERE id % 2 = 0', 'DELETE FROM ledger WHERE id % 7 = 0', 'VACUUM ledger';
+catch_up($primary, $last);
+is_by_every_scan($ask, 'ledger', [qw(id n)], $seen{sequential}, 'the reader sees his rows after VACUUM on the primary');
+is($reader->ask('COMMIT'), '', 'and was not cancelled');
+$reader->close;
+sql("INSERT INTO ledger SELECT g, 0, 'again' FROM generate_series(0, $rows - 1, 7) g");
 
 # ---- it is promoted under load; the last one goes with it
 @writers = start_load($primary);

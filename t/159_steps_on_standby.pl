@@ -21,7 +21,8 @@ $primary->safe_psql('postgres', "CREATE TABLE t (id int PRIMARY KEY, n int, pad 
 	. "ALTER TABLE t ALTER pad SET STORAGE plain;"
 	. "INSERT INTO t SELECT g, g, repeat('s', 300) FROM generate_series(1, 1500) g");
 $primary->safe_psql('postgres', 'VACUUM t');
-my $standby = new_standby($primary, 'standby', max_standby_streaming_delay => '0', wal_retrieve_retry_interval => '20ms');
+# Replay waits for the looks at it, which are short; without a wait it would cancel them.
+my $standby = new_standby($primary, 'standby', max_standby_streaming_delay => '-1', wal_retrieve_retry_interval => '20ms');
 my %server = (primary => $primary, standby => $standby);
 
 # ---- sessions that stay; new ones after a kill
