@@ -43,13 +43,9 @@ bool shows_pin(const ProcessSlot &slot, FrameNo frame) noexcept {
     return false;
 }
 
-// What the startup process tells whom it cancels (ProcessSlot::cancelled; 0: nothing).  It outlives the
-// transaction and the process, so it names both.
-std::uint64_t pin_conflict(BackendId backend, LocalTransactionId lxid, ProcSignalReason reason) noexcept {
-    constexpr int kReasonBits = 8, kBackendBits = 24;  // there are at most 2^18 backends
-    return std::uint64_t{lxid} << (kBackendBits + kReasonBits) |
-           std::uint64_t{static_cast<std::uint32_t>(backend)} << kReasonBits |
-           static_cast<std::uint64_t>(reason);
+// What the startup process tells whom it cancels (ProcessSlot::cancelled; 0: nothing); it outlives both.
+std::uint64_t pin_conflict(pg::RunningTransaction transaction, ProcSignalReason reason) noexcept {
+    return transaction << 8 | static_cast<std::uint64_t>(reason);
 }
 
 void cancel_holders(FrameNo frame, ProcSignalReason reason) {
@@ -57,17 +53,17 @@ void cancel_holders(FrameNo frame, ProcSignalReason reason) {
     for (int i = 0; i < pool.process_count; ++i) {
         if (pg::is_my_process(i)) continue;
         // Before the pins: who has let go of them and begun anew is not meant.
-        const VirtualTransactionId vxid = pg::transaction_of(i);
-        if (!VirtualTransactionIdIsValid(vxid) || !shows_pin(pool.processes[i], frame)) continue;
+        const pg::RunningTransaction transaction = pg::transaction_of(i);
+        if (transaction == 0 || !shows_pin(pool.processes[i], frame)) continue;
         if (only_lock_waiters && !pg::waits_for_lock(i)) continue;
-        pool.processes[i].cancelled.store(pin_conflict(vxid.backendId, vxid.localTransactionId, reason));
-        pg::cancel_transaction(vxid);
+        pool.processes[i].cancelled.store(pin_conflict(transaction, reason));
+        pg::cancel_transaction(transaction);
     }
 }
 
 // This session's transaction that was cancelled for pins last.  It may be signalled once more while it ends,
-// and has no id then.
-LocalTransactionId cancelled_for_pins = InvalidLocalTransactionId;
+// and runs none then.
+pg::RunningTransaction cancelled_for_pins = 0;
 
 long milliseconds_until(TimestampTz when, TimestampTz now) noexcept {
     return ::TimestampDifferenceMilliseconds(now, when) + 1;
@@ -111,14 +107,14 @@ void explain_pin_conflict(ErrorData *message) {
     const ProcessSlot *slot = my_process_slot();
     if (slot == nullptr || !pg::is_snapshot_conflict(*message)) return;
     const std::uint64_t told = slot->cancelled.load();
-    const LocalTransactionId running = pg::my_lxid();
-    const LocalTransactionId lxid = LocalTransactionIdIsValid(running) ? running : cancelled_for_pins;
-    cancelled_for_pins = InvalidLocalTransactionId;
-    if (!LocalTransactionIdIsValid(lxid)) return;
+    const pg::RunningTransaction running = pg::transaction_of(pg::my_process_number());
+    const pg::RunningTransaction meant = running != 0 ? running : cancelled_for_pins;
+    cancelled_for_pins = 0;
+    if (meant == 0) return;
     for (const ProcSignalReason reason :
          {PROCSIG_RECOVERY_CONFLICT_BUFFERPIN, PROCSIG_RECOVERY_CONFLICT_STARTUP_DEADLOCK}) {
-        if (told != pin_conflict(pg::my_backend(), lxid, reason)) continue;
-        cancelled_for_pins = lxid;
+        if (told != pin_conflict(meant, reason)) continue;
+        cancelled_for_pins = meant;
         pg::recount_conflict(reason);
         message->detail = ::pstrdup(pg::detail_of_pin_conflict(reason));
     }

@@ -33,16 +33,21 @@ inline bool is_my_process(int number) noexcept {
 inline bool waits_for_lock(int number) noexcept {
     return ProcGlobal->allProcs[number].waitLock != nullptr;
 }
-// Its virtual transaction, in one look; not valid: none.
-inline VirtualTransactionId transaction_of(int number) noexcept {
+// A transaction that a process runs, as others see it; 0: none.  Not used again before 2^32 transactions.
+using RunningTransaction = std::uint64_t;  // in the lower 56 bits
+
+inline RunningTransaction transaction_of(int number) noexcept {
     const PGPROC &process = ProcGlobal->allProcs[number];
     VirtualTransactionId vxid;
     GET_VXID_FROM_PGPROC(vxid, process);
-    return vxid;
+    if (!VirtualTransactionIdIsValid(vxid)) return 0;
+    return RunningTransaction{vxid.localTransactionId} << 24 | static_cast<std::uint32_t>(vxid.backendId);
 }
 // As a conflict with recovery; nothing if it has ended.  It takes its snapshot for the reason: of pins it
 // looks for those in shared_buffers only, and would go on.
-inline void cancel_transaction(const VirtualTransactionId &vxid) {
+inline void cancel_transaction(RunningTransaction transaction) {
+    const VirtualTransactionId vxid = {static_cast<BackendId>(transaction & 0xFFFFFF),
+                                       static_cast<LocalTransactionId>(transaction >> 24)};
     ::CancelVirtualTransaction(vxid, PROCSIG_RECOVERY_CONFLICT_SNAPSHOT);
 }
 inline bool is_autovacuum_worker() noexcept {
@@ -50,9 +55,6 @@ inline bool is_autovacuum_worker() noexcept {
 }
 
 // ---- the virtual transaction that others see
-inline BackendId my_backend() noexcept {
-    return MyBackendId;
-}
 inline LocalTransactionId my_lxid() noexcept {
 #if PG_VERSION_NUM >= 170000
     return MyProc->vxid.lxid;

@@ -62,6 +62,9 @@ class Server:
         self.tests = pathlib.Path(self.ask("--pgxs")).parent.parent / "test"
         self.number = self.ask("--version").split()[1]
         self.user = os.environ.get("GH_TEST_USER", "postgres") if os.geteuid() == 0 else None
+        options = self.ask("--configure")  # what its makefiles would tell the TAP tests
+        self.features = {"with_icu": "yes" if "--with-icu" in options else "no",
+                         "with_readline": "no" if "--without-readline" in options else "yes"}
         self.shims = scratch / "shims"
         self.shims.mkdir()
         shutil.copy(pathlib.Path(__file__).with_name("initdb.py"), self.shims / "initdb")
@@ -72,7 +75,8 @@ class Server:
 
     def environment(self, kind, **more):
         """For the shim of initdb, and whoever calls it."""
-        return clean_environment(**{initdb.BINDIR: self.bindir, initdb.SETUP: SETUP[kind], initdb.PRELOAD: PRELOAD[kind]}, **more)
+        shim = {initdb.BINDIR: self.bindir, initdb.SETUP: SETUP[kind], initdb.PRELOAD: PRELOAD[kind]}
+        return clean_environment(**shim, **self.features, **more)
 
     def ask(self, what):
         return run([self.pg_config, what]).stdout.strip()
