@@ -72,9 +72,11 @@ FOCUS = {
     "all": {},
     "loads": {Single: (10, 4, 6), Loader: (BASE_LANE, 2, 2), Cold: (61, 2, 4), Rows: (0, 1, 1), Life: NONE, Preparer: NONE, Keeper: NONE,
               Updater: NONE, Child: NONE, Locker: NONE, Compare: NONE},
-    "parents": {Keeper: (30, 1, 2), Updater: (32, 3, 5), Child: (40, 3, 5), Single: NONE, Loader: NONE, Life: NONE, Preparer: NONE, Rows: (0, 1, 1),
+    "parents": {Keeper: (30, 1, 2), Updater: (32, 3, 5), Child: (40, 3, 5),
+                Single: NONE, Loader: NONE, Life: NONE, Preparer: NONE, Rows: (0, 1, 1),
                 Cold: (61, 1, 1), Hints: (65, 1, 1)},
-    "rows": {Rows: (0, 4, 4), Hints: (65, 3, 4), Single: NONE, Loader: NONE, Updater: NONE, Child: NONE, Keeper: NONE, Locker: NONE, Vacuum: (75, 2, 2)},
+    "rows": {Rows: (0, 4, 4), Hints: (65, 3, 4),
+             Single: NONE, Loader: NONE, Updater: NONE, Child: NONE, Keeper: NONE, Locker: NONE, Vacuum: (75, 2, 2)},
     # loaded pages that nobody changes any more get hint bits while checkpoints write them
     "hints": {Loader: (BASE_LANE, 1, 2), Hints: (65, 4, 6), Upkeep: (76, 2, 2), Cold: (61, 2, 3), Rows: (0, 1, 1), Single: NONE, Life: NONE,
               Preparer: NONE, Keeper: NONE, Updater: NONE, Child: NONE, Locker: NONE, Vacuum: NONE},
