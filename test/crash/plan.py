@@ -33,7 +33,7 @@ CONSTANT = {
 def settings(random, standbys):
     """Of one round."""
     chosen = {
-        "glassheap.buffers": random.choice(("1MB", "1MB", "2MB", "4MB", "8MB", "16MB")),
+        "glassheap.buffers": random.choice(("1MB", "1MB", "2MB", "4MB", "8MB", "16MB", "64MB")),
         "shared_buffers": random.choice(("1MB", "2MB", "8MB", "32MB")),
         "checkpoint_timeout": random.choice(("30s", "30s", "60s", "5min")),
         "max_wal_size": random.choice(("32MB", "64MB", "256MB", "1GB")),
@@ -78,9 +78,12 @@ FOCUS = {
     "rows": {Rows: (0, 4, 4), Hints: (65, 3, 4),
              Single: NONE, Loader: NONE, Updater: NONE, Child: NONE, Keeper: NONE, Locker: NONE, Vacuum: (75, 2, 2)},
     # loaded pages that nobody changes any more get hint bits while checkpoints write them
-    "hints": {Loader: (BASE_LANE, 1, 2), Hints: (65, 4, 6), Upkeep: (76, 2, 2), Cold: (61, 2, 3), Rows: (0, 1, 1), Single: NONE, Life: NONE,
+    "hints": {Loader: (BASE_LANE, 1, 2), Hints: (65, 3, 5), Upkeep: (76, 1, 2), Cold: (61, 1, 1), Rows: (0, 1, 1), Compare: NONE, Single: NONE, Life: NONE,
               Preparer: NONE, Keeper: NONE, Updater: NONE, Child: NONE, Locker: NONE, Vacuum: NONE},
 }
+
+# What a focus slows down besides: a write that lasts lets readers set hints while it is under way.
+FOCUS_RULES = {"hints": ("writes base/* fork=main p=0.5 delay 1-10",)}
 
 
 def choose_focus(random):
