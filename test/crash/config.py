@@ -47,4 +47,5 @@ class Config:
 
 def stop_point_delays(random_of_cycle):
     """What GH_STOP_POINT_DELAYS says: seed, probability in a thousand, most microseconds."""
-    return f"{random_of_cycle.randrange(10**6)} {random_of_cycle.choice((0, 1, 5, 20))} {random_of_cycle.choice((300, 3000, 20000))}"
+    per_mille, longest = random_of_cycle.choice(((0, 0), (1, 20000), (2, 10000), (5, 3000), (20, 300)))    # 10 microseconds a pass at most
+    return f"{random_of_cycle.randrange(10**6)} {per_mille} {longest}"

@@ -100,7 +100,7 @@ class Cycle:
         self.adjust(crew)
         self.commits_before = self.ledger.commits
         for server_at_work in self.servers:
-            shim.impose(server_at_work, server_at_work.rules)
+            shim.impose(server_at_work, [*plan.FOCUS_RULES.get(focus, ()), *server_at_work.rules])
         crew.start()
         return crew
 

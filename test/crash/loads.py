@@ -8,7 +8,6 @@ from actors import Actor, unit_of
 from session import Session
 
 TABLE = "big"
-MOST_OF_A_LOADER = 9000
 MOST_SINGLE = 1500
 ONE_ROW = "INSERT INTO big VALUES (%s, %s, %s, %s, pad(%s, %s, %s))"
 
@@ -41,10 +40,14 @@ class Single(Actor):
 
 
 class Loader(Actor):
+    most = 9000
+    sizes = (100, 400, 1000, 2500)
+    pads = (28, 33)
+
     def step(self):
         loaded = len(self.ledger.owned(TABLE, self.lane))
         kind = self.random.random()
-        if loaded > MOST_OF_A_LOADER or (loaded and kind < 0.15):
+        if loaded > self.most or (loaded and kind < 0.15):
             self.unload()
         elif loaded and kind < 0.25:
             self.update_range()
@@ -54,8 +57,8 @@ class Loader(Actor):
             self.insert_select()
 
     def rows(self):
-        ids = self.new_ids(self.random.choice((100, 400, 1000, 2500)))
-        n = self.random.randrange(28, 33)
+        ids = self.new_ids(self.random.choice(self.sizes))
+        n = self.random.randrange(*self.pads)
         return {row_id: (row_id % 1000, 0, n) for row_id in ids}
 
     def copy(self):
@@ -87,3 +90,11 @@ class Loader(Actor):
         rows = {row_id: (known[row_id][0], known[row_id][1] + 1, known[row_id][2]) for row_id in ids}
         self.expect(self.one(unit_of(TABLE, rows), "UPDATE big SET v = v + 1, pad = pad(id, v + 1, n) WHERE id BETWEEN %s AND %s",
                              (ids[0], ids[-1])), len(ids), f"update of big {ids[0]} to {ids[-1]}")
+
+
+class SmallLoader(Loader):
+    """Small rows, many on a page: each of them gets its hint bits at a moment of its own."""
+
+    most = 20000
+    sizes = (500, 1500, 4000)
+    pads = (1, 4)

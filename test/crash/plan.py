@@ -1,6 +1,6 @@
 # test/crash/plan.py: what a cycle is to be, from the seed: settings of the server, delays, how many sessions of which kind.
 # SPDX-License-Identifier: PostgreSQL
-from loads import Loader, Single
+from loads import Loader, Single, SmallLoader
 from life import Life
 from parents import Child, Keeper, Locker, Updater
 from prepared import Preparer
@@ -33,7 +33,7 @@ CONSTANT = {
 def settings(random, standbys):
     """Of one round."""
     chosen = {
-        "glassheap.buffers": random.choice(("1MB", "1MB", "2MB", "4MB", "8MB", "16MB")),
+        "glassheap.buffers": random.choice(("1MB", "1MB", "2MB", "4MB", "8MB", "16MB", "16MB")),
         "shared_buffers": random.choice(("1MB", "2MB", "8MB", "32MB")),
         "checkpoint_timeout": random.choice(("30s", "30s", "60s", "5min")),
         "max_wal_size": random.choice(("32MB", "64MB", "256MB", "1GB")),
@@ -72,13 +72,18 @@ FOCUS = {
     "all": {},
     "loads": {Single: (10, 4, 6), Loader: (BASE_LANE, 2, 2), Cold: (61, 2, 4), Rows: (0, 1, 1), Life: NONE, Preparer: NONE, Keeper: NONE,
               Updater: NONE, Child: NONE, Locker: NONE, Compare: NONE},
-    "parents": {Keeper: (30, 1, 2), Updater: (32, 3, 5), Child: (40, 3, 5), Single: NONE, Loader: NONE, Life: NONE, Preparer: NONE, Rows: (0, 1, 1),
+    "parents": {Keeper: (30, 1, 2), Updater: (32, 3, 5), Child: (40, 3, 5),
+                Single: NONE, Loader: NONE, Life: NONE, Preparer: NONE, Rows: (0, 1, 1),
                 Cold: (61, 1, 1), Hints: (65, 1, 1)},
-    "rows": {Rows: (0, 4, 4), Hints: (65, 3, 4), Single: NONE, Loader: NONE, Updater: NONE, Child: NONE, Keeper: NONE, Locker: NONE, Vacuum: (75, 2, 2)},
+    "rows": {Rows: (0, 4, 4), Hints: (65, 3, 4),
+             Single: NONE, Loader: NONE, Updater: NONE, Child: NONE, Keeper: NONE, Locker: NONE, Vacuum: (75, 2, 2)},
     # loaded pages that nobody changes any more get hint bits while checkpoints write them
-    "hints": {Loader: (BASE_LANE, 1, 2), Hints: (65, 4, 6), Upkeep: (76, 2, 2), Cold: (61, 2, 3), Rows: (0, 1, 1), Single: NONE, Life: NONE,
+    "hints": {SmallLoader: (22, 1, 2), Loader: NONE, Hints: (65, 3, 5), Upkeep: (76, 2, 2), Cold: NONE, Rows: NONE, Compare: NONE, Single: NONE, Life: NONE,
               Preparer: NONE, Keeper: NONE, Updater: NONE, Child: NONE, Locker: NONE, Vacuum: NONE},
 }
+
+# What a focus slows down besides: a write that lasts lets readers set hints while it is under way.
+FOCUS_RULES = {"hints": ("writes base/* fork=main p=0.5 delay 2-20",)}
 
 
 def choose_focus(random):

@@ -39,8 +39,8 @@ class Standby(Cycle):
         self.made += 1
         standby = self.new_server(f"standby{self.made}")
         standby.is_standby = True
-        copy = self.primary.program("pg_basebackup", "-D", standby.data, "-X", "stream", "-c", "fast", "-h", self.config.sockets, "-p", str(self.primary.port),
-                                    "-U", "postgres", "-R", "-d", f"application_name={standby.name}", "--no-sync")
+        copy = self.primary.program("pg_basebackup", "-D", standby.data, "-X", "stream", "-c", "fast", "-R", "--no-sync", "-U", "postgres",
+                                    "-h", self.config.sockets, "-p", str(self.primary.port), "-d", f"application_name={standby.name}")
         if copy.returncode != 0:
             raise Fault(f"pg_basebackup: {copy.stdout.strip()}")
         self.configure(standby)

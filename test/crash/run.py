@@ -20,7 +20,8 @@ from replicas import Standby
 from waiting import clock
 
 KINDS = {kind.kind: kind for kind in (Kill, Power, Standby, Stress)}
-COUNTED = (("commits", "acknowledged commits"), ("crashes", "crashes"), ("checkpoints", "checkpoints"), ("restartpoints", "restartpoints"),
+COUNTED = (("commits", "acknowledged commits"), ("crashes", "crashes"), ("checkpoints", "checkpoints"),
+           ("restartpoints", "restartpoints"),
            ("evictions", "evictions"), ("extensions", "extensions"), ("unsynced", "sectors not synced"), ("torn", "torn pages"), ("lost", "lost sectors"))
 
 

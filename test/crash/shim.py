@@ -39,13 +39,11 @@ def delays(random):
 
 def environment(shim, folder, rules, journal, seed):
     """What a server's environment must say; the folder outlives restarts."""
-    if not shim.is_there() or not (rules or journal):
+    if not shim.is_there():
         return {}
     os.makedirs(folder, exist_ok=True)
-    settings = {"LD_PRELOAD": shim.library}
-    if rules:
-        settings["GH_SHIM_RULES"] = os.path.join(folder, "rules")
-        write_rules(settings["GH_SHIM_RULES"], rules, seed)
+    settings = {"LD_PRELOAD": shim.library, "GH_SHIM_RULES": os.path.join(folder, "rules")}
+    write_rules(settings["GH_SHIM_RULES"], rules, seed)
     if journal:
         settings["GH_SHIM_JOURNAL"] = os.path.join(folder, "journal")
         os.makedirs(settings["GH_SHIM_JOURNAL"], exist_ok=True)    # power_loss empties it
