@@ -7,13 +7,14 @@ use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
 use GlassheapTest;
+use GlassheapSession;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 plan skip_all => 'glassheap only: heap follows them for ever' unless is_glassheap();
 
-my $node = new_node('chains', shared_buffers => '1MB', statement_timeout => '20s');
+my $node = new_node('chains', shared_buffers => '1MB', statement_timeout => '20s', max_prepared_transactions => 5);
 $node->not_compared('its pages are damaged');
 # One transaction inserts and updates: all its versions have the same xmin and xmax.  "near" updates within the page.
 $node->safe_psql('postgres', <<'SQL');
@@ -24,6 +25,12 @@ BEGIN; INSERT INTO pair VALUES (1, 0); UPDATE pair SET n = 1; UPDATE pair SET n 
 CREATE TABLE far (id int PRIMARY KEY, pad text);
 ALTER TABLE far ALTER pad SET STORAGE plain;
 BEGIN; INSERT INTO far VALUES (1, repeat('x', 5000)); UPDATE far SET pad = repeat('y', 5000); COMMIT;
+CREATE TABLE shared (id int, n int);
+INSERT INTO shared VALUES (1, 0);
+BEGIN; UPDATE shared SET n = 1; UPDATE shared SET n = 2; PREPARE TRANSACTION 'shared';
+CREATE TABLE wanted (id int, n int);
+INSERT INTO wanted VALUES (1, 0);
+BEGIN; UPDATE wanted SET n = 1; UPDATE wanted SET n = 2; PREPARE TRANSACTION 'wanted';
 CREATE TABLE old (id int, n int);
 INSERT INTO old VALUES (1, 0), (2, 0);
 CREATE TABLE entries (id int, n int) WITH (fillfactor = 50);
@@ -31,7 +38,7 @@ INSERT INTO entries SELECT g, 0 FROM generate_series(1, 300) g;
 CREATE INDEX entries_id ON entries (id) WITH (deduplicate_items = off);
 CREATE INDEX entries_n ON entries (n);
 SQL
-my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } qw(near pair far old entries_id);
+my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } qw(near pair far shared wanted old entries_id);
 is($node->safe_psql('postgres', "SELECT n.t_ctid, f.t_ctid FROM glassheap_page_items('near', 0) n, glassheap_page_items('far', 0) f WHERE n.lp = 1"), '(0,2)|(1,1)',
 	'the versions are where the test wants them');
 $node->stop('fast');
@@ -65,6 +72,7 @@ change_row('near', 0, 2, lead_to(0, 2, 1));
 change_row('pair', 0, 1, lead_to(0, 9, 0));
 change_row('pair', 0, 3, lead_to(0, 2, 1));
 change_row('far', 1, 1, lead_to(0, 1, 0));
+change_row($_, 0, 3, lead_to(0, 2, 1)) for qw(shared wanted);
 change_row('old', 0, 2, sub { my ($page, $row) = @_; substr($$page, $row, 4) = pack 'V', 5; });
 change_row('entries_id', 1, 40, sub { my ($page, $entry) = @_; substr($$page, $entry + 4, 2) = pack 'v', 0; });
 $node->start;
@@ -77,10 +85,19 @@ sub refused
 	ok(!$timed_out, "$what: an end");
 	return like($err, $wanted, "$what: an error says so");
 }
-my $circle = qr/ERROR:  XX001: row versions in block \d of relation "(?:near|far)" follow each other in a circle/;
+my $circle = qr/ERROR:  XX001: row versions in block \d of relation "(?:near|far|shared|wanted)" follow each other in a circle/;
 refused('an index scan', $circle, 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT n FROM near WHERE id = 1');
 refused('a bitmap scan', $circle, 'SET enable_seqscan = off; SET enable_indexscan = off; SELECT n FROM near WHERE id = 1');
 refused('a walk to the newest version', $circle, "SELECT currtid2('far', '(0,1)')");
+refused('the walk of a KEY SHARE lock along an update under way', $circle, 'SELECT * FROM shared FOR KEY SHARE');
+# Who waits for the updater finds its circle when that has committed.
+my $waiter = GlassheapSession->new($node);
+$waiter->begin('SELECT * FROM wanted FOR UPDATE');
+$node->poll_query_until('postgres', "SELECT count(*) = 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND backend_type = 'client backend'") or die 'it does not wait';
+$node->safe_psql('postgres', "COMMIT PREPARED 'wanted'");
+is($waiter->end, 'ERROR:  XX001', 'the pursuit of the newest version ends');
+$waiter->close;
+$node->safe_psql('postgres', "ROLLBACK PREPARED 'shared'");
 refused('an insertion that makes room in the index', qr/ERROR:  XX002: index "entries_id" is corrupt: heap tid \(0,0\)/,
 	join ';', map { "UPDATE entries SET n = $_" } 1 .. 4);
 refused('VACUUM FULL of a row from before relfrozenxid', qr/ERROR:  XX001: found xmin 5 from before relfrozenxid \d+\nCONTEXT:  while copying block 0 offset 2 of relation "old"/, 'VACUUM FULL old');
