@@ -71,6 +71,8 @@ PageFinding check_header(PageView page) noexcept {
     const PageHeadBytes &h = page.head();
     const bool sane = (h.flags & ~kKnownFlags) == 0 && h.lower >= kHeaderSize && h.lower <= h.upper &&
                       h.upper <= h.special && h.special <= kPageSize && h.special == align_up(h.special) &&
+                      // The next row goes right before upper, the next line pointer to lower.
+                      h.upper == align_up(h.upper) && (h.lower - kHeaderSize) % kLinePointerSize == 0 &&
                       h.pagesize_version == (kPageSize | kLayoutVersion);
     return {sane ? PageFault::none : PageFault::header, kInvalidSlot};
 }

@@ -56,6 +56,10 @@ TEST_F(PageCheckTest, HeaderFaults) {
     EXPECT_EQ(broken([](PageHeadBytes &h) { h.special = 9000; }), PageFault::header);
     EXPECT_EQ(broken([](PageHeadBytes &h) { h.special = 8190; }), PageFault::header);
     EXPECT_EQ(broken([](PageHeadBytes &h) { h.pagesize_version = kPageSize | 3; }), PageFault::header);
+    EXPECT_EQ(broken([](PageHeadBytes &h) { h.upper = static_cast<std::uint16_t>(h.upper - 3); }),
+              PageFault::header);
+    EXPECT_EQ(broken([](PageHeadBytes &h) { h.lower = static_cast<std::uint16_t>(h.lower + 2); }),
+              PageFault::header);
     EXPECT_EQ(broken([](PageHeadBytes &h) { h.upper = 0; }), PageFault::header);  // "new", but not zero
     EXPECT_EQ(broken([](PageHeadBytes &h) { h.lower = static_cast<std::uint16_t>(kHeaderSize + 300 * 4); }),
               PageFault::header);
