@@ -38,8 +38,8 @@ class Upkeep(Actor):
     def index(self):
         table = self.random.choice(("rows", "big", "kid"))
         concurrently = self.random.choice(("", "CONCURRENTLY"))
-        self.session.run(f"DROP INDEX IF EXISTS {table}_v")
-        self.session.run(f"CREATE INDEX {concurrently} {table}_v ON {table} (v, id)")
+        self.session.run(f"DROP INDEX IF EXISTS {table}_v{self.lane}")
+        self.session.run(f"CREATE INDEX {concurrently} {table}_v{self.lane} ON {table} (v, id)")
 
 
 COUNTERS = "SELECT sum(evictions)::bigint, sum(extends)::bigint FROM glassheap_stat_io"
