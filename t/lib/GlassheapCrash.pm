@@ -66,21 +66,22 @@ sub what_happened
 	return \%happened;
 }
 
-# One cycle: writers, checkpoints and vacuums at once; death when a last CHECKPOINT returns.
+# One cycle: writers, checkpoints and vacuums at once; death when a last CHECKPOINT returns, or when $hook->{moment} does.
 sub crash_under_load
 {
-	my ($node, $cycle, $rows, $model) = @_;
+	my ($node, $cycle, $rows, $model, $hook) = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir();
 	my @writers = map {
 		start_acknowledging_writer($node, number => $_, writers => WRITERS, rows => $rows, table => 'acc', folder => $folder)
 	} 0 .. WRITERS - 1;
 	append_to_file("$folder/noise.sql", "CHECKPOINT;\nVACUUM acc;\n" x 500);
-	my $noise = start_background($node, file => "$folder/noise.sql");
+	my @noise = start_background($node, file => "$folder/noise.sql");
+	push @noise, $hook->{beside}->($node, $folder) if $hook->{beside};
 	wait_until(sub { !grep { (-s "$_->{base}.out" // 0) < 6000 } @writers }, 'the writers to get going');
 	my $happened = what_happened($node);
-	$node->safe_psql('postgres', 'CHECKPOINT');
+	$hook->{moment} ? $hook->{moment}->($node, $cycle) : $node->safe_psql('postgres', 'CHECKPOINT');
 	kill_server_9($node);
-	eval { IPC::Run::finish($noise) };
+	eval { IPC::Run::finish($_) } for @noise;
 	my $acknowledgements = 0;
 	for my $writer (@writers)
 	{
@@ -91,13 +92,15 @@ sub crash_under_load
 	return ($acknowledgements, $happened);
 }
 
-# run_crash_cycles(name, rows => .., pad => bytes, cycles => .., evictions => whether there must be some, setting => value ...)
+# run_crash_cycles(name, rows => .., pad => bytes, cycles => .., evictions => whether there must be some, setting => value ...,
+#   hook => { make => server by name and settings, beside => processes that work too, moment => before it dies,
+#             dead => it is, recovered => it is up again, all rows were there })
 sub run_crash_cycles
 {
 	my ($name, %what) = @_;
-	my ($rows, $pad, $cycles, $expect_evictions) = delete @what{qw(rows pad cycles evictions)};
+	my ($rows, $pad, $cycles, $expect_evictions, $hook) = delete @what{qw(rows pad cycles evictions hook)};
 	seed_from_environment();
-	my $node = new_node($name, %what);
+	my $node = ($hook->{make} // \&new_node)->($name, %what);
 	my $am = access_method();
 	$node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
 	$node->safe_psql('postgres', "CREATE TABLE acc (id int PRIMARY KEY, n int NOT NULL, pad text) USING $am WITH (fillfactor = 90)");
@@ -110,7 +113,8 @@ sub run_crash_cycles
 	my %total;
 	for my $cycle (1 .. $cycles)
 	{
-		my ($acknowledgements, $happened) = crash_under_load($node, $cycle, $rows, $model);
+		my ($acknowledgements, $happened) = crash_under_load($node, $cycle, $rows, $model, $hook);
+		$hook->{dead}->($node, $cycle) if $hook->{dead};
 		$total{$_} += $happened->{$_} for keys %$happened;
 		my $log_start = -s $node->logfile;
 		$node->start;
@@ -118,6 +122,7 @@ sub run_crash_cycles
 		my ($missing, $lost, $unasked, $twice) = compare($node, $model);
 		is("missing $missing, lost $lost, unasked $unasked, twice $twice", 'missing 0, lost 0, unasked 0, twice 0',
 			"cycle $cycle: all of $acknowledgements rows with acknowledged changes are as acknowledged");
+		$hook->{recovered}->($node, $cycle) if $hook->{recovered};
 	}
 	# Not in each cycle: the first vacuum may be on its way when the writers have said enough.
 	cmp_ok($total{$_}, '>=', $cycles / 2, "there were $total{$_} $_") for 'checkpoints', 'vacuums', is_glassheap() && $expect_evictions ? 'evictions' : ();

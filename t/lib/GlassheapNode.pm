@@ -69,7 +69,8 @@ sub was_killed { $_[0]{gh_killed} = $_[0]{gh_history} = 1; return; }
 sub start
 {
 	my ($node, %params) = @_;
-	my $started = $node->SUPER::start(%params);
+	my %shim = %{ $node->{gh_shim} // {} };    # GlassheapShim.pm
+	my $started = do { local @ENV{ keys %shim } = values %shim; $node->SUPER::start(%params) };
 	my $killed = delete $node->{gh_killed};
 	return $started unless $started && $killed && !$own_work && $node->is_compared && !$node->{gh_primary};
 	$node->judge(': after the crash index and pages agree', cross_check_faults($node, relations_of($node)));

@@ -148,7 +148,8 @@ sub has_stop_points
 # Tests with random workloads print their seed; GH_SEED repeats one.
 sub seed_from_environment
 {
-	my $seed = $ENV{GH_SEED} // int(rand(2**31));
+	$ENV{GH_SEED} = int(rand(2**31)) if ($ENV{GH_SEED} // '') eq '';    # whoever asks again gets the same
+	my $seed = $ENV{GH_SEED};
 	note "seed $seed (repeat with GH_SEED=$seed)";
 	srand($seed);
 	return $seed;
@@ -195,7 +196,7 @@ sub start_acknowledging_writer
 	close $script;
 	return {
 		base => $base,
-		run => start_background($node, file => "$base.sql", stdout => "$base.out", database => $what{database})
+		run => start_background($node, file => "$base.sql", stdout => "$base.out", map { $_ => $what{$_} } qw(database continue))
 	};
 }
 
