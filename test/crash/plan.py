@@ -1,6 +1,6 @@
 # test/crash/plan.py: what a cycle is to be, from the seed: settings of the server, delays, how many sessions of which kind.
 # SPDX-License-Identifier: PostgreSQL
-from loads import Loader, Single, SmallLoader
+from loads import Loader, Marker, Single, SmallLoader
 from life import Life
 from parents import Child, Keeper, Locker, Updater
 from prepared import Preparer
@@ -78,12 +78,13 @@ FOCUS = {
     "rows": {Rows: (0, 4, 4), Hints: (65, 3, 4),
              Single: NONE, Loader: NONE, Updater: NONE, Child: NONE, Keeper: NONE, Locker: NONE, Vacuum: (75, 2, 2)},
     # loaded pages that nobody changes any more get hint bits while checkpoints write them
-    "hints": {SmallLoader: (22, 1, 2), Loader: NONE, Hints: (65, 3, 5), Upkeep: (76, 2, 2), Cold: NONE, Rows: NONE, Compare: NONE, Single: NONE, Life: NONE,
+    "hints": {SmallLoader: (22, 1, 1), Marker: (24, 3, 4), Loader: NONE, Hints: (65, 3, 5), Upkeep: (76, 2, 2), Cold: NONE, Rows: NONE,
+              Compare: NONE, Single: NONE, Life: NONE,
               Preparer: NONE, Keeper: NONE, Updater: NONE, Child: NONE, Locker: NONE, Vacuum: NONE},
 }
 
 # What a focus slows down besides: a write that lasts lets readers set hints while it is under way.
-FOCUS_RULES = {"hints": ("writes base/* fork=main p=0.5 delay 2-20",)}
+FOCUS_RULES = {"hints": ("writes base/* fork=main p=0.15 delay 2-20",)}
 
 
 def choose_focus(random):
