@@ -1,5 +1,5 @@
 # t/085_stopped_worker.pl: a worker that is stopped (SIGSTOP) holds up checkpoints, but not in silence; it can be
-# terminated.
+# terminated.  Nor do both, stopped at once.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -47,9 +47,54 @@ for my $worker ('glassheap checkpoint guardian', 'glassheap pool writer')
 }
 is(sql('SELECT count(*) FROM t'), 6, 'all rows are there');
 
+# Both at once: no partner is awake.  The session that runs CHECKPOINT says so, and nobody else does anything.
+my %pid = map { $_ => pid_of($_) } 'glassheap checkpoint guardian', 'glassheap pool writer';
+my $log_start;
+
+sub stop_both
+{
+	sql('INSERT INTO t VALUES (1)');
+	$log_start = -s $node->logfile;
+	kill 'STOP', values %pid;
+	return;
+}
+
+sub both_are_named
+{
+	my $log = slurp_file($node->logfile, $log_start);
+	return 2 == grep { $log =~ /glassheap has waited \d+ s for process $pid{$_} \(\Q$_\E\)/ } keys %pid;
+}
+
+sub both_go_on
+{
+	my ($waiting) = @_;
+	kill 'CONT', values %pid;
+	ok(IPC::Run::finish($waiting), 'it completes when both go on');
+	wait_until(sub { slurp_file($node->logfile, $log_start) =~ /which has answered now/ }, 'the good news');
+	$node->poll_query_until('postgres', 'SELECT NOT bool_or(overdue) FROM glassheap_processes') or die 'still overdue';
+	return;
+}
+
+stop_both();
+my $checkpoint = start_background($node, sql => 'CHECKPOINT');
+wait_until(\&both_are_named, 'both in the log');
+pass('whoever runs CHECKPOINT names both stopped processes');
+ok($checkpoint->pumpable, '... and waits');
+is(sql('SELECT waiting_for FROM glassheap_stat_checkpointer'), $pid{'glassheap checkpoint guardian'}, '... and the view one of them');
+both_go_on($checkpoint);
+
+# A checkpoint that was begun otherwise: sessions that end transactions say so.
+stop_both();
+my $backup = start_background($node, sql => q{SELECT pg_backup_start('both', true)});
+$node->poll_query_until('postgres', 'SELECT waiting_for IS NOT NULL FROM glassheap_stat_checkpointer') or die 'nobody is waited for';
+ok(both_are_named(), 'whoever ends a transaction, or looks at the view, names both while a checkpoint waits');
+like(slurp_file($node->logfile, $log_start), qr/checkpoint starting/, '... that has begun');
+both_go_on($backup);
+is(sql('SELECT count(*) FROM t'), 8, 'all rows are there');
+
 unlike(slurp_file($node->logfile), qr/PANIC/, 'nobody panicked');
 kill_server_9($node);
 $node->start;
-is(sql('SELECT count(*) FROM t'), 6, 'all rows are there after a kill');
+is(sql('SELECT count(*) FROM t'), 8, 'all rows are there after a kill');
 $node->stop('fast');
 done_testing();

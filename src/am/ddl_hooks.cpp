@@ -16,6 +16,7 @@
 //   ALTER TABLE, indexes,    the same before rows are read that the outcome depends on for ever:
 //     ALTER DOMAIN, CREATE     am/lasting_reads
 //     [FOREIGN] TABLE
+//   CHECKPOINT               whoever waits for our workers says so (buffer/silent_holders)
 //   CREATE TABLE, EXTENSION  which access method a table gets that does not say: am/new_tables
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -27,6 +28,7 @@
 #include "buffer/core_copies.hpp"
 #include "buffer/pool.hpp"
 #include "buffer/setup.hpp"
+#include "buffer/silent_holders.hpp"
 #include "buffer/two_pools.hpp"
 #include "lifecycle/changed_owner.hpp"
 #include "lifecycle/lifecycle.hpp"
@@ -142,6 +144,11 @@ void truncate(const UtilityCall &call) {
     lifecycle::owners_truncated(mark);
 }
 
+void checkpoint(const UtilityCall &call) {
+    buffer::ask_holders();
+    call.run();
+}
+
 // A rollback is no command of the transaction, and must not fail.
 bool is_rollback(const Node *statement) noexcept {
     if (!IsA(statement, TransactionStmt)) return false;
@@ -168,6 +175,8 @@ void run_command(const UtilityCall &call) {
             return create_table(call);
         case T_TruncateStmt:
             return truncate(call);
+        case T_CheckPointStmt:
+            return checkpoint(call);
         default:
             return call.run();
     }

@@ -12,6 +12,7 @@
 #include "buffer/partner_watch.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/settings.hpp"
+#include "buffer/silent_holders.hpp"
 #include "debug/stop_points.hpp"
 #include "pg/clock.hpp"
 #include "pg/pg_buffers.hpp"
@@ -141,7 +142,6 @@ void end_turn() noexcept {
     open_turn = {};
     rotate();
     pool.shared->last_turn = static_cast<int>(me);
-    holder(me).overdue = false;
     pool.shared->guardian_turns.fetch_add(1, std::memory_order_relaxed);
     pool.shared->guardian_last_turn.store(::GetCurrentTimestamp(), std::memory_order_relaxed);
     partner_came();
@@ -355,6 +355,7 @@ void join_as(Holder who) {
 
 TurnResult take_turn() {
     TurnResult result = {};
+    begin_round();
     complain_if_alone_for_long();
     const bool waits = watch_partner();
     if (!::LWLockConditionalAcquire(&pool.shared->turn, LW_EXCLUSIVE)) {

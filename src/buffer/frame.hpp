@@ -83,10 +83,11 @@ struct alignas(64) ProcessSlot {
 struct HolderShared {
     int pid;
     int procno;
-    bool present;                      // running and willing to take turns
-    bool guarding;                     // its flag is up
-    bool veto;                         // its veto is up (checkpoint_veto.hpp)
-    bool overdue;                      // its partner has waited for it in vain (partner_watch.hpp)
+    bool present;   // running and willing to take turns
+    bool guarding;  // its flag is up
+    bool veto;      // its veto is up (checkpoint_veto.hpp)
+    bool overdue;   // its partner, or a session, has waited for it in vain (partner_watch.hpp)
+    std::atomic<std::int64_t> heard;   // when it was awake last (milliseconds, monotonic; silent_holders.hpp)
     std::atomic<std::uint32_t> beats;  // pages it has written, so it is alive
     std::atomic<std::uint32_t> calls;  // how often it was woken
     PageTag failed;                    // the page it could not write, for messages
@@ -133,6 +134,9 @@ struct PoolShared {
     // Checkpoints: everything below `turn` is under it.
     std::atomic<bool> write_back;
     std::atomic<std::uint32_t> checkpoint_calls;  // checkpoints that the checkpointer announced
+    // Since when one waits, and when the log was told that no holder is heard of: milliseconds, monotonic; 0:
+    // none does, it was not (silent_holders.hpp).
+    std::atomic<std::int64_t> checkpoint_awaited, silence_told;
     LWLock turn;
     HolderShared holders[2];
     int last_turn;       // index of the holder that turned last

@@ -13,6 +13,7 @@
 #include "buffer/checkpoint_veto.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
+#include "buffer/silent_holders.hpp"
 
 namespace glassheap::buffer {
 
@@ -41,6 +42,7 @@ extern "C" void gh_emit_log(ErrorData *message) {
     if (pool.shared != nullptr) {
         if (is_checkpoint_start(*message)) {
             pool.shared->checkpoint_calls.fetch_add(1);
+            checkpoint_is_awaited();
             wake_holder(Holder::guardian);
             wake_holder(Holder::writer);
         } else if (message->elevel >= WARNING && writes_checkpoints()) {  // nobody else meets the page

@@ -6,13 +6,11 @@
 
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/frame.hpp"
+#include "pg/clock.hpp"
 
 namespace glassheap::buffer {
 
 namespace {
-
-constexpr long kPatienceMs = 10'000;
-constexpr long kRepeatMs = 60'000;
 
 struct Waiting {
     TimestampTz since;    // 0: for nobody
@@ -25,17 +23,6 @@ long seconds_since(TimestampTz when) {
     return ::TimestampDifferenceMilliseconds(when, ::GetCurrentTimestamp()) / 1000;
 }
 
-void complain(HolderShared &partner, const char *name) {
-    const bool guards = partner.guarding;
-    partner.overdue = true;
-    ereport(LOG,
-            (errmsg("glassheap has waited %ld s for process %d (%s)", seconds_since(waiting.since),
-                    partner.pid, name),
-             guards ? errdetail("Checkpoints cannot complete before it has had its turn.  It is stopped, "
-                                "gets no processor time, or waits for the disk.")
-                    : errdetail("Every changed page is written at once until it answers.")));
-}
-
 void wait_on(int partner) {
     const TimestampTz now = ::GetCurrentTimestamp();
     const std::uint32_t beats = pool.shared->holders[partner].beats.load(std::memory_order_relaxed);
@@ -44,9 +31,7 @@ void wait_on(int partner) {
     if (!::TimestampDifferenceExceeds(waiting.since, now, kPatienceMs)) return;
     if (waiting.logged != 0 && !::TimestampDifferenceExceeds(waiting.logged, now, kRepeatMs)) return;
     waiting.logged = now;
-    complain(pool.shared->holders[partner], partner == static_cast<int>(Holder::guardian)
-                                                ? "glassheap checkpoint guardian"
-                                                : "glassheap pool writer");
+    complain_of(partner, seconds_since(waiting.since));
 }
 
 int my_partner() noexcept {
@@ -63,6 +48,19 @@ bool is_partner_due() noexcept {
 }
 
 }  // namespace
+
+void complain_of(int number, long seconds) {
+    HolderShared &holder = pool.shared->holders[number];
+    const bool guards = holder.guarding;
+    holder.overdue = true;
+    ereport(LOG,
+            (errmsg("glassheap has waited %ld s for process %d (%s)", seconds, holder.pid,
+                    number == static_cast<int>(Holder::guardian) ? "glassheap checkpoint guardian"
+                                                                 : "glassheap pool writer"),
+             guards ? errdetail("Checkpoints cannot complete before it has had its turn.  It is stopped, "
+                                "gets no processor time, or waits for the disk.")
+                    : errdetail("Every changed page is written at once until it answers.")));
+}
 
 void partner_came() {
     if (waiting.logged != 0) {
@@ -85,11 +83,18 @@ bool watch_partner() {
 }
 
 void watch_partner_in_turn() {
+    note_heard();
     wait_on(my_partner());
+}
+
+void note_heard() noexcept {
+    pool.shared->holders[static_cast<int>(my_holder())].heard.store(pg::monotonic_ms(),
+                                                                    std::memory_order_relaxed);
 }
 
 void note_progress() noexcept {
     if (my_holder() == Holder::none) return;
+    note_heard();
     pool.shared->holders[static_cast<int>(my_holder())].beats.fetch_add(1, std::memory_order_relaxed);
 }
 

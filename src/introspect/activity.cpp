@@ -8,6 +8,7 @@
 #include "pg/pg.hpp"
 
 #include "buffer/setup.hpp"
+#include "buffer/silent_holders.hpp"
 #include "buffer/stats.hpp"
 #include "introspect/rows.hpp"
 #include "introspect/target.hpp"
@@ -139,6 +140,7 @@ PGDLLEXPORT Datum glassheap_stat_bgwriter_row(PG_FUNCTION_ARGS) {
 PG_FUNCTION_INFO_V1(glassheap_stat_checkpointer_row);
 PGDLLEXPORT Datum glassheap_stat_checkpointer_row(PG_FUNCTION_ARGS) {
     buffer::require_ready();
+    buffer::watch_holders();
     buffer::GuardianInfo guardian;
     buffer::read_guardian(&guardian);
     const Lsn oldest = oldest_dirty_lsn();

@@ -6,6 +6,7 @@
 //
 #include "base/containers.hpp"
 #include "buffer/hand_over.hpp"
+#include "buffer/silent_holders.hpp"
 #include "debug/stop_points.hpp"
 #include "lifecycle/changed_owner.hpp"
 #include "lifecycle/lifecycle.hpp"
@@ -142,6 +143,7 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
             forget_at_commit();
             forget_temp(EventKind::temp_dropped);
             forget_events();
+            buffer::watch_holders();
             break;
         case XACT_EVENT_ABORT:
             doomed_count = 0;
@@ -149,6 +151,7 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
             forget_pending_deletes(false);
             forget_temp(EventKind::temp_created);
             forget_events();
+            buffer::watch_holders();
             break;
         case XACT_EVENT_PREPARE:
             owners_at_commit();

@@ -13,6 +13,7 @@
 #include "buffer/pool_internal.hpp"
 #include "buffer/settings.hpp"
 #include "buffer/setup.hpp"
+#include "buffer/silent_holders.hpp"
 #include "debug/stop_points.hpp"
 #include "pg/clock.hpp"
 #include "pg/pg_smgr.hpp"
@@ -39,9 +40,10 @@ constexpr long kOpenMs = 50;  // while somebody reads a page of ours
 
 long nap_between_checkpoints(bool settled, std::int64_t last_event) {
     const long often = buffer::guardian_delay_ms;
+    const bool calm = settled && pg::monotonic_ms() - last_event >= kAlertMs;
+    if (calm) buffer::no_checkpoint_waits();
     if (!buffer::checkpoints_are_announced()) return often;
-    if (settled && pg::monotonic_ms() - last_event >= kAlertMs) return kSettledMs;
-    return std::max(often, kAnnouncedMs);
+    return calm ? kSettledMs : std::max(often, kAnnouncedMs);
 }
 
 long nap_after_turn(Holder partner) {
