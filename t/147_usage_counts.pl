@@ -53,7 +53,7 @@ sub vacuum_pauses
 	my $seen = '';
 	wait_until(
 		sub {
-			$seen = $node->safe_psql('postgres', "SELECT CASE WHEN wait_event = 'VacuumDelay' AND heap_blks_scanned > 5 THEN 'pause' WHEN state = 'idle' THEN 'end' END"
+			$seen = $node->safe_psql('postgres', "SELECT CASE WHEN wait_event = 'VacuumDelay' AND heap_blks_scanned > 5 THEN 'pause' WHEN state = 'idle' AND query LIKE 'VACUUM%' THEN 'end' END"
 				. " FROM pg_stat_activity LEFT JOIN pg_stat_progress_vacuum USING (pid) WHERE pid = $pid");
 			return $seen ne '';
 		},
