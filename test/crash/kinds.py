@@ -1,8 +1,14 @@
 # test/crash/kinds.py: the kinds of cycles that need one server: kill -9, power loss, stress.
 # SPDX-License-Identifier: PostgreSQL
+import threading
+
+import psycopg2
+
 import shim
 from cycle import Cycle
-from waiting import pause
+from waiting import pause, wait_until
+
+SYNCING = "SELECT 1 FROM pg_stat_activity WHERE backend_type = 'checkpointer' AND wait_event = 'DataFileSync'"
 
 
 class Stress(Cycle):
@@ -28,7 +34,7 @@ class Kill(Cycle):
         self.load(crew)
         way = self.random.choice(self.ways)
         self.tell(f"death: {way}", commits=self.ledger.commits)
-        if way in ("all", "after checkpoint", "immediate"):
+        if way in ("all", "after checkpoint", "within checkpoint", "immediate"):
             self.kill_whole(way)
             self.after_death(crew)
             self.primary.stop("immediate")
@@ -87,11 +93,28 @@ class Power(Kill):
 
     kind = "power"
     loses_power = True
-    ways = ("all", "all", "after checkpoint")
+    ways = ("all", "after checkpoint", "within checkpoint", "within checkpoint")
 
     def kill_whole(self, way):
+        if way == "within checkpoint":
+            self.begin_to_sync()
         super().kill_whole(way)
         self.lose_power()
+
+    def begin_to_sync(self):
+        """A checkpoint is over, and the next one has written its pages, of which none is synced: what changed in a page behind the
+        back of the first one's redo pointer, and that no record tells of, may tear now."""
+        self.primary.checkpoint()
+        shim.impose(self.primary, ["syncs base/* delay 60000-60000", *self.primary.rules])
+        next_one = threading.Thread(target=self.checkpoint_to_death, daemon=True)
+        next_one.start()
+        wait_until(lambda: not next_one.is_alive() or self.primary.ask(SYNCING), "the checkpoint to sync")
+
+    def checkpoint_to_death(self):
+        try:
+            self.primary.checkpoint()
+        except psycopg2.Error:
+            pass
 
     def lose_power(self):
         self.primary.lost_power = True
