@@ -109,7 +109,8 @@ class Standby(Cycle):
     def promote(self):
         self.totals["crashes"] += 1
         integrity.check_log(self.primary)
-        self.standby.ask("SELECT pg_promote(true, 120)")
+        self.standby.ask("SELECT pg_promote(false)")    # one that waited would keep a snapshot, which replay has to wait for
+        wait_until(lambda: self.standby.value("SELECT NOT pg_is_in_recovery()"), "the promotion")
         self.primary, self.standby = self.standby, None
         self.primary.is_standby = False
         self.judge(self.primary)
