@@ -144,8 +144,9 @@ void truncate(const UtilityCall &call) {
     lifecycle::owners_truncated(mark);
 }
 
+// Others are refused; they shall not wait, nor wake our workers.
 void checkpoint(const UtilityCall &call) {
-    buffer::ask_holders();
+    if (::has_privs_of_role(::GetUserId(), ROLE_PG_CHECKPOINT)) buffer::ask_holders();
     call.run();
 }
 

@@ -59,7 +59,9 @@ void complain_of(int number, long seconds) {
                                                                  : "glassheap pool writer"),
              guards ? errdetail("Checkpoints cannot complete before it has had its turn.  It is stopped, "
                                 "gets no processor time, or waits for the disk.")
-                    : errdetail("Every changed page is written at once until it answers.")));
+                    : errdetail("Every changed page is written at once until it answers."),
+             // It is not what a session does that the message is about.
+             errhidestmt(true), errhidecontext(true)));
 }
 
 void partner_came() {

@@ -1,9 +1,10 @@
 // buffer/silent_holders.hpp — somebody notices that no checkpoint holder is heard of.
 //
 // Why:    of a holder that is stopped its partner complains (partner_watch.hpp).  If both are, nobody is
-//         awake but those who wait: so whoever ends a transaction looks while a checkpoint is awaited, and a
+//         awake but those who wait: so whoever commits looks while a checkpoint is awaited, and a
 //         session asks for a sign of life before its CHECKPOINT.
-// Invariants: while `checkpoint_awaited` is set no holder rests for longer than the patience.
+// Invariants: while `checkpoint_awaited` is set no holder rests for longer than the patience: it clears the
+//         mark before.
 // Locking: none; what it reads is a word each, and a wrong look lasts until the holder's next round.
 // Errors: ask_holders waits, and can be cancelled; watch_holders logs.
 // SPDX-License-Identifier: PostgreSQL
@@ -15,7 +16,7 @@ namespace glassheap::buffer {
 
 // ---- for everybody
 void complain_if_silent();
-// Inline: at every end of a transaction.
+// Inline: at every commit, before its record: an error in the message would be a PANIC after it.
 inline void watch_holders() {
     if (pool.shared == nullptr) return;
     if (pool.shared->checkpoint_awaited.load(std::memory_order_relaxed) != 0) complain_if_silent();

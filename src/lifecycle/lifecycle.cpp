@@ -132,6 +132,7 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
             check_owners_before_end();
             flush_unlogged_changes();
             note_pending_deletes();
+            buffer::watch_holders();  // after the commit record its message's error would be a PANIC
             break;
         case XACT_EVENT_PRE_PREPARE:
             owners_before_prepare();
@@ -143,7 +144,6 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
             forget_at_commit();
             forget_temp(EventKind::temp_dropped);
             forget_events();
-            buffer::watch_holders();
             break;
         case XACT_EVENT_ABORT:
             doomed_count = 0;
@@ -151,7 +151,6 @@ extern "C" void gh_xact_callback(XactEvent event, void *) {
             forget_pending_deletes(false);
             forget_temp(EventKind::temp_created);
             forget_events();
-            buffer::watch_holders();
             break;
         case XACT_EVENT_PREPARE:
             owners_at_commit();
