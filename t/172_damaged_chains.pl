@@ -1,5 +1,5 @@
 # t/172_damaged_chains.pl: row versions that follow each other in a circle, within a page and from page to page, are an error
-# and not a walk without end; so is an index entry that names line pointer 0 when index entries are deleted; and what VACUUM
+# and not a walk without end, and are not pruned; so is an index entry that names line pointer 0 when index entries are deleted; and what VACUUM
 # FULL objects to names the row.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
@@ -22,6 +22,8 @@ CREATE TABLE near (id int PRIMARY KEY, n int);
 BEGIN; INSERT INTO near VALUES (1, 0); UPDATE near SET n = 1; COMMIT;
 CREATE TABLE pair (id int, n int);
 BEGIN; INSERT INTO pair VALUES (1, 0); UPDATE pair SET n = 1; UPDATE pair SET n = 2; COMMIT;
+CREATE TABLE ring (id int, n int);
+BEGIN; INSERT INTO ring VALUES (1, 0); UPDATE ring SET n = 1; UPDATE ring SET n = 2; COMMIT;
 CREATE TABLE far (id int PRIMARY KEY, pad text);
 ALTER TABLE far ALTER pad SET STORAGE plain;
 BEGIN; INSERT INTO far VALUES (1, repeat('x', 5000)); UPDATE far SET pad = repeat('y', 5000); COMMIT;
@@ -38,7 +40,7 @@ INSERT INTO entries SELECT g, 0 FROM generate_series(1, 300) g;
 CREATE INDEX entries_id ON entries (id) WITH (deduplicate_items = off);
 CREATE INDEX entries_n ON entries (n);
 SQL
-my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } qw(near pair far shared wanted old entries_id);
+my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } qw(near pair ring far shared wanted old entries_id);
 is($node->safe_psql('postgres', "SELECT n.t_ctid, f.t_ctid FROM glassheap_page_items('near', 0) n, glassheap_page_items('far', 0) f WHERE n.lp = 1"), '(0,2)|(1,1)',
 	'the versions are where the test wants them');
 $node->stop('fast');
@@ -72,7 +74,7 @@ change_row('near', 0, 2, lead_to(0, 2, 1));
 change_row('pair', 0, 1, lead_to(0, 9, 0));
 change_row('pair', 0, 3, lead_to(0, 2, 1));
 change_row('far', 1, 1, lead_to(0, 1, 0));
-change_row($_, 0, 3, lead_to(0, 2, 1)) for qw(shared wanted);
+change_row($_, 0, 3, lead_to(0, 2, 1)) for qw(ring shared wanted);
 change_row('old', 0, 2, sub { my ($page, $row) = @_; substr($$page, $row, 4) = pack 'V', 5; });
 change_row('entries_id', 1, 40, sub { my ($page, $entry) = @_; substr($$page, $entry + 4, 2) = pack 'v', 0; });
 $node->start;
@@ -101,6 +103,10 @@ $node->safe_psql('postgres', "ROLLBACK PREPARED 'shared'");
 refused('an insertion that makes room in the index', qr/ERROR:  XX002: index "entries_id" is corrupt: heap tid \(0,0\)/,
 	join ';', map { "UPDATE entries SET n = $_" } 1 .. 4);
 refused('VACUUM FULL of a row from before relfrozenxid', qr/ERROR:  XX001: found xmin 5 from before relfrozenxid \d+\nCONTEXT:  while copying block 0 offset 2 of relation "old"/, 'VACUUM FULL old');
+# Pruning leaves such a chain alone, though all of it is dead; VACUUM may not.
+is($node->safe_psql('postgres', 'SELECT count(*) FROM ring'), 0, 'a scan that prunes reads over it');
+refused('VACUUM of a chain that is all dead', qr/ERROR:  XX001: .*block 0.*relation "public.ring"/s, 'VACUUM ring');
+is($node->safe_psql('postgres', "SELECT string_agg(lp || ':' || lp_flags, ' ' ORDER BY lp) FROM glassheap_page_items('ring', 0)"), '1:1 2:1 3:1', '... and nothing of it is touched');
 like($node->safe_psql('postgres', "SELECT offnum, msg FROM glassheap_verify('near')"), qr/^2\|tuple is HOT-updated to itself/m, 'glassheap_verify finds the circle of one');
 like($node->safe_psql('postgres', "SELECT offnum, msg FROM glassheap_verify('pair')"), qr/^3\|the versions before this one follow each other in a circle/m, '... and of two');
 unlike(slurp_file($node->logfile), qr/terminated by signal|TRAP|PANIC/, 'nothing crashed');

@@ -144,10 +144,15 @@ void PrunePlan::collect(SlotNo root, Chain *chain) {
         slot = view_.line(root).redirect_to();
     }
     Xid prior_xmax = kInvalidXid;
-    while (continues_at(slot) && chain->members.size() < chain->members.capacity()) {
+    while (continues_at(slot)) {
         HeapTupleHeader tuple = header(slot);
         // The successor was inserted by who updated the version before; else the slot was used anew.
         if (TransactionIdIsValid(prior_xmax) && HeapTupleHeaderGetXmin(tuple) != prior_xmax) return;
+        // Longer than the page: a circle (damage).  Nothing of it is touched; VACUUM finds dead tuples left.
+        if (chain->members.size() == last_slot_) {
+            chain->dead = 0;
+            return;
+        }
         if (!enter_member(slot, chain) || !HeapTupleHeaderIsHotUpdated(tuple)) return;
         prior_xmax = HeapTupleHeaderGetUpdateXid(tuple);
         slot = ItemPointerGetOffsetNumberNoCheck(&tuple->t_ctid);

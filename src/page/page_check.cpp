@@ -89,9 +89,10 @@ PageFinding check_structure(PageView page) noexcept {
         const LinePointer lp = page.line(slot);
         if (lp.is_used()) stored += align_up(lp.length());
     }
-    // Overlapping tuples are caught only as far as they would make defragment run out of room.
+    // More than there is between upper and special: some overlap.  Rows put in later add to both sides, so
+    // that what is let in stays so, and defragment has room for all.
     const PageHeadBytes &h = page.head();
-    if (stored > static_cast<std::size_t>(h.special - h.lower))
+    if (stored > static_cast<std::size_t>(h.special - h.upper))
         return {PageFault::line_pointer, kInvalidSlot};
     return {};
 }
