@@ -23,8 +23,9 @@ my $am = access_method();
 my %is_report = map { $_ => 1 } qw(XX001 XX002);
 my %is_of_values = map { $_ => 1 } qw(21000 22003 22008 22021 23502 23505 25P02 40001 55000 58P01 0A000 22023);
 # Core's words, and heap's: its access methods for indexes look at offset numbers before we do; a transaction or multixact
-# that never was is asked of core, which names it (and not the row).
-my $from_core = qr/^tuple offset out of range: \d+\nLOCATION:  tbm_add_tuples|^MultiXactId \d+ has not been created yet|^MultiXactId \d+ does no longer exist/;
+# that never was is asked of core, which names it (and not the row); the executor has no more to say of a row that is
+# seen and cannot be locked.
+my $from_core = qr/^tuple offset out of range: \d+\nLOCATION:  tbm_add_tuples|^MultiXactId \d+ has not been created yet|^MultiXactId \d+ does no longer exist|^attempted to lock invisible tuple\nLOCATION:  ExecLockRows/;
 my $columns = {
 	anywhere => ['id int, n int, k bigint, f float8, u uuid, w name', "g, 0, g * 3, g / 7.0, md5(g::text)::uuid, 'name ' || g", 'n'],
 	around => ['id int, n int, t text, a int[], j jsonb', "g, 0, repeat('t', g % 700), ARRAY[g, g + 1], jsonb_build_object('g', g)", 'n'],

@@ -77,8 +77,10 @@ PinnedPage read_shared(const LoadRequest &request, ReadMode mode, bool *hit) {
         count_read(request);
         if (kind_of(request.ring) == RingKind::bulk_read)
             read_run(found.frame, request, mode);
-        else
-            read_into(found.frame, request, mode);
+        else if (!read_into(found.frame, request, mode)) {
+            unpin_frame(found.frame);
+            return {};
+        }
     } else {
         count_hit(request);
     }
@@ -143,7 +145,7 @@ void finish_read(FrameNo frame, bool ok) noexcept {
     ::ConditionVariableBroadcast(&f.waiters);
 }
 
-void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
+bool read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     GH_STOP_POINT("buffer.page_read");
     IoTimer timer;
     const pg::RelFile file = file_of(request.tag);
@@ -154,8 +156,14 @@ void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
                             page_at(frame));
     timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
     if (track_io_timing) pg::count_read_time(timer.micros());
+    if (mode == ReadMode::empty_if_damaged &&
+        !is_sound(page_at(frame), fork_number(request.tag), request.tag.block)) {
+        finish_read(frame, false);
+        return false;
+    }
     verify_page(page_at(frame), file, pg::kNoBackend, fork_number(request.tag), request.tag.block, mode);
     finish_read(frame, true);
+    return true;
 }
 
 PinnedPage read_page(Relation rel, ForkNumber fork, BlockNo block, AccessRing *ring, ReadMode mode) {

@@ -145,8 +145,9 @@ private:
 };
 
 enum class ReadMode : std::uint8_t {
-    normal,         // error if the block does not exist or is damaged (zero_damaged_pages honoured)
-    zero_on_error,  // a damaged page is replaced by zeroes (FSM)
+    normal,            // error if the block does not exist or is damaged (zero_damaged_pages honoured)
+    zero_on_error,     // a damaged page is replaced by zeroes (FSM)
+    empty_if_damaged,  // an empty PinnedPage in place of a damaged page, nothing stays in the pool (redo)
 };
 
 // Pins a block, reading it if need be.  Counts pgBufferUsage and pg_statio of `rel`.
@@ -168,6 +169,10 @@ void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count);
 class RoomInRedo;
 PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero, bool cleanup,
                      RoomInRedo *room = nullptr);
+
+// Has a crash torn the page?  Asked before consistency for a record without an image, by which heap logs a
+// mere hint: what was being written is of later records, and the first of those has an image (recovery.T1).
+bool is_torn_in_redo(const pg::RelFile &file, ForkNumber fork, BlockNo block);
 
 // The frame that redo_page will need: its page is pinned (and read, unless `zero`), or a frame is claimed.
 // For a frame replay may have to wait until readers let go of theirs, or cancel them; who waits for a latch

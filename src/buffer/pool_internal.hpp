@@ -55,7 +55,8 @@ Found find_or_insert_with(const LoadRequest &request, FrameNo held);
 void finish_read(FrameNo frame, bool ok) noexcept;
 // Inserts `held` under the tag, or finds (pins) the page that is there and frees `held`.
 Found insert_or_find(const LoadRequest &request, FrameNo held);
-void read_into(FrameNo frame, const LoadRequest &request, ReadMode mode);
+// False: the page is damaged, and the mode wants none then.
+bool read_into(FrameNo frame, const LoadRequest &request, ReadMode mode);
 
 // ---- read_ahead.cpp
 // Reads the page, of which the caller has the I/O, and in a sequential scan the next ones with it.

@@ -112,7 +112,7 @@ void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     AccessRing *ring = request.ring;
     const BlockNo wanted = next_run_length(ring, request.tag);
     if (wanted <= 1 || any_in_two_pools() || has_core_copy(request.tag)) {
-        read_into(frame, request, mode);
+        (void)read_into(frame, request, mode);
         return;
     }
     Run run = {};
@@ -125,7 +125,7 @@ void read_run(FrameNo frame, const LoadRequest &request, ReadMode mode) {
     ring->ahead_to = ring->ahead_from + good;
     ring->expected = ring->ahead_to;
     if (done == 0) {
-        read_into(frame, request, mode);
+        (void)read_into(frame, request, mode);
         return;
     }
     verify_page(page_at(frame), file_of(request.tag), pg::kNoBackend, fork_number(request.tag),

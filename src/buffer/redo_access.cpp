@@ -37,6 +37,13 @@ PinnedPage blank_page(const LoadRequest &request, bool cleanup, FrameNo held) {
 
 }  // namespace
 
+bool is_torn_in_redo(const pg::RelFile &file, ForkNumber fork, BlockNo block) {
+    require_ready();
+    storage::create_file_in_redo(file, fork);
+    if (block >= storage::block_count(file, pg::kNoBackend, fork)) return false;
+    return !read_page(fork_of_file(file, fork), block, nullptr, ReadMode::empty_if_damaged);
+}
+
 RoomInRedo::RoomInRedo(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero) {
     require_ready();
     GH_ASSERT(InterruptHoldoffCount == 0);

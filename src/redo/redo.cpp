@@ -55,6 +55,15 @@ buffer::RoomInRedo make_room(XLogReaderState *record, std::uint8_t ref) {
     return {file, fork, block, is_made_anew(record, ref)};
 }
 
+bool is_torn(XLogReaderState *record, std::uint8_t ref) {
+    if (reachedConsistency || is_made_anew(record, ref)) return false;
+    pg::RelFile file;
+    ForkNumber fork;
+    BlockNo block;
+    ::XLogRecGetBlockTag(record, ref, &file, &fork, &block);
+    return buffer::is_torn_in_redo(file, fork, block);
+}
+
 RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch, buffer::RoomInRedo *room) {
     RedoPage out;
     ::XLogRecGetBlockTag(record, ref, &out.file, &out.fork, &out.block);

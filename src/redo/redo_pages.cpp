@@ -88,7 +88,7 @@ void redo_visible(XLogReaderState *record) {
     ByteReader in = main_data(record);
     if (!parse(in, &r)) bad_record(record, "malformed visible");
     resolve_conflict(record, r.cutoff_xid);
-    RedoPage page = open_page(record, kPageRef);
+    RedoPage page = is_torn(record, kPageRef) ? RedoPage{} : open_page(record, kPageRef);
     if (page.to_apply()) {
         page.edit().set_all_visible(true);
         // As in emit_visible: an LSN without an image behind it would be a lie.
