@@ -53,6 +53,7 @@ there("SELECT glassheap_buffercache_evict_relation('t')");
 there('SELECT glassheap_stop_point_clear()');
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 is(ids_there(), "$ten 11", 'afterwards: their row is there');
+wait_until(sub { noticed(0) }, 'the primary to find the change');    # the pool writer looks from time to time
 is(ids('t'), "$ten 11", '... as on the primary');
 $standby->stop;
 $node->stop;
