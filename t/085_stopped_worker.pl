@@ -83,18 +83,30 @@ ok($checkpoint->pumpable, '... and waits');
 is(sql('SELECT waiting_for FROM glassheap_stat_checkpointer'), $pid{'glassheap checkpoint guardian'}, '... and the view one of them');
 both_go_on($checkpoint);
 
-# A checkpoint that was begun otherwise: sessions that end transactions say so.
+# A checkpoint that was begun otherwise: the checkpointer itself says so, and needs no session.
+my $backup = q{SELECT pg_backup_start('both', true)};
 stop_both();
-my $backup = start_background($node, sql => q{SELECT pg_backup_start('both', true)});
+my $waiting = start_background($node, sql => $backup);
+wait_until(\&both_are_named, 'both in the log');
+pass('the checkpointer names both stopped processes when its checkpoint begins');
+both_go_on($waiting);
+
+# One is stopped when it has begun: the checkpoint passes neither.  Sessions that end transactions say so.
+sql('INSERT INTO t VALUES (1)');
+$log_start = -s $node->logfile;
+my ($first, $second) = values %pid;
+kill 'STOP', $first;
+$waiting = start_background($node, sql => $backup);
+wait_until(sub { slurp_file($node->logfile, $log_start) =~ /checkpoint starting/ }, 'a checkpoint');
+kill 'STOP', $second;
 wait_until(sub { sql('SELECT 1'); return both_are_named(); }, 'both in the log');    # not the view, which looks itself
 pass('whoever commits names both while a checkpoint waits');
-like(slurp_file($node->logfile, $log_start), qr/checkpoint starting/, '... that has begun');
-both_go_on($backup);
-is(sql('SELECT count(*) FROM t'), 8, 'all rows are there');
+both_go_on($waiting);
+is(sql('SELECT count(*) FROM t'), 9, 'all rows are there');
 
 unlike(slurp_file($node->logfile), qr/PANIC/, 'nobody panicked');
 kill_server_9($node);
 $node->start;
-is(sql('SELECT count(*) FROM t'), 8, 'all rows are there after a kill');
+is(sql('SELECT count(*) FROM t'), 9, 'all rows are there after a kill');
 $node->stop('fast');
 done_testing();

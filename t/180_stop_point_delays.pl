@@ -36,4 +36,12 @@ is(read_with_delays(), "3\n" x 10, '... and goes on by itself');
 $node->restart;
 $node->safe_psql('postgres', $read) for 1 .. 2;
 is($node->safe_psql('postgres', $held), 'f', 'without the variable nobody is');
+
+# What cannot be read is said, and delays nobody.
+{
+	local $ENV{GH_STOP_POINT_DELAYS} = '7, often';
+	$node->restart;
+}
+like(slurp_file($node->logfile), qr/WARNING:  GH_STOP_POINT_DELAYS is ignored: "7, often"/, 'a variable that says something else is ignored, with a warning');
+$node->stop;
 done_testing();

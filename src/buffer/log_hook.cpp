@@ -5,7 +5,7 @@
 //         need not look for the pointer fifty times a second.  This is speed, not safety: who misses it finds
 //         the pointer after its nap.  And a checkpoint that fails for our veto says why, as does a session
 //         of a standby that was cancelled for its pins.
-// Locking: none; called within the checkpointer's critical section, so it only counts and sets latches.
+// Locking: none; called within the checkpointer's critical section, so it only counts, sets latches and logs.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -45,6 +45,7 @@ extern "C" void gh_emit_log(ErrorData *message) {
             checkpoint_is_awaited();
             wake_holder(Holder::guardian);
             wake_holder(Holder::writer);
+            complain_if_stopped();
         } else if (message->elevel >= WARNING && writes_checkpoints()) {  // nobody else meets the page
             explain_veto(message);
         } else if (message->elevel >= ERROR) {

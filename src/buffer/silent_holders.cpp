@@ -8,6 +8,9 @@
 #include "buffer/partner_watch.hpp"
 #include "pg/clock.hpp"
 
+#include <fcntl.h>
+#include <unistd.h>
+
 namespace glassheap::buffer {
 
 namespace {
@@ -39,6 +42,25 @@ bool is_my_turn_to_tell() noexcept {
     return pool.shared->silence_told.compare_exchange_strong(told, now);
 }
 
+// By SIGSTOP or a debugger.  Linux tells; elsewhere, and of a process that is merely starved, nobody does.
+bool is_stopped(int pid) noexcept {
+    char name[32];
+    char text[512];
+    pg_snprintf(name, sizeof name, "/proc/%d/stat", pid);
+    const int file = ::open(name, O_RDONLY | O_CLOEXEC);
+    if (file < 0) return false;
+    const ssize_t length = ::read(file, text, sizeof text - 1);
+    ::close(file);
+    text[std::max<ssize_t>(length, 0)] = '\0';
+    const char *command_end = std::strrchr(text, ')');  // "pid (command) state ...", and a command may have any sign
+    return command_end != nullptr && (command_end[1] == ' ') && (command_end[2] == 'T' || command_end[2] == 't');
+}
+
+void complain_of_guards(std::int64_t silence) {
+    for (int i = 0; i < 2; ++i)
+        if (pool.shared->holders[i].guarding) complain_of(i, static_cast<long>(silence / 1000));
+}
+
 }  // namespace
 
 void complain_if_silent() {
@@ -49,9 +71,13 @@ void complain_if_silent() {
         return;
     }
     const std::int64_t silence = silent_for();
-    if (silence < kPatienceMs || !is_my_turn_to_tell()) return;
-    for (int i = 0; i < 2; ++i)
-        if (shared.holders[i].guarding) complain_of(i, static_cast<long>(silence / 1000));
+    if (silence >= kPatienceMs && is_my_turn_to_tell()) complain_of_guards(silence);
+}
+
+void complain_if_stopped() {
+    for (const HolderShared &holder : pool.shared->holders)
+        if (holder.present && !is_stopped(holder.pid)) return;  // the one that is awake watches the other
+    if (does_any_guard() && is_my_turn_to_tell()) complain_of_guards(0);
 }
 
 void ask_holders() {

@@ -38,10 +38,14 @@ void begin_numbers(std::atomic<std::uint32_t> *processes) noexcept {
 void read_delays() noexcept {
     const char *text = std::getenv("GH_STOP_POINT_DELAYS");
     Settings given;
-    if (text != nullptr && std::sscanf(text, "%u %u %u", &given.seed, &given.per_mille, &given.micros) == 3) {
-        given.micros = std::min(given.micros, kMostMicros);
-        settings = given;
+    if (text == nullptr) return;
+    if (std::sscanf(text, "%u %u %u", &given.seed, &given.per_mille, &given.micros) != 3) {
+        ereport(WARNING, (errmsg("GH_STOP_POINT_DELAYS is ignored: \"%s\"", text),
+                          errhint("It is \"SEED PER_MILLE MICROSECONDS\".")));
+        return;
     }
+    given.micros = std::min(given.micros, kMostMicros);
+    settings = given;
 }
 
 void delay_sometimes(std::atomic<std::uint32_t> *processes) noexcept {

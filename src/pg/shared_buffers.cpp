@@ -74,7 +74,9 @@ void nap_while_in_io(const CorePlace &place) {
     long pause = 1000L;
     do {
         CHECK_FOR_INTERRUPTS();
+        ::pgstat_report_wait_start(WAIT_EVENT_BUFFER_IO);
         ::pg_usleep(pause);
+        ::pgstat_report_wait_end();
         pause = std::min(2 * pause, kLongestUs);
     } while (look_at_core_copy(place).in_io);
 }
