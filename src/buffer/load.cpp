@@ -60,6 +60,7 @@ void count_read(const LoadRequest &request) noexcept {
 }
 
 PinnedPage read_shared(const LoadRequest &request, ReadMode mode, bool *hit) {
+    GH_ASSERT(mode != ReadMode::empty_if_torn || kind_of(request.ring) != RingKind::bulk_read);
     reserve_pin();
     const FrameNo frame = find_and_pin(request.tag, request.hash, request.warmth);
     if (frame != kNoFrame && frame_at(frame).state.load().usable()) [[likely]] {
@@ -156,8 +157,8 @@ bool read_into(FrameNo frame, const LoadRequest &request, ReadMode mode) {
                             page_at(frame));
     timer.stop(pg::shared_read_time(), counters(kind_of(request.ring)).read_us);
     if (track_io_timing) pg::count_read_time(timer.micros());
-    if (mode == ReadMode::empty_if_damaged &&
-        !is_sound(page_at(frame), fork_number(request.tag), request.tag.block)) {
+    if (mode == ReadMode::empty_if_torn &&
+        seems_torn(page_at(frame), fork_number(request.tag), request.tag.block)) {
         finish_read(frame, false);
         return false;
     }

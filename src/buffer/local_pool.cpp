@@ -203,6 +203,7 @@ void refuse_temp_of_others() {
 }
 
 PinnedPage local_read(const ForkRef &fork, BlockNo block, ReadMode mode, bool *hit) {
+    GH_ASSERT(mode != ReadMode::empty_if_torn);
     start(fork);
     reserve_pin();
     const PageTag tag = tag_of(fork, block);

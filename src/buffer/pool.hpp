@@ -145,9 +145,9 @@ private:
 };
 
 enum class ReadMode : std::uint8_t {
-    normal,            // error if the block does not exist or is damaged (zero_damaged_pages honoured)
-    zero_on_error,     // a damaged page is replaced by zeroes (FSM)
-    empty_if_damaged,  // an empty PinnedPage in place of a damaged page, nothing stays in the pool (redo)
+    normal,         // error if the block does not exist or is damaged (zero_damaged_pages honoured)
+    zero_on_error,  // a damaged page is replaced by zeroes (FSM)
+    empty_if_torn,  // an empty PinnedPage in place of a torn page, nothing stays in the pool (redo only)
 };
 
 // Pins a block, reading it if need be.  Counts pgBufferUsage and pg_statio of `rel`.
@@ -170,8 +170,9 @@ class RoomInRedo;
 PinnedPage redo_page(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero, bool cleanup,
                      RoomInRedo *room = nullptr);
 
-// Has a crash torn the page?  Asked before consistency for a record without an image, by which heap logs a
-// mere hint: what was being written is of later records, and the first of those has an image (recovery.T1).
+// Has a crash torn the page?  Asked before consistency and without checksums for a record without an image,
+// by which heap logs a mere hint: what was being written is of later records, and the first of those has an
+// image (recovery.T1).  Nobody must be able to read a page that is passed over: the map's bit is set.
 bool is_torn_in_redo(const pg::RelFile &file, ForkNumber fork, BlockNo block);
 
 // The frame that redo_page will need: its page is pinned (and read, unless `zero`), or a frame is claimed.

@@ -41,7 +41,7 @@ bool is_torn_in_redo(const pg::RelFile &file, ForkNumber fork, BlockNo block) {
     require_ready();
     storage::create_file_in_redo(file, fork);
     if (block >= storage::block_count(file, pg::kNoBackend, fork)) return false;
-    return !read_page(fork_of_file(file, fork), block, nullptr, ReadMode::empty_if_damaged);
+    return !read_page(fork_of_file(file, fork), block, nullptr, ReadMode::empty_if_torn);
 }
 
 RoomInRedo::RoomInRedo(const pg::RelFile &file, ForkNumber fork, BlockNo block, bool zero) {

@@ -22,12 +22,13 @@ void report(int level, const pg::RelFile &file, pg::BackendNo backend, ForkNumbe
             page::PageFinding finding, bool zeroing) {
     char *path = storage::path_of(file, backend, fork);
     const bool structural = finding.fault != page::PageFault::none;
-    ereport(
-        level,
-        (errcode(ERRCODE_DATA_CORRUPTED),
-         zeroing ? errmsg("invalid page in block %u of relation %s; zeroing out page", block, path)
-                 : errmsg("invalid page in block %u of relation %s", block, path),
-         structural ? errdetail("Line pointer %u: %s.", finding.slot, page::describe(finding.fault)) : 0));
+    const bool of_line = finding.slot != kInvalidSlot;
+    ereport(level, (errcode(ERRCODE_DATA_CORRUPTED),
+                    zeroing ? errmsg("invalid page in block %u of relation %s; zeroing out page", block, path)
+                            : errmsg("invalid page in block %u of relation %s", block, path),
+                    !structural ? 0
+                    : of_line ? errdetail("Line pointer %u: %s.", finding.slot, page::describe(finding.fault))
+                              : errdetail("What is wrong is: %s.", page::describe(finding.fault))));
     ::pfree(path);
 }
 
@@ -44,6 +45,12 @@ void verify_changed(FrameNo frame) noexcept {
 
 bool is_sound(char *page, ForkNumber fork, BlockNo block) {
     return storage::page_is_intact(page, block) && find_damage(page, fork).fault == page::PageFault::none;
+}
+
+bool seems_torn(char *page, ForkNumber fork, BlockNo block) {
+    if (!storage::page_is_intact(page, block)) return false;
+    const page::PageFault fault = find_damage(page, fork).fault;
+    return fault != page::PageFault::none && fault != page::PageFault::header;
 }
 
 void verify_page(char *page, const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block,

@@ -20,4 +20,8 @@ inline void check_changed(FrameNo frame) noexcept {
 // Says nothing and counts nothing: for pages nobody has asked for yet.
 bool is_sound(char *page, ForkNumber fork, BlockNo block);
 
+// Rows or line pointers that cannot be under a header that can: it lies in one sector, so a torn write leaves
+// it whole.  For servers without checksums.
+bool seems_torn(char *page, ForkNumber fork, BlockNo block);
+
 }  // namespace glassheap::buffer

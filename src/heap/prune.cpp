@@ -123,7 +123,7 @@ private:
     // A dead tuple that no chain leads to, though it leads on itself, cannot come about.
     [[noreturn]] void report_unlinked(SlotNo slot) const {
         ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
-                        errmsg("dead heap-only tuple (%u,%u) of relation \"%s\" is not part of any HOT chain",
+                        errmsg("dead tuple (%u,%u) of relation \"%s\" is not part of any HOT chain",
                                page_.block(), static_cast<unsigned>(slot), RelationGetRelationName(rel_))));
         pg_unreachable();
     }

@@ -144,6 +144,7 @@ void PrunePlan::collect(SlotNo root, Chain *chain) {
         slot = view_.line(root).redirect_to();
     }
     Xid prior_xmax = kInvalidXid;
+    const Xid removed_before = latest_removed_xid_;
     while (continues_at(slot)) {
         HeapTupleHeader tuple = header(slot);
         // The successor was inserted by who updated the version before; else the slot was used anew.
@@ -151,6 +152,7 @@ void PrunePlan::collect(SlotNo root, Chain *chain) {
         // Longer than the page: a circle (damage).  Nothing of it is touched; VACUUM finds dead tuples left.
         if (chain->members.size() == last_slot_) {
             chain->dead = 0;
+            latest_removed_xid_ = removed_before;
             return;
         }
         if (!enter_member(slot, chain) || !HeapTupleHeaderIsHotUpdated(tuple)) return;

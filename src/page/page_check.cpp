@@ -92,8 +92,7 @@ PageFinding check_structure(PageView page) noexcept {
     // More than there is between upper and special: some overlap.  Rows put in later add to both sides, so
     // that what is let in stays so, and defragment has room for all.
     const PageHeadBytes &h = page.head();
-    if (stored > static_cast<std::size_t>(h.special - h.upper))
-        return {PageFault::line_pointer, kInvalidSlot};
+    if (stored > static_cast<std::size_t>(h.special - h.upper)) return {PageFault::overlap, kInvalidSlot};
     return {};
 }
 
@@ -105,6 +104,8 @@ const char *describe(PageFault fault) noexcept {
             return "invalid page header";
         case PageFault::line_pointer:
             return "line pointer out of bounds";
+        case PageFault::overlap:
+            return "rows overlap";
         case PageFault::tuple_header:
             return "tuple header does not fit the tuple";
         case PageFault::redirect:

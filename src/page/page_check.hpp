@@ -13,7 +13,8 @@ namespace glassheap::page {
 enum class PageFault : std::uint8_t {
     none,
     header,        // lower, upper, special out of order, wrong size or version, unknown flags
-    line_pointer,  // points outside lower..special, overlaps nothing but bounds, or is misaligned
+    line_pointer,  // points outside upper..special, or is misaligned
+    overlap,       // all rows together are longer than upper..special
     tuple_header,  // hoff beyond the length, or smaller than a header
     redirect,      // redirect to itself, beyond the last line pointer, or not to a normal one
 };

@@ -229,7 +229,7 @@ void PageEdit::defragment() const noexcept {
     Inventory found;
     take_inventory(*this, &found);
     PageHeadBytes &h = head();
-    GH_ASSERT(found.bytes <= static_cast<std::size_t>(h.special - h.lower));
+    GH_ASSERT(found.bytes <= static_cast<std::size_t>(h.special - h.upper));
 
     if (found.descending) {
         pack(*this, found, bytes());

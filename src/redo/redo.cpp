@@ -10,6 +10,7 @@
 #include "redo/redo_support.hpp"
 #include "redo/replay_watch.hpp"
 #include "redo/rmgr_callbacks.hpp"
+#include "storage/files.hpp"
 #include "vm/visibility_map.hpp"
 
 namespace glassheap::redo {
@@ -56,12 +57,18 @@ buffer::RoomInRedo make_room(XLogReaderState *record, std::uint8_t ref) {
 }
 
 bool is_torn(XLogReaderState *record, std::uint8_t ref) {
-    if (reachedConsistency || is_made_anew(record, ref)) return false;
+    if (reachedConsistency || ::DataChecksumsEnabled() || is_made_anew(record, ref)) return false;
     pg::RelFile file;
     ForkNumber fork;
     BlockNo block;
     ::XLogRecGetBlockTag(record, ref, &file, &fork, &block);
-    return buffer::is_torn_in_redo(file, fork, block);
+    if (!buffer::is_torn_in_redo(file, fork, block)) return false;
+    char *path = storage::path_of(file, pg::kNoBackend, fork);
+    ereport(LOG,
+            (errmsg("block %u of relation %s is torn; replay passes over it", block, path),
+             errdetail("A later record has an image of it, unless something else than a crash damaged it.")));
+    ::pfree(path);
+    return true;
 }
 
 RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch, buffer::RoomInRedo *room) {

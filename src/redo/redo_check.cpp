@@ -9,7 +9,8 @@
 //            from zeroes with the bits of later records only; a truncation clears bits without moving the
 //            LSN.  Images of full pages would mend that, but no record tells whether all of them were
 //            written: the setting also changes without one (UpdateFullPageWrites).  Pages of rows are zeroes
-//            then, or complete.  On a standby everything is compared.
+//            then, or complete, or, where a visible record has no image, torn (recovery.T1) and not compared
+//            either.  On a standby everything is compared.
 // Errors: FATAL when a page differs, as core.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -61,12 +62,17 @@ void mask(char *bytes, ForkNumber fork, BlockNo block) {
         hide_lsn_and_checksum(bytes);
 }
 
+bool is_visible(XLogReaderState *record) noexcept {
+    return (XLogRecGetInfo(record) & ~XLR_INFO_MASK) == static_cast<std::uint8_t>(RecordType::visible);
+}
+
 void check_ref(XLogReaderState *record, std::uint8_t ref) {
     pg::RelFile file;
     ForkNumber fork;
     BlockNo block;
     ::XLogRecGetBlockTag(record, ref, &file, &fork, &block);
-    if (fork == VISIBILITYMAP_FORKNUM && !reachedConsistency) return;  // wal.K1
+    const bool may_differ = fork == VISIBILITYMAP_FORKNUM || is_visible(record);
+    if (may_differ && !reachedConsistency) return;  // wal.K1
     const bool comparable =
         fork == VISIBILITYMAP_FORKNUM ? copy_vm(record, file, block) : copy_ours(record, file, fork, block);
     if (!comparable) return;

@@ -99,8 +99,9 @@ class Cycle:
         plan.crew(crew, self.random, focus)
         self.adjust(crew)
         self.commits_before = self.ledger.commits
+        self.commits_for_one = plan.COMMITS.get(focus, 1)
         for server_at_work in self.servers:
-            shim.impose(server_at_work, [*plan.FOCUS_RULES.get(focus, ()), *server_at_work.rules])
+            shim.impose(server_at_work, server_at_work.rules)
         crew.start()
         return crew
 
@@ -109,7 +110,7 @@ class Cycle:
 
     def load(self, crew, least=200, most=2000):
         """Until a number of commits that the seed says: the moment is the server's own."""
-        goal, end = self.ledger.commits + self.random.randint(least, most), clock() + PATIENCE
+        goal, end = self.ledger.commits + int(self.random.randint(least, most) * self.commits_for_one), clock() + PATIENCE
         while self.ledger.commits < goal and clock() < min(end, self.config.end + 10):
             pause()
             crew.check()

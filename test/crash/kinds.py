@@ -102,10 +102,11 @@ class Power(Kill):
         self.lose_power()
 
     def begin_to_sync(self):
-        """A checkpoint is over, and the next one has written its pages, of which none is synced: what changed in a page behind the
-        back of the first one's redo pointer, and that no record tells of, may tear now."""
+        """A checkpoint is over that took its time, and the next one has written its pages, of which none is synced: what changed in a
+        page while the first one wrote it, and that no record behind its redo pointer tells of, may tear now."""
+        shim.impose(self.primary, ["writes base/* fork=main delay 2-15", *self.primary.rules])
         self.primary.checkpoint()
-        shim.impose(self.primary, ["syncs base/* delay 60000-60000", *self.primary.rules])
+        shim.impose(self.primary, ["syncs base/* delay 60000-60000"])
         next_one = threading.Thread(target=self.checkpoint_to_death, daemon=True)
         next_one.start()
         wait_until(lambda: not next_one.is_alive() or self.primary.ask(SYNCING), "the checkpoint to sync")

@@ -95,14 +95,6 @@ class Loader(Actor):
 class SmallLoader(Loader):
     """Small rows, many on a page: each of them gets its hint bits at a moment of its own."""
 
-    most = 20000
-    sizes = (500, 1500, 4000)
+    most = 30000
+    sizes = (2000, 8000)
     pads = (1, 4)
-
-
-class Marker(Actor):
-    """Locks rows all over the table for a moment: each of them then has a mark that a reader finds out of date."""
-
-    def step(self):
-        low, width = self.random.randrange(1000), self.random.choice((3, 30))
-        self.session.run(f"SELECT count(*) FROM (SELECT 1 FROM big WHERE k BETWEEN {low} AND {low + width} FOR KEY SHARE) locked")

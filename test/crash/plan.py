@@ -1,10 +1,10 @@
 # test/crash/plan.py: what a cycle is to be, from the seed: settings of the server, delays, how many sessions of which kind.
 # SPDX-License-Identifier: PostgreSQL
-from loads import Loader, Marker, Single, SmallLoader
+from loads import Loader, Single, SmallLoader
 from life import Life
 from parents import Child, Keeper, Locker, Updater
 from prepared import Preparer
-from readers import Cold, Compare, Hints
+from readers import Cold, Compare, Glances, Hints
 from rows import Rows
 from schema import BASE_LANE
 from upkeep import Counters, Upkeep, Vacuum
@@ -78,13 +78,13 @@ FOCUS = {
     "rows": {Rows: (0, 4, 4), Hints: (65, 3, 4),
              Single: NONE, Loader: NONE, Updater: NONE, Child: NONE, Keeper: NONE, Locker: NONE, Vacuum: (75, 2, 2)},
     # loaded pages that nobody changes any more get hint bits while checkpoints write them
-    "hints": {SmallLoader: (22, 1, 1), Marker: (24, 3, 4), Loader: NONE, Hints: (65, 3, 5), Upkeep: (76, 2, 2), Cold: NONE, Rows: NONE,
+    "hints": {SmallLoader: (22, 1, 1), Glances: (65, 3, 4), Hints: NONE, Loader: NONE, Upkeep: NONE, Cold: NONE, Rows: NONE,
               Compare: NONE, Single: NONE, Life: NONE,
               Preparer: NONE, Keeper: NONE, Updater: NONE, Child: NONE, Locker: NONE, Vacuum: NONE},
 }
 
-# What a focus slows down besides: a write that lasts lets readers set hints while it is under way.
-FOCUS_RULES = {"hints": ("writes base/* fork=main p=0.15 delay 2-20",)}
+# Some do much in a commit.
+COMMITS = {"hints": 0.02}
 
 
 def choose_focus(random):

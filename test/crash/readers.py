@@ -31,6 +31,14 @@ class Hints(Actor):
         self.session.run(f"SELECT count(v) FROM unnest(%s) low JOIN {table} ON k BETWEEN low AND low + 3", (lows,))
 
 
+class Glances(Hints):
+    """The same, a row here and there: a page that was loaded gets its hint bits one by one, for seconds."""
+
+    def step(self):
+        for _ in range(20):
+            self.session.run("SELECT count(v) FROM big WHERE k = %s", (self.random.randrange(1000),))
+
+
 class Compare(Actor):
     """One snapshot, two ways: a count by the primary key, which trusts the visibility map, and one of the pages."""
 

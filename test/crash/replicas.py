@@ -111,6 +111,7 @@ class Standby(Cycle):
     def promote(self):
         self.totals["crashes"] += 1
         integrity.check_log(self.primary)
+        shim.impose(self.standby, [])    # what is left to replay must not last longer than our patience
         self.standby.ask("SELECT pg_promote(false)")    # one that waited would keep a snapshot, which replay has to wait for
         wait_until(lambda: self.standby.value("SELECT NOT pg_is_in_recovery()"), "the promotion")
         self.primary, self.standby = self.standby, None

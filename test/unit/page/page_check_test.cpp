@@ -106,7 +106,7 @@ TEST_F(PageCheckTest, RowsThatOverlapFail) {
     const LinePointer last = page.line(3);
     page.set_line(3, LinePointer::make(last.offset(), LineState::normal,
                                        static_cast<std::uint16_t>(last.length() + 8)));
-    EXPECT_EQ(fault(), PageFault::line_pointer);
+    EXPECT_EQ(fault(), PageFault::overlap);
 }
 
 TEST_F(PageCheckTest, WhatIsLetInStaysSoWhenRowsAreAdded) {
