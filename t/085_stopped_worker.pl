@@ -5,6 +5,7 @@ use strict;
 use warnings;
 use FindBin;
 use lib "$FindBin::Bin/lib";
+use GlassheapCompare qw(wait_for_state);
 use GlassheapTest;
 use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
@@ -12,7 +13,7 @@ use Test::More;
 
 plan skip_all => 'heap has no workers' unless is_glassheap();
 
-my $node = new_node('stopped', restart_after_crash => 'off');
+my $node = new_node('stopped', restart_after_crash => 'off', max_logical_replication_workers => 0);    # their launcher commits
 sub sql { return $node->safe_psql('postgres', $_[0]); }
 sub pid_of { return sql("SELECT pid FROM pg_stat_activity WHERE backend_type = '$_[0]'"); }
 
@@ -56,6 +57,7 @@ sub stop_both
 	sql('INSERT INTO t VALUES (1)');
 	$log_start = -s $node->logfile;
 	kill 'STOP', values %pid;
+	wait_for_state(qr/T/, values %pid);
 	return;
 }
 
@@ -87,26 +89,50 @@ both_go_on($checkpoint);
 my $backup = q{SELECT pg_backup_start('both', true)};
 stop_both();
 my $waiting = start_background($node, sql => $backup);
-wait_until(\&both_are_named, 'both in the log');
-pass('the checkpointer names both stopped processes when its checkpoint begins');
+wait_until(sub { slurp_file($node->logfile, $log_start) =~ /checkpoint starting/ }, 'a checkpoint');
+my $said = slurp_file($node->logfile, $log_start);
+like($said, qr/process $pid{$_} \(\Q$_\E\) is stopped, and a checkpoint begins/, "when its checkpoint begins, the checkpointer names the $_") for sort keys %pid;
 both_go_on($waiting);
+
+# Nor does it name one that leaves, and is awake.
+sql('INSERT INTO t VALUES (1)');
+if (has_stop_points($node))
+{
+	my $guardian = $pid{'glassheap checkpoint guardian'};
+	sql("SELECT glassheap_stop_point_set('buffer.guardian_leaves', 'wait')");
+	kill 'TERM', $guardian;
+	sql("SELECT glassheap_stop_point_wait('buffer.guardian_leaves')");
+	$log_start = -s $node->logfile;
+	kill 'STOP', $pid{'glassheap pool writer'};
+	wait_for_state(qr/T/, $pid{'glassheap pool writer'});
+	$waiting = start_background($node, sql => $backup);
+	wait_until(sub { slurp_file($node->logfile, $log_start) =~ /checkpoint starting/ }, 'a checkpoint');
+	$said = slurp_file($node->logfile, $log_start);
+	like($said, qr/process $pid{'glassheap pool writer'} \(glassheap pool writer\) is stopped/, 'one is stopped, the other leaves: the first is named');
+	unlike($said, qr/process $guardian /, '... and the other is not');
+	kill 'CONT', $pid{'glassheap pool writer'};
+	sql('SELECT glassheap_stop_point_clear()');
+	ok(IPC::Run::finish($waiting), '... and the checkpoint completes');
+	wait_until(sub { ($pid{'glassheap checkpoint guardian'} = pid_of('glassheap checkpoint guardian')) =~ /^\d+$/ && $pid{'glassheap checkpoint guardian'} != $guardian }, 'a new guardian');
+}
 
 # One is stopped when it has begun: the checkpoint passes neither.  Sessions that end transactions say so.
 sql('INSERT INTO t VALUES (1)');
 $log_start = -s $node->logfile;
 my ($first, $second) = values %pid;
 kill 'STOP', $first;
+wait_for_state(qr/T/, $first);
 $waiting = start_background($node, sql => $backup);
 wait_until(sub { slurp_file($node->logfile, $log_start) =~ /checkpoint starting/ }, 'a checkpoint');
 kill 'STOP', $second;
 wait_until(sub { sql('SELECT 1'); return both_are_named(); }, 'both in the log');    # not the view, which looks itself
 pass('whoever commits names both while a checkpoint waits');
 both_go_on($waiting);
-is(sql('SELECT count(*) FROM t'), 9, 'all rows are there');
+is(sql('SELECT count(*) FROM t'), 10, 'all rows are there');
 
 unlike(slurp_file($node->logfile), qr/PANIC/, 'nobody panicked');
 kill_server_9($node);
 $node->start;
-is(sql('SELECT count(*) FROM t'), 9, 'all rows are there after a kill');
+is(sql('SELECT count(*) FROM t'), 10, 'all rows are there after a kill');
 $node->stop('fast');
 done_testing();

@@ -34,6 +34,11 @@ void wait_on(int partner) {
     complain_of(partner, seconds_since(waiting.since));
 }
 
+const char *name_of(int number) noexcept {
+    return number == static_cast<int>(Holder::guardian) ? "glassheap checkpoint guardian"
+                                                        : "glassheap pool writer";
+}
+
 int my_partner() noexcept {
     return 1 - static_cast<int>(my_holder());
 }
@@ -54,14 +59,20 @@ void complain_of(int number, long seconds) {
     const bool guards = holder.guarding;
     holder.overdue = true;
     ereport(LOG,
-            (errmsg("glassheap has waited %ld s for process %d (%s)", seconds, holder.pid,
-                    number == static_cast<int>(Holder::guardian) ? "glassheap checkpoint guardian"
-                                                                 : "glassheap pool writer"),
+            (errmsg("glassheap has waited %ld s for process %d (%s)", seconds, holder.pid, name_of(number)),
              guards ? errdetail("Checkpoints cannot complete before it has had its turn.  It is stopped, "
                                 "gets no processor time, or waits for the disk.")
                     : errdetail("Every changed page is written at once until it answers."),
              // It is not what a session does that the message is about.
              errhidestmt(true), errhidecontext(true)));
+}
+
+void complain_of_stopped(int number) {
+    HolderShared &holder = pool.shared->holders[number];
+    holder.overdue = true;
+    ereport(LOG, (errmsg("process %d (%s) is stopped, and a checkpoint begins that must wait for it",
+                         holder.pid, name_of(number)),
+                  errhint("Let it go on (SIGCONT), or terminate it.")));
 }
 
 void partner_came() {

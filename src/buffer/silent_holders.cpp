@@ -42,7 +42,7 @@ bool is_my_turn_to_tell() noexcept {
     return pool.shared->silence_told.compare_exchange_strong(told, now);
 }
 
-// By SIGSTOP or a debugger.  Linux tells; elsewhere, and of a process that is merely starved, nobody does.
+// By a signal.  Linux tells; elsewhere, and of one that a debugger holds or that is starved, nobody does.
 bool is_stopped(int pid) noexcept {
     char name[32];
     char text[512];
@@ -52,13 +52,9 @@ bool is_stopped(int pid) noexcept {
     const ssize_t length = ::read(file, text, sizeof text - 1);
     ::close(file);
     text[std::max<ssize_t>(length, 0)] = '\0';
-    const char *command_end = std::strrchr(text, ')');  // "pid (command) state ...", and a command may have any sign
-    return command_end != nullptr && (command_end[1] == ' ') && (command_end[2] == 'T' || command_end[2] == 't');
-}
-
-void complain_of_guards(std::int64_t silence) {
-    for (int i = 0; i < 2; ++i)
-        if (pool.shared->holders[i].guarding) complain_of(i, static_cast<long>(silence / 1000));
+    const char *command_end =
+        std::strrchr(text, ')');  // "pid (command) state ...", and a command may have any sign
+    return command_end != nullptr && command_end[1] == ' ' && command_end[2] == 'T';
 }
 
 }  // namespace
@@ -71,13 +67,23 @@ void complain_if_silent() {
         return;
     }
     const std::int64_t silence = silent_for();
-    if (silence >= kPatienceMs && is_my_turn_to_tell()) complain_of_guards(silence);
+    if (silence < kPatienceMs || !is_my_turn_to_tell()) return;
+    for (int i = 0; i < 2; ++i)
+        if (shared.holders[i].guarding) complain_of(i, static_cast<long>(silence / 1000));
 }
 
+// One that leaves still guards, and may be awake: only who is seen to be stopped is named.
 void complain_if_stopped() {
-    for (const HolderShared &holder : pool.shared->holders)
-        if (holder.present && !is_stopped(holder.pid)) return;  // the one that is awake watches the other
-    if (does_any_guard() && is_my_turn_to_tell()) complain_of_guards(0);
+    bool delays[2];
+    for (int i = 0; i < 2; ++i) {
+        const HolderShared &holder = pool.shared->holders[i];
+        const bool stopped = (holder.present || holder.guarding) && is_stopped(holder.pid);
+        if (holder.present && !stopped) return;  // he watches the other
+        delays[i] = stopped && holder.guarding;
+    }
+    if ((!delays[0] && !delays[1]) || !is_my_turn_to_tell()) return;
+    for (int i = 0; i < 2; ++i)
+        if (delays[i]) complain_of_stopped(i);
 }
 
 void ask_holders() {

@@ -26,7 +26,7 @@ inline void watch_holders() {
 void ask_holders();
 // The checkpointer has announced a checkpoint (in its critical section), and will soon wait for the holders.
 void checkpoint_is_awaited() noexcept;
-// Then: that neither can answer is seen at once, for perhaps nobody commits who could look.
+// Then: that both have been stopped is seen at once, for perhaps nobody commits who could look.
 void complain_if_stopped();
 
 // ---- for the holder

@@ -39,7 +39,9 @@ void read_delays() noexcept {
     const char *text = std::getenv("GH_STOP_POINT_DELAYS");
     Settings given;
     if (text == nullptr) return;
-    if (std::sscanf(text, "%u %u %u", &given.seed, &given.per_mille, &given.micros) != 3) {
+    int length = 0;
+    if (std::sscanf(text, "%u %u %u %n", &given.seed, &given.per_mille, &given.micros, &length) != 3 ||
+        text[length] != '\0') {
         ereport(WARNING, (errmsg("GH_STOP_POINT_DELAYS is ignored: \"%s\"", text),
                           errhint("It is \"SEED PER_MILLE MICROSECONDS\".")));
         return;
