@@ -12,19 +12,6 @@ namespace glassheap::wal {
 
 namespace {
 
-struct Run {
-    SlotNo first;
-    SlotNo length;
-};
-
-// The next run of set at or behind `from`; length 0 when there is none.
-Run next_run(const SlotSet &set, int from) noexcept {
-    while (from < SlotSet::kLimit && !set.has(static_cast<SlotNo>(from))) ++from;
-    int end = from;
-    while (end < SlotSet::kLimit && set.has(static_cast<SlotNo>(end))) ++end;
-    return {static_cast<SlotNo>(from), static_cast<SlotNo>(end - from)};
-}
-
 bool same_header(const page::FreezePlan &a, const page::FreezePlan &b) noexcept {
     return a.xmax == b.xmax && a.infomask == b.infomask && a.infomask2 == b.infomask2 && a.flags == b.flags;
 }
@@ -32,16 +19,18 @@ bool same_header(const page::FreezePlan &a, const page::FreezePlan &b) noexcept 
 }  // namespace
 
 void write_slots(ByteWriter &out, const SlotSet &set) noexcept {
-    int before = 0;
-    for (Run r = next_run(set, 0); r.length != 0; r = next_run(set, r.first + r.length)) {
-        const auto gap = static_cast<std::uint32_t>(r.first - before);
-        out.varint(gap * 2 + (r.length > 1 ? 1U : 0U));
-        if (r.length > 1) out.varint(r.length - 2U);
-        before = r.first + r.length;
+    unsigned before = 0;
+    for (unsigned at = set.next_in(0); at < SlotSet::kLimit; at = set.next_in(before)) {
+        const unsigned gap = at - before;
+        before = set.next_out(at);
+        const unsigned length = before - at;
+        out.varint(gap * 2 + (length > 1 ? 1U : 0U));
+        if (length > 1) out.varint(length - 2);
     }
 }
 
 void write_slots(ByteWriter &out, std::span<const SlotNo> slots) noexcept {
+    if (slots.empty()) return;
     SlotSet set;
     for (const SlotNo slot : slots) set.add(slot);
     write_slots(out, set);

@@ -10,6 +10,7 @@
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
+#include <bit>
 #include <cstring>
 #include <span>
 
@@ -108,13 +109,25 @@ private:
 // Slots of one page as a bitmap: sorts and joins runs without comparing.
 class SlotSet {
 public:
-    static constexpr int kLimit = 320;  // > page::kMaxTuplesPerPage
-    static_assert(kLimit > page::kMaxTuplesPerPage);
+    static constexpr unsigned kLimit = 320;  // > page::kMaxTuplesPerPage
+    static_assert(kLimit > page::kMaxTuplesPerPage && kLimit % 64 == 0);
 
     void add(SlotNo slot) noexcept { words_[slot / 64U] |= std::uint64_t{1} << (slot % 64U); }
     bool has(SlotNo slot) const noexcept { return ((words_[slot / 64U] >> (slot % 64U)) & 1U) != 0; }
+    // The first slot at or behind `from` that is in the set, or is not; kLimit when there is none.
+    unsigned next_in(unsigned from) const noexcept { return next(from, 0); }
+    unsigned next_out(unsigned from) const noexcept { return next(from, ~std::uint64_t{0}); }
 
 private:
+    unsigned next(unsigned from, std::uint64_t flip) const noexcept {
+        while (from < kLimit) {
+            const std::uint64_t rest = (words_[from / 64U] ^ flip) >> (from % 64U);
+            if (rest != 0) return from + static_cast<unsigned>(std::countr_zero(rest));
+            from = (from / 64U + 1) * 64U;
+        }
+        return kLimit;
+    }
+
     std::uint64_t words_[kLimit / 64] = {};
 };
 

@@ -78,6 +78,22 @@ TEST(Pack, AFullPageOfSlotsIsOneRun) {
     EXPECT_LE(b.out.size(), 4U);
 }
 
+// Wherever it begins and ends: a set is searched by words of 64 slots.
+TEST(Pack, EveryRunIsCodedAsOne) {
+    for (std::uint32_t first = 1; first <= page::kMaxTuplesPerPage; ++first) {
+        std::vector<SlotNo> slots;
+        for (std::uint32_t last = first; last <= page::kMaxTuplesPerPage; ++last) {
+            slots.push_back(static_cast<SlotNo>(last));
+            Bytes expected;
+            expected.out.varint(2 * first + (last > first ? 1 : 0));
+            if (last > first) expected.out.varint(last - first - 1);
+            Bytes b;
+            write_slots(b.out, slots);
+            ASSERT_EQ(std::string(b.data, b.out.size()), std::string(expected.data, expected.out.size()));
+        }
+    }
+}
+
 TEST(Pack, DamagedSlotSetsAreRefused) {
     SlotNo back[SlotSet::kLimit];
     const auto refused = [&](std::initializer_list<std::uint32_t> varints, int count) {
