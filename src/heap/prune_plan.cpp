@@ -37,6 +37,10 @@ void PrunePlan::judge() {
     // Backwards: later slots usually lie at lower addresses, and memory likes to be read upwards.
     for (SlotNo slot = last_slot_; slot >= 1; --slot) {
         if (!view_.line(slot).is_normal()) continue;
+        if (is_plainly_live(header(slot))) {
+            fate_[slot] = HEAPTUPLE_LIVE;
+            continue;
+        }
         at_slot(slot);
         fate_[slot] = static_cast<std::int8_t>(judge_tuple(slot));
     }
@@ -57,7 +61,6 @@ bool PrunePlan::is_plainly_live(HeapTupleHeader tuple) const noexcept {
 }
 
 HTSV_Result PrunePlan::judge_tuple(SlotNo slot) {
-    if (is_plainly_live(header(slot))) return HEAPTUPLE_LIVE;
     HeapTupleData tuple = tuple_at(rel_, page_, slot);
     const bool had_hint = HeapTupleHeaderXminCommitted(tuple.t_data);
     Xid dead_after;
@@ -98,7 +101,9 @@ void PrunePlan::walk() {
     for (SlotNo slot = 1; slot <= last_slot_; ++slot) {
         if (after_[slot] != After::untouched) continue;  // part of an earlier chain
         const page::LinePointer line = view_.line(slot);
-        if (!line.is_normal() && !line.is_redirect()) continue;
+        if (line.is_normal() ? has_no_past(slot) : !line.is_redirect()) continue;
+        if (line.is_redirect() && continues_at(line.redirect_to()) && has_no_past(line.redirect_to()))
+            continue;
         at_slot(slot);
         walk_from(slot);
     }
@@ -128,6 +133,11 @@ bool PrunePlan::take_lone_heap_only(SlotNo slot) {
     mvcc::advance_latest_removed_xid(header(slot), &latest_removed_xid_);
     ++removed_;
     return true;
+}
+
+// Most chains of a page are such a version alone, with or without a redirect, and nothing becomes of them.
+bool PrunePlan::has_no_past(SlotNo first) const noexcept {
+    return fate(first) == HEAPTUPLE_LIVE || fate(first) == HEAPTUPLE_INSERT_IN_PROGRESS;
 }
 
 // A line pointer where a chain may go on: on the page, not claimed by another chain, and holding a tuple.

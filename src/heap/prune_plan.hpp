@@ -59,6 +59,7 @@ private:
     bool take_lone_heap_only(SlotNo slot);
     void collect(SlotNo root, Chain *chain);
     bool continues_at(SlotNo slot) const noexcept;
+    bool has_no_past(SlotNo first) const noexcept;
     bool enter_member(SlotNo slot, Chain *chain);
     void cut(SlotNo root, const Chain &chain);
     void note_prunable(Xid xid) noexcept;
