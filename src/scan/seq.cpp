@@ -131,10 +131,13 @@ bool advance(RowScan &scan, bool forward) {
     return true;
 }
 
-bool matches_keys(const RowScan &scan, SlotNo row) {
-    if (scan.base.rs_nkeys == 0) return true;
+[[gnu::noinline]] bool passes_keys(const RowScan &scan, SlotNo row) {
     HeapTupleData tuple = row_at(scan, row);
     return pg::matches_keys(&tuple, RelationGetDescr(scan.rel()), scan.base.rs_nkeys, scan.base.rs_key);
+}
+
+inline bool matches_keys(const RowScan &scan, SlotNo row) {
+    return scan.base.rs_nkeys == 0 || passes_keys(scan, row);
 }
 
 void test_for_old_snapshot(const RowScan &scan) {
@@ -167,6 +170,16 @@ bool step_by_page(RowScan &scan, int step) {
 
 // ---- row mode
 
+// Index builds and CLUSTER see every version and judge it themselves: nobody is asked (and nothing is in
+// conflict: only what an MVCC snapshot sees is).
+bool is_visible(const RowScan &scan, SlotNo row) {
+    if (scan.base.rs_snapshot->snapshot_type == SNAPSHOT_ANY) return true;
+    HeapTupleData tuple = row_at(scan, row);
+    const bool visible = mvcc::satisfies(&tuple, scan.base.rs_snapshot, &scan.page);
+    mvcc::check_serializable_read(visible, scan.rel(), &tuple, &scan.page, scan.base.rs_snapshot);
+    return visible;
+}
+
 // Looks from line pointer `row` on, in steps, for a row to hand out; the page is latched share meanwhile.
 bool find_in_page(RowScan &scan, int row, int step) {
     const page::PageView view = scan.page.view();
@@ -178,10 +191,7 @@ bool find_in_page(RowScan &scan, int row, int step) {
     for (; row >= 1 && row <= last; row += step) {
         const auto candidate = static_cast<SlotNo>(row);
         if (!view.line(candidate).is_normal()) continue;
-        HeapTupleData tuple = row_at(scan, candidate);
-        const bool visible = mvcc::satisfies(&tuple, scan.base.rs_snapshot, &scan.page);
-        mvcc::check_serializable_read(visible, scan.rel(), &tuple, &scan.page, scan.base.rs_snapshot);
-        if (visible && matches_keys(scan, candidate)) {
+        if (is_visible(scan, candidate) && matches_keys(scan, candidate)) {
             scan.page.unlatch();
             scan.row = candidate;
             return true;

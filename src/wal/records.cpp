@@ -41,6 +41,11 @@ constexpr std::uint8_t kHeadHeapOnly = 0x20;
 constexpr std::uint8_t kRawHead = 0x80;  // the three fields follow as they are
 constexpr std::uint8_t kKnownHeadBits = 0x3F;
 
+std::uint8_t expected_hoff(const RowHead &head, std::uint32_t columns) noexcept {
+    const std::size_t bitmap = head.has_nulls() ? (columns + 7) / 8 : 0;
+    return static_cast<std::uint8_t>(page::align_up(page::kTupleHeaderSize + bitmap));
+}
+
 RowHead unpack_head(std::uint8_t packed, std::uint32_t columns) noexcept {
     RowHead head{static_cast<std::uint16_t>(columns), page::kXmaxInvalid, 0};
     for (const HeadBit &bit : kHeadBits)
@@ -48,25 +53,39 @@ RowHead unpack_head(std::uint8_t packed, std::uint32_t columns) noexcept {
             head.infomask = static_cast<std::uint16_t>(head.infomask | bit.infomask);
     if ((packed & kHeadHeapOnly) != 0)
         head.infomask2 = static_cast<std::uint16_t>(head.infomask2 | page::kHeapOnly);
-    const std::size_t bitmap = head.has_nulls() ? (columns + 7) / 8 : 0;
-    head.hoff = static_cast<std::uint8_t>(page::align_up(page::kTupleHeaderSize + bitmap));
+    head.hoff = expected_hoff(head, columns);
     return head;
+}
+
+constexpr std::uint16_t head_bits() noexcept {
+    std::uint16_t all = 0;
+    for (const HeadBit &bit : kHeadBits) all = static_cast<std::uint16_t>(all | bit.infomask);
+    return all;
+}
+
+// Does a packed head say everything, so that unpack_head gives it back?
+bool is_ordinary(const RowHead &head, std::uint32_t columns) noexcept {
+    const std::uint16_t frozen = head.infomask & page::kXminFrozen;
+    if ((head.infomask & ~head_bits()) != page::kXmaxInvalid) return false;
+    if (frozen != 0 && frozen != page::kXminFrozen) return false;  // two bits, of which one alone is a hint
+    if ((head.infomask2 & ~(page::kAttributeCountMask | page::kHeapOnly)) != 0) return false;
+    return head.hoff == expected_hoff(head, columns);
 }
 
 std::uint8_t pack_head(const RowHead &head) noexcept {
     unsigned packed = (head.infomask2 & page::kHeapOnly) != 0 ? kHeadHeapOnly : 0U;
+#pragma GCC unroll 8  // the table becomes constants
     for (const HeadBit &bit : kHeadBits)
-        if ((head.infomask & bit.infomask) == bit.infomask) packed |= bit.packed;
+        if ((head.infomask & bit.infomask) != 0) packed |= bit.packed;
     return static_cast<std::uint8_t>(packed);
 }
 
 }  // namespace
 
 void write_head(ByteWriter &out, const RowHead &head) noexcept {
-    const std::uint8_t packed = pack_head(head);
     const std::uint32_t columns = head.infomask2 & page::kAttributeCountMask;
-    if (unpack_head(packed, columns) == head) {
-        out.u8(packed);
+    if (is_ordinary(head, columns)) {
+        out.u8(pack_head(head));
         out.varint(columns);
         return;
     }

@@ -81,19 +81,20 @@ TEST(Records, UpdateStoresXidsOnlyWhenTold) {
     EXPECT_EQ(back.new_xmax, 2000U);
 }
 
+std::size_t written(const RowHead &head) {
+    char bytes[kRowHeadMax];
+    ByteWriter out(bytes, sizeof bytes);
+    write_head(out, head);
+    RowHead back{};
+    ByteReader in(bytes, out.size());
+    EXPECT_TRUE(read_head(in, &back));
+    EXPECT_TRUE(back == head) << head.infomask << ' ' << head.infomask2;
+    ByteReader cut(bytes, out.size() - 1);
+    EXPECT_FALSE(read_head(cut, &back));
+    return out.size();
+}
+
 TEST(Records, OrdinaryHeadsTakeTwoBytesOthersSix) {
-    const auto written = [](const RowHead &head) {
-        char bytes[kRowHeadMax];
-        ByteWriter out(bytes, sizeof bytes);
-        write_head(out, head);
-        RowHead back{};
-        ByteReader in(bytes, out.size());
-        EXPECT_TRUE(read_head(in, &back));
-        EXPECT_TRUE(back == head);
-        ByteReader cut(bytes, out.size() - 1);
-        EXPECT_FALSE(read_head(cut, &back));
-        return out.size();
-    };
     EXPECT_EQ(written({3, page::kXmaxInvalid, 24}), 2U);
     EXPECT_EQ(written({8, page::kXmaxInvalid | page::kHasNull | page::kHasVarWidth, 24}), 2U);
     EXPECT_EQ(written({9, page::kXmaxInvalid | page::kHasNull, 32}), 2U);
@@ -103,6 +104,26 @@ TEST(Records, OrdinaryHeadsTakeTwoBytesOthersSix) {
     EXPECT_EQ(written({4, page::kXmaxInvalid, 32}), 6U);  // an unexpected hoff
     EXPECT_EQ(written({4, page::kXmaxInvalid | page::kXminCommitted, 24}), 6U);
     EXPECT_EQ(written({4 | page::kKeysUpdated, page::kXmaxInvalid, 24}), 6U);
+}
+
+// Every infomask: two bytes for what an ordinary row may have, and for nothing else.
+TEST(Records, EveryHeadComesBack) {
+    std::vector<bool> ordinary(0x10000, false);
+    for (const std::uint16_t null : {0, +page::kHasNull})
+        for (const std::uint16_t width : {0, +page::kHasVarWidth})
+            for (const std::uint16_t external : {0, +page::kHasExternal})
+                for (const std::uint16_t frozen : {0, +page::kXminFrozen})
+                    for (const std::uint16_t updated : {0, +page::kUpdated})
+                        ordinary[static_cast<std::size_t>(null | width | external | frozen | updated |
+                                                          page::kXmaxInvalid)] = true;
+    for (unsigned mask = 0; mask < 0x10000U; ++mask) {
+        const auto infomask = static_cast<std::uint16_t>(mask);
+        const std::size_t size = ordinary[mask] ? 2 : 6;
+        ASSERT_EQ(written({5, infomask, 24}), size) << mask;
+        ASSERT_EQ(written({5 | page::kHeapOnly, infomask, 24}), size) << mask;
+        ASSERT_EQ(written({5 | page::kHotUpdated, infomask, 24}), 6U) << mask;
+        ASSERT_EQ(written({5, infomask, 32}), 6U) << mask;
+    }
 }
 
 TEST(Records, TheOthersComeBack) {
