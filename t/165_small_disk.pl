@@ -113,7 +113,7 @@ my @sessions;
 for my $session (1 .. 4)
 {
 	append_to_file("$folder/$session.sql", "WITH i AS (INSERT INTO t SELECT $session * 1000000 + $_ * 100 + g, repeat('c', 700) FROM generate_series(1, 50) g RETURNING 1)"
-		  . " SELECT 'came', $session * 1000000 + $_ * 100, count(*) FROM i;\n") for 1 .. 60;
+		  . " SELECT 'came', $session * 1000000 + $_ * 100, count(*) FROM i;\n") for 1 .. 200;    # more than there is room for: each must find it full
 	push @sessions, start_background($node, file => "$folder/$session.sql", stdout => "$folder/$session.out", continue => 1);
 }
 IPC::Run::finish($_) for @sessions;
