@@ -106,6 +106,25 @@ TEST(Records, OrdinaryHeadsTakeTwoBytesOthersSix) {
     EXPECT_EQ(written({4 | page::kKeysUpdated, page::kXmaxInvalid, 24}), 6U);
 }
 
+// The bytes themselves: they outlive this version.
+TEST(Records, HeadsAreTheseBytes) {
+    const auto bytes_of = [](const RowHead &head) {
+        char bytes[kRowHeadMax];
+        ByteWriter out(bytes, sizeof bytes);
+        write_head(out, head);
+        return std::string(bytes, out.size());
+    };
+    EXPECT_EQ(bytes_of({3, page::kXmaxInvalid, 24}), std::string("\x00\x03", 2));
+    EXPECT_EQ(bytes_of({3, page::kXmaxInvalid | page::kHasNull, 24}), "\x01\x03");
+    EXPECT_EQ(bytes_of({3, page::kXmaxInvalid | page::kHasVarWidth, 24}), "\x02\x03");
+    EXPECT_EQ(bytes_of({3, page::kXmaxInvalid | page::kHasExternal, 24}), "\x04\x03");
+    EXPECT_EQ(bytes_of({3, page::kXmaxInvalid | page::kXminFrozen, 24}), "\x08\x03");
+    EXPECT_EQ(bytes_of({3, page::kXmaxInvalid | page::kUpdated, 24}), "\x10\x03");
+    EXPECT_EQ(bytes_of({3 | page::kHeapOnly, page::kXmaxInvalid, 24}), "\x20\x03");
+    EXPECT_EQ(bytes_of({1600, page::kXmaxInvalid | page::kHasNull, 224}), "\x01\xC0\x0C");
+    EXPECT_EQ(bytes_of({3, page::kXmaxInvalid, 32}), std::string("\x80\x03\x00\x00\x08\x20", 6));
+}
+
 // Every infomask: two bytes for what an ordinary row may have, and for nothing else.
 TEST(Records, EveryHeadComesBack) {
     std::vector<bool> ordinary(0x10000, false);
