@@ -70,7 +70,7 @@ sub right_bits { return sql("SELECT count(*) FROM glassheap_visibility('$_[0]') 
 sub follows
 {
 	my ($what) = @_;
-	my $lsn = sql('SELECT pg_current_wal_flush_lsn()');
+	my $lsn = sql('SELECT pg_current_wal_insert_lsn()');    # a repair has no transaction id: its commit flushes nothing
 	my $log = sub { slurp_file($standby->logfile) };
 	wait_until(sub {
 			my ($rc, $out) = $standby->psql('postgres', "SELECT pg_last_wal_replay_lsn() >= '$lsn'");
