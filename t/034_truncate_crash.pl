@@ -25,8 +25,11 @@ CHECKPOINT;
 DELETE FROM tail WHERE a > 50;
 SQL
 	$node->safe_psql('postgres', "SELECT glassheap_stop_point_set('$point', 'kill')");
+	my $log_start = -s $node->logfile;
 	my ($rc) = $node->psql('postgres', 'VACUUM tail');
 	isnt($rc, 0, "$point: the server died in VACUUM");
+	# Before the postmaster has seen the death it lets in who asks.
+	wait_until(sub { slurp_file($node->logfile, $log_start) =~ /terminated by signal 9/ }, 'the death to be seen');
 	$node->poll_query_until('postgres', 'SELECT true') or die 'the server did not come back';
 	is($node->safe_psql('postgres', 'SELECT count(*), max(a) FROM tail'), '50|50', "$point: rows after recovery");
 	my $blocks = $node->safe_psql('postgres', "SELECT pg_relation_size('tail') / 8192");
