@@ -22,6 +22,7 @@ void watch_partner_in_turn();
 void partner_came();
 // The same words for whoever waits in vain, partner or session (silent_holders.hpp).
 void complain_of(int number, long seconds);
+// When that is seen at once, by the checkpointer (silent_holders.hpp).
 void complain_of_stopped(int number);
 // This holder is awake; it need not have done anything.
 void note_heard() noexcept;

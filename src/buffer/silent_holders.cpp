@@ -52,8 +52,8 @@ bool is_stopped(int pid) noexcept {
     const ssize_t length = ::read(file, text, sizeof text - 1);
     ::close(file);
     text[std::max<ssize_t>(length, 0)] = '\0';
-    const char *command_end =
-        std::strrchr(text, ')');  // "pid (command) state ...", and a command may have any sign
+    // "pid (command) state ...", and a command may have any sign.
+    const char *command_end = std::strrchr(text, ')');
     return command_end != nullptr && command_end[1] == ' ' && command_end[2] == 'T';
 }
 

@@ -56,8 +56,12 @@ buffer::RoomInRedo make_room(XLogReaderState *record, std::uint8_t ref) {
     return {file, fork, block, is_made_anew(record, ref)};
 }
 
+bool may_meet_torn_pages() noexcept {
+    return !reachedConsistency && !::DataChecksumsEnabled();
+}
+
 bool is_torn(XLogReaderState *record, std::uint8_t ref) {
-    if (reachedConsistency || ::DataChecksumsEnabled() || is_made_anew(record, ref)) return false;
+    if (!may_meet_torn_pages() || is_made_anew(record, ref)) return false;
     pg::RelFile file;
     ForkNumber fork;
     BlockNo block;

@@ -9,8 +9,8 @@
 //            from zeroes with the bits of later records only; a truncation clears bits without moving the
 //            LSN.  Images of full pages would mend that, but no record tells whether all of them were
 //            written: the setting also changes without one (UpdateFullPageWrites).  Pages of rows are zeroes
-//            then, or complete, or, where a visible record has no image, torn (recovery.T1) and not compared
-//            either.  On a standby everything is compared.
+//            then, or complete, or, without checksums, torn where a visible record has no image
+//            (recovery.T1) and not compared either.  On a standby everything is compared.
 // Errors: FATAL when a page differs, as core.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
@@ -71,8 +71,8 @@ void check_ref(XLogReaderState *record, std::uint8_t ref) {
     ForkNumber fork;
     BlockNo block;
     ::XLogRecGetBlockTag(record, ref, &file, &fork, &block);
-    const bool may_differ = fork == VISIBILITYMAP_FORKNUM || is_visible(record);
-    if (may_differ && !reachedConsistency) return;  // wal.K1
+    if (fork == VISIBILITYMAP_FORKNUM && !reachedConsistency) return;  // wal.K1
+    if (fork == MAIN_FORKNUM && is_visible(record) && may_meet_torn_pages()) return;
     const bool comparable =
         fork == VISIBILITYMAP_FORKNUM ? copy_vm(record, file, block) : copy_ours(record, file, fork, block);
     if (!comparable) return;

@@ -41,8 +41,9 @@ enum class RedoLatch : bool { exclusive, cleanup };
 buffer::RoomInRedo make_room(XLogReaderState *record, std::uint8_t ref);
 RedoPage open_page(XLogReaderState *record, std::uint8_t ref, RedoLatch latch = RedoLatch::exclusive,
                    buffer::RoomInRedo *room = nullptr);
-// Only a record that may do without an image, as heap's of the visibility map, meets a torn page; with
-// checksums none does: what does not pass them is damaged.  Logs.
+// With checksums no record does without an image; what does not pass them is damaged.
+bool may_meet_torn_pages() noexcept;
+// Only a record that may do without an image, as heap's of the visibility map, meets a torn page.  Logs.
 bool is_torn(XLogReaderState *record, std::uint8_t ref);
 // The block number of a reference that must exist.
 BlockNo block_of_ref(XLogReaderState *record, std::uint8_t ref);
