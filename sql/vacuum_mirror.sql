@@ -85,6 +85,67 @@ VACUUM mir_g;
 VACUUM mir_h;
 SELECT * FROM compared;
 
+-- Pages that are vacuumed as a whole: as a load has left them, unread, with and without null bitmaps.
+SET vacuum_freeze_min_age = 50000000;
+CALL on_both('TRUNCATE %s');
+CALL on_both('INSERT INTO %s SELECT i, i %% 13, CASE WHEN i %% 3 > 0 THEN repeat(chr(97 + i %% 26), i %% 90) END FROM generate_series(1, 2000) i');
+VACUUM mir_g;
+VACUUM mir_h;
+SELECT * FROM compared;
+VACUUM (FREEZE) mir_g;
+VACUUM (FREEZE) mir_h;
+SELECT * FROM compared;
+SELECT bool_and(all_visible AND all_frozen) FROM pg_visibility_map('mir_g');
+-- not read and not vacuumed before; then frozen rows and others on a page
+CALL on_both('TRUNCATE %s');
+CALL on_both('INSERT INTO %s SELECT i, i %% 13, CASE WHEN i %% 3 > 0 THEN repeat(''n'', i %% 90) END FROM generate_series(1, 100) i');
+VACUUM (FREEZE) mir_g;
+VACUUM (FREEZE) mir_h;
+SELECT * FROM compared;
+CALL on_both('INSERT INTO %s SELECT i, NULL, ''later'' FROM generate_series(101, 130) i');
+CALL on_both('INSERT INTO %s SELECT i, NULL, ''last'' FROM generate_series(131, 150) i');
+VACUUM mir_g;
+VACUUM mir_h;
+SELECT * FROM compared;
+SELECT bool_and(all_visible), bool_and(all_frozen) FROM pg_visibility_map('mir_g');
+VACUUM (FREEZE) mir_g;
+VACUUM (FREEZE) mir_h;
+SELECT * FROM compared;
+-- some inserters of a page are to be frozen, and some are not
+CALL on_both('INSERT INTO %s SELECT i, NULL, ''old'' FROM generate_series(201, 210) i');
+DO $$ BEGIN FOR i IN 1 .. 300 LOOP PERFORM txid_current(); COMMIT; END LOOP; END $$;
+CALL on_both('INSERT INTO %s SELECT i, NULL, ''new'' FROM generate_series(211, 220) i');
+SET vacuum_freeze_min_age = 150;
+VACUUM (DISABLE_PAGE_SKIPPING) mir_g;
+VACUUM (DISABLE_PAGE_SKIPPING) mir_h;
+SELECT * FROM compared;
+SELECT v, count(*) FROM mir_g, LATERAL heap_page_items(glassheap_get_raw_page('mir_g', (ctid::text::point)[0]::bigint)) i
+    WHERE i.t_ctid = ctid AND t_infomask & 768 = 768 AND id > 200 GROUP BY v;
+RESET vacuum_freeze_min_age;
+-- one row of the page that is not like the others: deleted or locked in vain, inserted in vain, updated in place
+CALL on_both('TRUNCATE %s');
+CALL on_both('INSERT INTO %s SELECT i, i, ''row'' FROM generate_series(1, 1000) i');
+BEGIN;
+CALL on_both('DELETE FROM %s WHERE id = 3');
+ROLLBACK;
+BEGIN;
+CALL on_both('INSERT INTO %s VALUES (5001, 0, ''in vain'')');
+ROLLBACK;
+CALL on_both('UPDATE %s SET grp = 0 WHERE id = 400');
+SELECT 1 AS locked FROM mir_g WHERE id = 600 FOR UPDATE;
+SELECT 1 AS locked FROM mir_h WHERE id = 600 FOR UPDATE;
+SELECT count(*) FROM page_differences();
+VACUUM (FREEZE) mir_g;
+VACUUM (FREEZE) mir_h;
+SELECT * FROM compared;
+SELECT * FROM page_differences() LIMIT 5;
+-- and once more: redirects and unused line pointers among frozen rows
+CALL on_both('INSERT INTO %s SELECT i, i, ''row'' FROM generate_series(1001, 1005) i');
+VACUUM (FREEZE, DISABLE_PAGE_SKIPPING) mir_g;
+VACUUM (FREEZE, DISABLE_PAGE_SKIPPING) mir_h;
+SELECT * FROM compared;
+SELECT relfrozenxid::text::bigint > 0 AS advanced, count(*) FROM pg_class WHERE relname IN ('mir_g', 'mir_h') GROUP BY 1;
+
 DROP VIEW compared;
 DROP FUNCTION page_differences(), header_differences(), map_differences();
 DROP PROCEDURE on_both(text);

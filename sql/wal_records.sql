@@ -55,6 +55,8 @@ COPY wal_records FROM stdin;
 21	copied	2
 \.
 CALL show_and_go_on();
+VACUUM (FREEZE) wal_records;
+CALL show_and_go_on();
 INSERT INTO wal_records SELECT g, 'page', g FROM generate_series(100, 260) g;
 SELECT record, count(*) > 0 AS some FROM wal_start, said_since(lsn) WHERE record LIKE '%INIT' OR says LIKE '%INIT_PAGE%' GROUP BY record;
 SELECT count(*) AS damaged FROM wal_start, said_since(lsn) WHERE says LIKE '%damaged%' OR says IS NULL;

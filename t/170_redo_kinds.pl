@@ -214,7 +214,7 @@ my %wanted = (
 	HOT_UPDATE => [qw(- first CLEAR_VM IS_MULTI EXCL_LOCK new_xmax head=stored ref2 CONTAINS_NEW_TUPLE CONTAINS_OLD_TUPLE)],
 	LOCK => [qw(- first CLEAR_FROZEN CHAIN_KEPT IS_MULTI LOCK_ONLY EXCL_LOCK KEYSHR_LOCK KEYS_UPDATED ref2)],
 	CONFIRM => [qw(- first)],
-	PRUNE => [qw(redirected dead unused frozen vm=0 vm=1 vm=3 ref2)],
+	PRUNE => [qw(redirected dead unused frozen freezes_all vm=0 vm=1 vm=3 ref2)],
 	VACUUM => [qw(unused vm=0 vm=1 vm=3 ref2)],
 	VISIBLE => [qw(vm=1 vm=3 ref2)],
 );

@@ -4,6 +4,7 @@
 //         section and one record, instead of up to three.
 //
 //     plan (prune_plan) -> survey: count, freeze plans, all-visible? -> apply: lines, tuples, VM, record
+//     plain_page: nothing to prune, and all inserters alike          -> the same
 //
 // Invariants: prune.X1 nothing is written when nothing changes; hints alone are a hint change.
 //         prune.X2 the VM is set only from prune_page (vacuum): pruning during a scan must not change plans
@@ -19,6 +20,7 @@
 
 #include "base/xid_order.hpp"
 #include "heap/handed_pages.hpp"
+#include "heap/plain_page.hpp"
 #include "heap/prune_plan.hpp"
 #include "heap/row_access.hpp"
 #include "mvcc/all_visible.hpp"
@@ -157,20 +159,27 @@ MapChange decide_map(const buffer::PinnedPage &page, const PruneRequest &request
 struct Work {
     Relation rel;
     const buffer::PinnedPage &page;
-    const PrunePlan &plan;
+    const PrunePlan *plan = nullptr;   // nullptr: the page is plain
+    const PlainPage *plain = nullptr;  // else
     std::span<const page::FreezePlan> freezes{};
-    Xid freeze_limit = kInvalidXid;  // meaningful when there are freezes
+    Xid freeze_limit = kInvalidXid;  // meaningful when something freezes
     MapChange map{};
 
-    bool changes_tuples() const noexcept { return plan.changes_lines() || !freezes.empty(); }
+    bool freezes_all() const noexcept { return plain != nullptr && plain->freezes(); }
+    bool wants_hints() const noexcept { return plain != nullptr && plain->wants_hints(); }
+    bool freezes_any() const noexcept { return freezes_all() || !freezes.empty(); }
+    bool changes_tuples() const noexcept {
+        return freezes_any() || (plan != nullptr && plan->changes_lines());
+    }
+    Xid next_prune_xid() const noexcept { return plan != nullptr ? plan->next_prune_xid() : kInvalidXid; }
 };
 
 Xid conflict_horizon(const Work &work) {
-    Xid horizon = work.plan.latest_removed_xid();
+    Xid horizon = work.plan != nullptr ? work.plan->latest_removed_xid() : kInvalidXid;
     const auto advance = [&horizon](Xid xid) noexcept {
         if (xid_precedes(horizon, xid)) horizon = xid;
     };
-    if (!work.freezes.empty()) {
+    if (work.freezes_any()) {
         Xid newest_frozen = work.freeze_limit;
         TransactionIdRetreat(newest_frozen);
         advance(newest_frozen);
@@ -187,10 +196,13 @@ void emit(const Work &work, Xid horizon) {
     wal::PruneLog log = {};
     log.rel = work.rel;
     log.page = &work.page;
-    log.redirected = work.plan.redirected();
-    log.now_dead = work.plan.dead();
-    log.now_unused = work.plan.unused();
+    if (work.plan != nullptr) {
+        log.redirected = work.plan->redirected();
+        log.now_dead = work.plan->dead();
+        log.now_unused = work.plan->unused();
+    }
     log.frozen = work.freezes;
+    log.freezes_all = work.freezes_all();
     log.latest_removed_xid = horizon;
     log.vm = work.map.vmbuf;
     log.vm_bits = work.map.bits;
@@ -200,11 +212,23 @@ void emit(const Work &work, Xid horizon) {
 // The page was looked at: a failed search for space need not be repeated until something happens to it.
 bool hints_differ(const Work &work) noexcept {
     const page::PageView view = work.page.view();
-    return view.prune_xid() != work.plan.next_prune_xid() || view.full();
+    return view.prune_xid() != work.next_prune_xid() || view.full() || work.wants_hints();
 }
 void set_hints(const Work &work) noexcept {
-    work.page.edit().set_prune_xid(work.plan.next_prune_xid());
-    work.page.edit().set_full(false);
+    const page::PageEdit edit = work.page.edit();
+    edit.set_prune_xid(work.next_prune_xid());
+    edit.set_full(false);
+    if (work.wants_hints()) edit.hint_all_committed();
+}
+
+void change_tuples(const Work &work) noexcept {
+    const page::PageEdit edit = work.page.edit();
+    if (work.freezes_all()) {
+        edit.freeze_all();
+    } else if (work.plan != nullptr) {
+        edit.apply_prune(work.plan->redirected(), work.plan->dead(), work.plan->unused());
+        edit.apply_freeze(work.freezes);
+    }
 }
 
 void apply(const Work &work) {
@@ -219,12 +243,10 @@ void apply(const Work &work) {
     vm::VmLock map_lock(work.map.vmbuf);
     buffer::PageChange change;
     change.add(work.page);
-    const page::PageEdit edit = work.page.edit();
-    edit.apply_prune(work.plan.redirected(), work.plan.dead(), work.plan.unused());
-    edit.apply_freeze(work.freezes);
+    change_tuples(work);
     set_hints(work);
     if (sets_map) {
-        edit.set_all_visible(true);
+        work.page.edit().set_all_visible(true);
         vm::set_bits_locked(work.map.vmbuf, work.page.block(), work.map.bits);
     }
     if (RelationNeedsWAL(work.rel)) emit(work, horizon);
@@ -264,11 +286,33 @@ void prune_in_passing(Relation rel, const buffer::PinnedPage &page, GlobalVisSta
     PrunePlan plan(rel, page, request);
     plan.judge();
     plan.walk();
-    apply({.rel = rel, .page = page, .plan = plan});
+    apply({.rel = rel, .page = page, .plan = &plan});
 
     // Dead line pointers still wait for vacuum: only what is gone for good leaves its count.
     const int gone = plan.removed() - static_cast<int>(plan.dead().size());
     if (gone > 0) ::pgstat_update_heap_dead_tuples(rel, gone);
+}
+
+// ---- vacuum
+
+Work work_of(Relation rel, const buffer::PinnedPage &page, const PruneRequest &request, PruneOutcome *out) {
+    const MapChange map = decide_map(page, request, *out);
+    out->vm_set = BufferIsValid(map.vmbuf);
+    out->vm_bits = map.bits;
+    const Xid limit = request.freeze != nullptr ? request.freeze->freeze_limit : kInvalidXid;
+    return {.rel = rel, .page = page, .freeze_limit = limit, .map = map};
+}
+
+// False, with nothing changed: the page is not plain.
+bool vacuum_plain_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest &request,
+                       PruneOutcome *out) {
+    PlainPage plain(rel, page, request);
+    if (!plain.is_plain()) return false;
+    plain.fill(out);
+    Work work = work_of(rel, page, request, out);
+    work.plain = &plain;
+    apply(work);
+    return true;
 }
 
 }  // namespace
@@ -278,6 +322,7 @@ void prune_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest
     // The cleanup latch, that is; but others may have come since, whose pins wait for the latch.
     GH_ASSERT(page.latched_exclusive_by_me());
     start_outcome(out, request);
+    if (request.freeze != nullptr && vacuum_plain_page(rel, page, request, out)) return;
     PrunePlan plan(rel, page, request);
     plan.judge();
     plan.walk();
@@ -288,16 +333,10 @@ void prune_page(Relation rel, const buffer::PinnedPage &page, const PruneRequest
     out->removed = plan.removed();
     out->dead_reclaimed = plan.reclaimed();
 
-    const MapChange map = decide_map(page, request, *out);
-    const Xid limit = request.freeze != nullptr ? request.freeze->freeze_limit : kInvalidXid;
-    apply({.rel = rel,
-           .page = page,
-           .plan = plan,
-           .freezes = freezes.span(),
-           .freeze_limit = limit,
-           .map = map});
-    out->vm_set = BufferIsValid(map.vmbuf);
-    out->vm_bits = map.bits;
+    Work work = work_of(rel, page, request, out);
+    work.plan = &plan;
+    work.freezes = freezes.span();
+    apply(work);
 }
 
 void prune_on_access(Relation rel, const buffer::PinnedPage &page) {

@@ -225,6 +225,23 @@ void PageEdit::apply_freeze(std::span<const FreezePlan> plans) const noexcept {
     }
 }
 
+namespace {
+
+void add_to_all(PageEdit page, std::uint16_t infomask_bits) noexcept {
+    for (SlotNo slot = page.max_slot(); slot >= 1; --slot)
+        if (page.line(slot).is_normal()) page.tuple(slot).infomask |= infomask_bits;
+}
+
+}  // namespace
+
+void PageEdit::freeze_all() const noexcept {
+    add_to_all(*this, kXminFrozen);
+}
+
+void PageEdit::hint_all_committed() const noexcept {
+    add_to_all(*this, kXminCommitted);
+}
+
 void PageEdit::defragment() const noexcept {
     Inventory found;
     take_inventory(*this, &found);

@@ -100,6 +100,10 @@ public:
     // Second pass of vacuum: dead line pointers become unused; trailing unused ones are cut off.
     void apply_vacuum(std::span<const SlotNo> unused) const noexcept;
     void apply_freeze(std::span<const FreezePlan> plans) const noexcept;
+    // Freezes the xmin of every row, and touches nothing else.
+    void freeze_all() const noexcept;
+    // Hints that every inserter has committed (rows that are frozen stay so).
+    void hint_all_committed() const noexcept;
     // Moves tuples together so that all free space is in one piece; cuts trailing unused line pointers off
     // (at least one stays) and sets kHasFreeLines as found, as heap does after pruning.
     void defragment() const noexcept;

@@ -191,6 +191,7 @@ bool describe_prune(StringInfo buf, XLogReaderState *record) {
     if (!parse(in, &r)) return false;
     ::appendStringInfo(buf, "latest_removed_xid: %u, nredirected: %u, ndead: %u, nunused: %u, nfrozen: %u",
                        r.latest_removed_xid, r.redirected, r.dead, r.unused, r.frozen);
+    if (r.freezes_all) ::appendStringInfoString(buf, ", freezes: all");
     describe_vm_bits(buf, r.vm_bits);
     const ByteReader data = block_data(record, kPageRef);
     return data.left() == 0 || describe_prune_data(buf, data, r);

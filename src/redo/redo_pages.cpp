@@ -33,6 +33,7 @@ void apply_prune(XLogReaderState *record, const RedoPage &page, const PruneRecor
     if (r.needs_cleanup()) edit.apply_prune({redirected, r.redirected}, {dead, r.dead}, {unused, r.unused});
     for (int i = 0; i < r.frozen; ++i) require_normal(record, page, plans[i].slot);
     if (r.frozen != 0) edit.apply_freeze({plans, r.frozen});
+    if (r.freezes_all) edit.freeze_all();
     if (r.vm_bits != 0) edit.set_all_visible(true);
 }
 

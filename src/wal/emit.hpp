@@ -86,6 +86,7 @@ struct PruneLog {
     std::span<const SlotNo> now_dead;
     std::span<const SlotNo> now_unused;
     std::span<const page::FreezePlan> frozen;
+    bool freezes_all;  // then nothing of the above
     Xid latest_removed_xid;
     Buffer vm;  // its bits were set to vm_bits, or InvalidBuffer
     std::uint8_t vm_bits;

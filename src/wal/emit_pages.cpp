@@ -21,7 +21,8 @@ Lsn emit_prune(const PruneLog &log) {
                              .redirected = static_cast<std::uint16_t>(log.redirected.size()),
                              .dead = static_cast<std::uint16_t>(log.now_dead.size()),
                              .unused = static_cast<std::uint16_t>(log.now_unused.size()),
-                             .frozen = static_cast<std::uint16_t>(log.frozen.size())};
+                             .frozen = static_cast<std::uint16_t>(log.frozen.size()),
+                             .freezes_all = log.freezes_all};
     MainData main;
     main.set(record);
     char space[kPruneDataMax];

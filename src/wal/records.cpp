@@ -288,6 +288,7 @@ namespace {
 // The byte of a prune record that holds the VM bits says too which counts follow.
 constexpr std::uint8_t kFirstPart = 0x10;  // redirected, then dead, unused, frozen
 constexpr std::uint8_t kAllParts = 0xF0;
+constexpr std::uint8_t kFreezesAll = 0x08;
 
 }  // namespace
 
@@ -295,6 +296,7 @@ void write(ByteWriter &out, const PruneRecord &r) noexcept {
     const std::uint16_t counts[] = {r.redirected, r.dead, r.unused, r.frozen};
     GH_ASSERT((r.vm_bits & ~kVmBits) == 0);
     unsigned parts = r.vm_bits;
+    if (r.freezes_all) parts |= kFreezesAll;
     for (unsigned i = 0; i < 4; ++i)
         if (counts[i] != 0) parts |= static_cast<unsigned>(kFirstPart) << i;
     out.u32(r.latest_removed_xid);
@@ -305,7 +307,9 @@ void write(ByteWriter &out, const PruneRecord &r) noexcept {
 bool parse(ByteReader &in, PruneRecord *r) noexcept {
     r->latest_removed_xid = in.u32();
     const std::uint8_t parts = in.u8();
-    r->vm_bits = read_vm_bits(in, parts, kVmBits | kAllParts);
+    r->vm_bits = read_vm_bits(in, parts, kVmBits | kAllParts | kFreezesAll);
+    r->freezes_all = (parts & kFreezesAll) != 0;
+    if (r->freezes_all && (parts & kAllParts) != 0) in.fail();
     std::uint16_t *counts[] = {&r->redirected, &r->dead, &r->unused, &r->frozen};
     for (unsigned i = 0; i < 4; ++i) {
         const std::uint32_t count = (parts & (static_cast<unsigned>(kFirstPart) << i)) != 0 ? in.varint() : 0;

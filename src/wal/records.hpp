@@ -19,7 +19,8 @@
 //                   [old key or row]
 //   lock            slot mark+f [flags] [xmax4]                        -
 //   confirm         slot                                               -
-//   prune           xid4 parts1 [redirected] [dead] [unused] [frozen]  redirects, dead, unused, freeze groups
+//   prune           xid4 parts1 [redirected] [dead] [unused] [frozen]  redirects, dead, unused, freeze groups;
+//                   or nothing of these: parts say that all rows freeze
 //   vacuum          xid4 bits1 unused                                  unused
 //   visible         xid4 bits1                                         -
 //   hint_image      -                                                  image
@@ -240,6 +241,7 @@ struct PruneRecord {
     std::uint16_t dead;
     std::uint16_t unused;
     std::uint16_t frozen;
+    bool freezes_all = false;  // the xmin of every row of the page; then no counts
     // Freezing and VM bits move no tuple.
     bool needs_cleanup() const noexcept { return redirected + dead + unused > 0; }
 };

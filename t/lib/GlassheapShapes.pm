@@ -24,6 +24,7 @@ sub words_of
 	push @words, 'new_xmax' if $description =~ /new_xmax: [1-9]/;
 	push @words, $1 if $description =~ /^(fsm_truncate|file_event)/;
 	push @words, $1 while $description =~ /\bn(redirected|dead|unused|frozen): [1-9]/g;
+	push @words, 'freezes_all' if $description =~ /freezes: all/;
 	push @words, 'first' if $description =~ /\b(?:old_off|off): 1\b/;
 	push @words, 'line_by_line' if $description =~ /offsets: \[\d+,/;
 	push @words, 'far_map' if $refs =~ /fork vm blk [1-9]/;

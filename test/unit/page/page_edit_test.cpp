@@ -220,6 +220,26 @@ TEST_F(PageEditTest, FreezeWritesThePlan) {
     EXPECT_EQ(page.tuple(1).cid, kInvalidXid);
 }
 
+TEST_F(PageEditTest, AllRowsAtOnceAreFrozenOrHinted) {
+    for (int i = 0; i < 5; ++i) put(make_tuple(8, 'a'));
+    page.set_line(2, LinePointer::make(0, LineState::unused, 0));
+    page.set_line(3, LinePointer::make(4, LineState::redirect, 0));
+    const std::uint16_t before = page.tuple(1).infomask;
+    const TupleHead whole = page.tuple(5);
+    page.tuple(5).infomask = kHasNull | kXminFrozen | kXmaxInvalid;
+    page.hint_all_committed();
+    EXPECT_EQ(page.tuple(1).infomask, before | kXminCommitted);
+    EXPECT_EQ(page.tuple(5).infomask, kHasNull | kXminFrozen | kXmaxInvalid);
+    page.freeze_all();
+    EXPECT_EQ(page.tuple(1).infomask, before | kXminFrozen);
+    EXPECT_EQ(page.tuple(4).infomask, before | kXminFrozen);
+    EXPECT_EQ(page.tuple(5).infomask, kHasNull | kXminFrozen | kXmaxInvalid);
+    EXPECT_EQ(page.tuple(5).xmin, whole.xmin);
+    EXPECT_EQ(page.tuple(5).infomask2, whole.infomask2);
+    EXPECT_FALSE(page.line(2).is_used());
+    EXPECT_TRUE(page.line(3).is_redirect());
+}
+
 // ---- random sequences against the model
 
 class RandomPage {

@@ -53,6 +53,7 @@ TEST(Judge, TodaysRecordsAreUnderstood) {
     EXPECT_EQ(judged(RecordType::confirm, written(ConfirmRecord{3})), Verdict::understood);
     EXPECT_EQ(judged(RecordType::prune, written(PruneRecord{1, 3, 1, 1, 0, 0}), "\x01\x02\x06"s),
               Verdict::understood);
+    EXPECT_EQ(judged(RecordType::prune, written(PruneRecord{1, 3, 0, 0, 0, 0, true})), Verdict::understood);
     EXPECT_EQ(judged(RecordType::vacuum, written(VacuumRecord{1, 3, 1}), "\x02"s), Verdict::understood);
     EXPECT_EQ(judged(RecordType::visible, written(VisibleRecord{1, 3})), Verdict::understood);
     EXPECT_EQ(judged(RecordType::hint_image, ""), Verdict::understood);
@@ -97,6 +98,8 @@ TEST(Judge, WhatIsAddedLaterIsNewer) {
     EXPECT_EQ(
         judged(RecordType::prune, written(PruneRecord{1, 0, 0, 0, 0, 1}), "\x05\x01\0\x01\0\x04\x01\x02"s),
         Verdict::newer);  // a flag of a freeze plan
+    EXPECT_EQ(judged(RecordType::prune, written(PruneRecord{1, 3, 0, 0, 0, 0, true}), "\x01"s),
+              Verdict::newer);  // a list beside "all"
     EXPECT_EQ(judged(RecordType::vacuum, written(VacuumRecord{1, 3, 1}), "\x02\x02"s), Verdict::newer);
 }
 

@@ -156,6 +156,11 @@ TEST(Records, TheOthersComeBack) {
     EXPECT_EQ(prune.unused, 1);
     EXPECT_TRUE(prune.needs_cleanup());
     EXPECT_FALSE(round_trip(PruneRecord{123, 3, 0, 0, 0, 291}).needs_cleanup());
+    EXPECT_FALSE(prune.freezes_all);
+    const PruneRecord whole = round_trip(PruneRecord{123, 3, 0, 0, 0, 0, true});
+    EXPECT_TRUE(whole.freezes_all);
+    EXPECT_EQ(whole.vm_bits, 3);
+    EXPECT_FALSE(whole.needs_cleanup());
     EXPECT_EQ(round_trip(VacuumRecord{1, 3, 291}).unused, 291);
     EXPECT_EQ(round_trip(VisibleRecord{7, 3}).vm_bits, 3);
 }
@@ -214,6 +219,20 @@ TEST(Records, ImpossibleCountsAreRefused) {
     EXPECT_FALSE(parse(in, &r));
 }
 
+TEST(Records, APageThatFreezesAsAWholeHasNoLists) {
+    for (const PruneRecord &also :
+         {PruneRecord{1, 0, 1, 0, 0, 0, true}, PruneRecord{1, 0, 0, 1, 0, 0, true},
+          PruneRecord{1, 0, 0, 0, 1, 0, true}, PruneRecord{1, 0, 0, 0, 0, 1, true}}) {
+        char bytes[kMainDataMax];
+        ByteWriter out(bytes, sizeof bytes);
+        write(out, also);
+        PruneRecord r;
+        ByteReader in(bytes, out.size());
+        EXPECT_FALSE(parse(in, &r));
+        EXPECT_FALSE(in.met_unknown());
+    }
+}
+
 // Read as Record from these bytes: 1 understood, 0 damaged, -1 unknown to this version.
 template <typename Record>
 int outcome(std::initializer_list<unsigned> values) {
@@ -265,7 +284,8 @@ TEST(Records, OnlyBitsOfOneBlockComeFromARecord) {
         EXPECT_EQ(outcome<VacuumRecord>({1, 0, 0, 0, bits, 5}), map_bits) << bits;
         EXPECT_EQ(outcome<VisibleRecord>({1, 0, 0, 0, bits}), map_bits) << bits;
         if (bits < 0x10) {
-            EXPECT_EQ(outcome<PruneRecord>({1, 0, 0, 0, bits}), map_bits) << bits;
+            const int but_for_freezing = (bits & 0x04) != 0 ? -1 : (bits & kVmBits) == kVmFrozenOnly ? 0 : 1;
+            EXPECT_EQ(outcome<PruneRecord>({1, 0, 0, 0, bits}), but_for_freezing) << bits;
         }
     }
 }
