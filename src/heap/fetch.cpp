@@ -172,7 +172,11 @@ void root_slots(page::PageView view, SlotNo *root_slots) {
             enter_chain(view, slot, line.redirect_to(), kInvalidXid, root_slots);
         } else if (line.is_normal()) {
             const page::TupleHead &head = view.tuple(slot);
-            if ((head.infomask2 & page::kHeapOnly) == 0)
+            if ((head.infomask2 & page::kHeapOnly) != 0) continue;
+            // Mostly a version that stands alone.
+            if ((head.infomask2 & page::kHotUpdated) == 0)
+                root_slots[slot - 1] = slot;
+            else
                 enter_chain(view, slot, slot, kInvalidXid, root_slots);
         }
     }

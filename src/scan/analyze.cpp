@@ -9,6 +9,7 @@
 #include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "scan/analyze_count.hpp"
+#include "scan/page_rows.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
 #include "scan/slot.hpp"
@@ -53,7 +54,7 @@ bool next_live_row(const AnalyzedPage &page, SlotNo *row, Xid oldest_xmin, doubl
         if (line.is_dead()) *dead += 1;
         if (!line.is_normal()) continue;
         heap::point_at(tuple, page.table, page.bytes, page.block, *row);
-        const Counts counts = count_row(tuple, oldest_xmin, page.pinned);
+        const Counts counts = page.live_only ? Counts::live : count_row(tuple, oldest_xmin, page.pinned);
         if (counts == Counts::dead) *dead += 1;
         if (counts != Counts::live) continue;
         *live += 1;
@@ -80,7 +81,8 @@ bool analyze_next_tuple(TableScanDesc sscan, Xid oldest_xmin, double *live, doub
     if (next_live_row({.bytes = scan.page.data(),
                        .block = scan.block,
                        .table = RelationGetRelid(scan.rel()),
-                       .pinned = &scan.page},
+                       .pinned = &scan.page,
+                       .live_only = has_live_rows_only(scan.page)},
                       &scan.row, oldest_xmin, live, dead, &tuple)) {
         store_in_place(slot, tuple);
         return true;

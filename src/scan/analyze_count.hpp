@@ -16,6 +16,7 @@ struct AnalyzedPage {
     BlockNo block;
     Oid table;
     const buffer::PinnedPage *pinned;  // nullptr: `bytes` is a private copy, in which no hint bit is set
+    bool live_only = false;            // every row of the page is live: nobody need be asked
 };
 
 // The next live row behind *row, in `tuple`; counts what it passes.  False: there is none on the page.

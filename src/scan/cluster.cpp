@@ -37,7 +37,9 @@ struct Clustering {
     Datum *values;
     bool *nulls;
     Counts counts;
-    ItemPointerData at;  // the row that is looked at or copied; invalid: none
+    ItemPointerData at;   // the row that is looked at or copied; invalid: none
+    BlockNo known_block;  // what live_page tells of; nobody but us changes the table
+    bool live_page;       // nobody need be asked, and the copies lack no hint
 };
 
 // Damage that shows only here names no row: the error's context does.
@@ -122,7 +124,12 @@ void warn_concurrent(const Clustering &work, const char *what, Xid xid) {
 }
 
 bool is_dead(Clustering *work, HeapTuple tuple, const buffer::PinnedPage &page) {
+    if (work->live_page && work->known_block == page.block()) return false;
     const buffer::ShareLatch latch(page);
+    if (work->known_block != page.block()) {
+        work->known_block = page.block();
+        work->live_page = page.view().all_visible();
+    }
     switch (mvcc::satisfies_vacuum(tuple, work->oldest_xmin, &page)) {
         case HEAPTUPLE_DEAD:
             return true;
@@ -226,7 +233,9 @@ void copy_for_cluster(Relation old_table, Relation new_table, Relation old_index
         .values = static_cast<Datum *>(::palloc(static_cast<Size>(columns) * sizeof(Datum))),
         .nulls = static_cast<bool *>(::palloc(static_cast<Size>(columns) * sizeof(bool))),
         .counts = {},
-        .at = {}};
+        .at = {},
+        .known_block = kInvalidBlock,
+        .live_page = false};
     ItemPointerSetInvalid(&work.at);
     ErrorContextCallback callback = {error_context_stack, gh_cluster_error_context, &work};
     error_context_stack = &callback;

@@ -8,12 +8,13 @@
 //            for them (ii_BrokenHotChain): its successor stands under the same root.
 //         scan.N3 what counts as a live row is what ANALYZE counts (scan/analyze.cpp).
 // Locking: the caller has ShareLock on the table (or less, for catalogs and BRIN ranges); latches are taken
-//         per row and never held while waiting for a transaction.
+//         per page, and per row where rows must be judged, and never held while waiting for a transaction.
 // Errors: may longjmp.  Progress: PROGRESS_SCAN_BLOCKS_*.
 // See:    PG: access/heap/heapam_handler.c, README.HOT (facts)
 // SPDX-License-Identifier: PostgreSQL
 #include "mvcc/visibility.hpp"
 #include "scan/index_rows.hpp"
+#include "scan/page_rows.hpp"
 #include "scan/scans.hpp"
 
 namespace glassheap::scan {
@@ -26,8 +27,9 @@ struct Build {
     RowScan *scan;
     Xid oldest_xmin;
     bool any_visible;
-    bool unique;   // uniqueness or exclusion is checked: doubtful rows must be waited for
-    bool catalog;  // catalogs release their locks before commit: rows in progress are no surprise
+    bool unique;     // uniqueness or exclusion is checked: doubtful rows must be waited for
+    bool catalog;    // catalogs release their locks before commit: rows in progress are no surprise
+    bool live_page;  // of the scan's present block: nobody need be asked
     double live_rows;
 };
 
@@ -102,6 +104,10 @@ Verdict judge(Build *build, HeapTuple tuple, Xid *wait_for) {
 
 // SnapshotAny only: decides, waiting for transactions as long as needed.
 Verdict decide(Build *build, HeapTuple tuple) {
+    if (build->live_page) {
+        build->live_rows += 1;
+        return Verdict::index_alive;
+    }
     for (;;) {
         Xid wait_for = kInvalidXid;
         build->scan->page.latch_share();
@@ -170,7 +176,10 @@ void enter_rows(Build *build, IndexEvaluation *evaluation, const Sink &sink, boo
     while (gh_scan_next_row(&build->scan->base, ForwardScanDirection, evaluation->slot)) {
         CHECK_FOR_INTERRUPTS();
         progress.report();
-        roots.follow(*build->scan);
+        if (roots.follow(*build->scan)) {
+            const buffer::ShareLatch latch(build->scan->page);
+            build->live_page = has_live_rows_only(build->scan->page);
+        }
         HeapTuple tuple = reinterpret_cast<HeapTupleTableSlot *>(evaluation->slot)->tuple;
 
         bool alive = true;
@@ -200,6 +209,7 @@ double index_build_range(Relation table, Relation index, IndexInfo *info, bool a
                 .any_visible = anyvisible,
                 .unique = info->ii_Unique || info->ii_ExclusionOps != nullptr,
                 .catalog = IsSystemRelation(table),
+                .live_page = false,
                 .live_rows = 0};
     GH_ASSERT(!(build.any_visible && build.unique));
     IndexEvaluation evaluation;

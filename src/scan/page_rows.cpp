@@ -265,6 +265,10 @@ bool sees_whole_page(Relation rel, const buffer::PinnedPage &page, Snapshot snap
     return whole && !::CheckForSerializableConflictOutNeeded(rel, snapshot);
 }
 
+bool has_live_rows_only(const buffer::PinnedPage &page) noexcept {
+    return page.view().all_visible() || page.known_all_committed_upto() != kInvalidXid;
+}
+
 PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot, bool lock_rows,
                       SlotNo *buffer) {
     const page::PageView view = page.view();
@@ -318,14 +322,16 @@ void load_block(RowScan &scan, BlockNo block) {
     scan.page = buffer::read_page(rel, MAIN_FORKNUM, block, scan.ring);
     set_block(scan, block);
     if (pgBufferUsage.shared_blks_read != reads_before) read_ahead(scan, block);
-    if (!scan.in_page_mode()) return;
+    if (!scan.lists_rows()) return;
 
-    heap::prune_on_access(rel, scan.page);
+    if (scan.in_page_mode()) heap::prune_on_access(rel, scan.page);
     GH_STOP_POINT("scan.before_latch");
     Snapshot snapshot = scan.base.rs_snapshot;
     scan.page.latch_share();
     pg::check_snapshot_age(snapshot, rel, scan.page.data());
-    const PageRows found = visible_rows(rel, scan.page, snapshot, false, scan.row_buffer);
+    const PageRows found = scan.in_page_mode()
+                               ? visible_rows(rel, scan.page, snapshot, false, scan.row_buffer)
+                               : every_normal_row(scan.page.view(), scan.row_buffer);
     scan.page.unlatch();
     scan.rows = found.rows;
     scan.row_count = found.count;

@@ -15,6 +15,9 @@ namespace glassheap::scan {
 // conflict tracking (each read must be reported) and never for snapshots taken during recovery.
 bool sees_whole_page(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot);
 
+// Is every tuple of the page live (HEAPTUPLE_LIVE), as is known without asking them?  False: perhaps.
+bool has_live_rows_only(const buffer::PinnedPage &page) noexcept;
+
 struct PageRows {
     const SlotNo *rows;  // ascending; the caller's buffer, or a shared 1, 2, 3 ... when the page has no gaps
     int count;

@@ -5,12 +5,14 @@
 // Invariants: scan.S1 `page` is pinned while the row last handed out may be read: until the next fetch,
 //            rescan or end (slot.R2, slot.R7); no latch outlives a call, but ANALYZE's share latch on its
 //            block.
-//         scan.S2 in page mode rows[0 .. row_count) are the visible line pointers of `page`, ascending;
-//            `rows` is either row_buffer or the shared list 1, 2, 3 ... of a page without gaps.
-//         scan.S3 lean_count is row_count while next() may serve rows without further checks (page mode, no
-//            scan keys, no old-snapshot check), else 0.
+//         scan.S2 in page mode, and when it sees all versions, rows[0 .. row_count) are the visible line
+//            pointers of `page`, ascending; `rows` is either row_buffer or the shared list 1, 2, 3 ... of a
+//            page without gaps.
+//         scan.S3 lean_count is row_count while next() may serve rows without further checks (rows are
+//            listed, no scan keys, no old-snapshot check), else 0.
 //            Its fields are next to each other, as next() touches nothing else of the scan per row.
-//         scan.S4 `cursor` indexes rows in page mode; `row` is the line pointer last handed out in row mode.
+//         scan.S4 `cursor` indexes rows where they are listed; `row` is the line pointer last handed out in
+//            row mode.
 //         scan.S5 C code that takes the scan for one of heap's (guard/) finds a pinned buffer where heap has
 //            that of its page, and the block's number where heap has it.  The buffer is not ours: the rows it
 //            gets (next_tuple) are copies.  Invalid in all other scans.
@@ -59,6 +61,10 @@ struct RowScan {
     char *tuple_memory;
 
     bool in_page_mode() const noexcept { return (base.rs_flags & SO_ALLOW_PAGEMODE) != 0; }
+    bool sees_all_versions() const noexcept {
+        return base.rs_snapshot != nullptr && base.rs_snapshot->snapshot_type == SNAPSHOT_ANY;
+    }
+    bool lists_rows() const noexcept { return in_page_mode() || sees_all_versions(); }
     Relation rel() const noexcept { return base.rs_rd; }
 };
 static_assert(std::is_standard_layout_v<RowScan> && offsetof(RowScan, base) == 0);
@@ -70,7 +76,8 @@ inline RowScan &row_scan(TableScanDesc scan) noexcept {
     return *reinterpret_cast<RowScan *>(scan);
 }
 
-// Pins `block` instead of the page held now; in page mode prunes and lists the visible rows (page_rows.cpp).
+// Pins `block` instead of the page held now and lists the visible rows, if rows are listed; in page mode
+// prunes first (page_rows.cpp).
 void load_block(RowScan &scan, BlockNo block);
 // The block of a scan changes here only.
 void set_block(RowScan &scan, BlockNo block) noexcept;

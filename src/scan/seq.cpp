@@ -2,8 +2,9 @@
 //
 // Why:    the order of rows must be heap's, so the rules of where a scan starts, turns round and ends are
 //         heap's too, including what is strange about them: a scan that fell off its end starts anew.
-// Invariants: scan.Q1 row mode (any snapshot that is not MVCC) judges row by row under the share latch,
-//            because what such a snapshot sees may change while the page is pinned; page mode judges once.
+// Invariants: scan.Q1 row mode (snapshots that are neither MVCC nor SnapshotAny) judges row by row under the
+//            share latch, because what such a snapshot sees may change while the page is pinned; page mode
+//            judges once.  SnapshotAny sees every row, and under the pin they stay: listed once, too.
 //         scan.Q2 `started` is false before the first block and after the last one.
 // Locking: none on return; see scan_desc.hpp.
 // Errors: may longjmp.
@@ -144,7 +145,8 @@ void test_for_old_snapshot(const RowScan &scan) {
     if (scan.page.valid()) pg::check_snapshot_age(scan.base.rs_snapshot, scan.rel(), scan.page.data());
 }
 
-// ---- page mode
+// ---- page mode, and scans that see all versions: index builds and CLUSTER judge them themselves (nothing is
+// in conflict: only what an MVCC snapshot sees is)
 
 bool step_by_page(RowScan &scan, int step) {
     const bool forward = step > 0;
@@ -170,10 +172,7 @@ bool step_by_page(RowScan &scan, int step) {
 
 // ---- row mode
 
-// Index builds and CLUSTER see every version and judge it themselves: nobody is asked (and nothing is in
-// conflict: only what an MVCC snapshot sees is).
 bool is_visible(const RowScan &scan, SlotNo row) {
-    if (scan.base.rs_snapshot->snapshot_type == SNAPSHOT_ANY) return true;
     HeapTupleData tuple = row_at(scan, row);
     const bool visible = mvcc::satisfies(&tuple, scan.base.rs_snapshot, &scan.page);
     mvcc::check_serializable_read(visible, scan.rel(), &tuple, &scan.page, scan.base.rs_snapshot);
@@ -221,11 +220,11 @@ bool step(RowScan &scan, ScanDirection direction) {
     if (ScanDirectionIsNoMovement(direction)) {
         if (!scan.started) return false;
         test_for_old_snapshot(scan);
-        if (scan.in_page_mode()) scan.row = scan.rows[scan.cursor];
+        if (scan.lists_rows()) scan.row = scan.rows[scan.cursor];
         return true;
     }
     const int by = ScanDirectionIsForward(direction) ? 1 : -1;
-    return scan.in_page_mode() ? step_by_page(scan, by) : step_by_row(scan, by);
+    return scan.lists_rows() ? step_by_page(scan, by) : step_by_row(scan, by);
 }
 
 inline void hand_out(const RowScan &scan, SlotNo row, TupleTableSlot *slot) {
