@@ -1,4 +1,4 @@
-// heap/plain_page.hpp — a page of whose rows nobody has deleted, updated or locked any is vacuumed as a whole.
+// heap/plain_page.hpp — a page with no row deleted, updated or locked is vacuumed as a whole.
 //
 // Why:    most pages that vacuum visits to mark or to freeze them are as a load has left them.  What pruning
 //         and freezing would find out row by row then follows from the inserters, of whom a page has few.
