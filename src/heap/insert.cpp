@@ -59,6 +59,7 @@ void insert_alone(Relation rel, HeapTuple stored, int options, BulkInsertState b
         }
     }
     release_vm_pin(vmbuf);
+    ::CacheInvalidateHeapTuple(rel, stored, nullptr);  // catalogs have no runs
 }
 
 }  // namespace
@@ -66,10 +67,11 @@ void insert_alone(Relation rel, HeapTuple stored, int options, BulkInsertState b
 void insert(Relation rel, HeapTuple tuple, Cid cid, int options, BulkInsertState bistate) {
     const Xid xid = ::GetCurrentTransactionId();
     HeapTuple stored = prepare_row(rel, tuple, xid, cid, options);
-    InsertRun *run = run_for(rel, xid, cid, options);
-    if (run == nullptr || !put_into_run(run, rel, stored)) insert_alone(rel, stored, options, bistate, run);
+    InsertRun *run;
+    if (!put_into_run(rel, stored, {.file = pg::file_of(rel), .xid = xid, .cid = cid, .options = options},
+                      &run))
+        insert_alone(rel, stored, options, bistate, run);
 
-    ::CacheInvalidateHeapTuple(rel, stored, nullptr);
     ::pgstat_count_heap_insert(rel, 1);  // a speculative row counts even if it is taken back
     if (stored != tuple) {
         tuple->t_self = stored->t_self;

@@ -171,11 +171,27 @@ InsertRun *slot_for(const pg::RelFile &file) {
     return &runs[next_victim];
 }
 
+// The run, open or not, of the command's rows for this table; nullptr: each goes by itself.
+InsertRun *run_for(Relation rel, const RunKey &key) {
+    if (!may_run(rel, key.options)) return nullptr;
+    InsertRun *run = slot_for(key.file);
+    if (!is_same_key(run->key, key)) {
+        if (run->is_open()) store_by_oid(run);
+        run->key = key;
+        run->table = RelationGetRelid(rel);
+        run->level = ::GetCurrentSubTransactionId();
+        run->rows_alone = 0;
+    }
+    last_run = run;
+    return run;
+}
+
 extern "C" void gh_runs_at_xact_end(XactEvent event, void *) {
     switch (event) {
         case XACT_EVENT_PRE_COMMIT:
         case XACT_EVENT_PRE_PREPARE:
             finish_runs();
+            forget_runs();
             closing = true;
             break;
         case XACT_EVENT_ABORT:
@@ -204,33 +220,22 @@ void detail::finish_open_runs() {
     for_each_open(store_by_oid);
 }
 
-InsertRun *run_for(Relation rel, Xid xid, Cid cid, int options) {
-    if (!may_run(rel, options)) return nullptr;
-    const RunKey key{.file = pg::file_of(rel), .xid = xid, .cid = cid, .options = options};
-    if (last_run != nullptr && is_same_key(last_run->key, key)) return last_run;
-    InsertRun *run = slot_for(key.file);
-    if (!is_same_key(run->key, key)) {
-        if (run->is_open()) store_by_oid(run);
-        run->key = key;
-        run->table = RelationGetRelid(rel);
-        run->level = ::GetCurrentSubTransactionId();
-        run->rows_alone = 0;
-    }
-    last_run = run;
-    return run;
-}
-
-bool put_into_run(InsertRun *run, Relation rel, HeapTuple row) {
-    if (!run->is_open()) {
-        ++run->rows_alone;
+bool put_into_run(Relation rel, HeapTuple row, const RunKey &key, InsertRun **run) {
+    InsertRun *of_command = last_run;
+    if (of_command == nullptr || !is_same_key(of_command->key, key)) [[unlikely]]
+        of_command = run_for(rel, key);
+    *run = of_command;
+    if (of_command == nullptr) return false;
+    if (!of_command->is_open()) {
+        ++of_command->rows_alone;
         return false;
     }
-    if (space_wanted(rel, row->t_len) <= run->gathered().free_space_for_tuple()) [[likely]] {
-        put_row(*run, row);
+    if (space_wanted(rel, row->t_len) <= of_command->gathered().free_space_for_tuple()) [[likely]] {
+        put_row(*of_command, row);
         return true;
     }
-    store(run, rel);
-    run->rows_alone = kRowsBefore + 1;  // a full page: the command goes on
+    store(of_command, rel);
+    of_command->rows_alone = kRowsBefore + 1;  // a full page: the command goes on
     return false;
 }
 

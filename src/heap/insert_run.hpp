@@ -32,10 +32,9 @@ struct RunKey {
     int options;  // HEAP_INSERT_*
 };
 
-// The run, open or not, that this command's rows of the table belong to; nullptr: each goes by itself.
-InsertRun *run_for(Relation rel, Xid xid, Cid cid, int options);
-// Puts the row into the open run; sets its t_self.  False: there is none, or its page was full and is stored.
-bool put_into_run(InsertRun *run, Relation rel, HeapTuple row);
+// Puts the row into the open run of its command; sets its t_self.  False: no run is open, or its page was full
+// and is stored; *run is the one that may begin with the next page, or nullptr: the table has none.
+bool put_into_run(Relation rel, HeapTuple row, const RunKey &key, InsertRun **run);
 // Makes `page`, latched and chosen for `row`, the page of the run if that pays (an empty page, and not the
 // command's first rows): it is unlatched then, and the row is in the run.
 bool begin_run(InsertRun *run, Relation rel, const buffer::PinnedPage &page, HeapTuple row, bool bulk);

@@ -63,17 +63,18 @@ void store_page(Batch *batch) {
                                            .bulk = batch->bulk,
                                            .vmbuf = &batch->vmbuf});
     int count = 0;
-    apply_rows({.rel = batch->rel,
-                .page = page,
-                .options = batch->options,
-                .vmbuf = batch->vmbuf,
-                .scratch = batch->scratch},
-               [&] {
-                   const page::SlotList slots = fill_page(*batch, page);
-                   count = static_cast<int>(slots.size());
-                   return slots;
-               },
-               [&](int stored) { return batch->done + stored == batch->total; });
+    apply_rows(
+        {.rel = batch->rel,
+         .page = page,
+         .options = batch->options,
+         .vmbuf = batch->vmbuf,
+         .scratch = batch->scratch},
+        [&] {
+            const page::SlotList slots = fill_page(*batch, page);
+            count = static_cast<int>(slots.size());
+            return slots;
+        },
+        [&](int stored) { return batch->done + stored == batch->total; });
     page.unlatch();
     batch->done += count;
 }
