@@ -8,6 +8,7 @@
 #include "pg/pg.hpp"
 //
 #include "am/ddl_hooks.hpp"
+#include "am/executor_hooks.hpp"
 #include "am/new_tables.hpp"
 #include "am/stock_readers.hpp"
 #include "am/table_am.hpp"
@@ -16,6 +17,7 @@
 #include "debug/stop_points.hpp"
 #include "guard/patch.hpp"
 #include "guard/setting.hpp"
+#include "heap/insert_run.hpp"
 #include "lifecycle/changed_owner.hpp"
 #include "lifecycle/lifecycle.hpp"
 #include "prewarm/setup.hpp"
@@ -83,7 +85,9 @@ PGDLLEXPORT void _PG_init() {
     redo::watch_replay();
     lifecycle::install_callbacks();
     lifecycle::install_owner_watch(am::routine());
+    heap::install_insert_runs();
     am::install_ddl_hooks();
+    am::install_executor_hooks();
     am::install_stock_reader_hooks();
     am::define_new_table_settings();
     buffer::install_resource_callback();

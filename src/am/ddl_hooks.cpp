@@ -30,6 +30,7 @@
 #include "buffer/setup.hpp"
 #include "buffer/silent_holders.hpp"
 #include "buffer/two_pools.hpp"
+#include "heap/insert_run.hpp"
 #include "lifecycle/changed_owner.hpp"
 #include "lifecycle/lifecycle.hpp"
 #include "pg/pg_ddl.hpp"
@@ -187,7 +188,11 @@ extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool r
                                    ProcessUtilityContext context, ParamListInfo params,
                                    QueryEnvironment *environment, DestReceiver *dest,
                                    QueryCompletion *completion) {
-    if (!is_rollback(pstmt->utilityStmt)) lifecycle::check_owners_now();
+    const bool rolls_back = is_rollback(pstmt->utilityStmt);
+    if (!rolls_back) {
+        heap::finish_runs();
+        lifecycle::check_owners_now();
+    }
     const auto next = next_utility != nullptr ? next_utility : ::standard_ProcessUtility;
     const UtilityCall call{.pstmt = pstmt,
                            .query = query,
@@ -202,6 +207,7 @@ extern "C" void gh_process_utility(PlannedStmt *pstmt, const char *query, bool r
         run_lasting_read(call, run_command);
     else
         run_command(call);
+    if (!rolls_back) heap::finish_runs();  // a COPY, say, row by row
 }
 
 // ---- objects

@@ -15,6 +15,7 @@
 #include "am/stock_readers.hpp"
 #include "am/tuple_ops.hpp"
 #include "buffer/setup.hpp"
+#include "heap/insert_run.hpp"
 #include "heap/rows.hpp"
 #include "lifecycle/lifecycle.hpp"
 #include "pg/pg_am.hpp"
@@ -71,6 +72,10 @@ static void gh_multi_insert(Relation rel, TupleTableSlot **slots, int count, Com
                             BulkInsertState bistate) {
     buffer::require_ready();
     heap::multi_insert(rel, slots, count, cid, options, bistate);
+}
+
+static void gh_finish_bulk_insert(Relation, int) {
+    heap::finish_runs();
 }
 
 static TM_Result gh_tuple_delete(Relation rel, ItemPointer tid, CommandId cid, Snapshot, Snapshot crosscheck,
@@ -223,6 +228,7 @@ static bool gh_scan_analyze_next_tuple(TableScanDesc desc, TransactionId oldest_
                         : scan::analyze_next_tuple(desc, oldest_xmin, live, dead, slot);
 }
 static Size gh_parallelscan_initialize(Relation rel, ParallelTableScanDesc desc) {
+    heap::finish_runs();
     settle_before_parallel_scan(rel);
     return ::table_block_parallelscan_initialize(rel, desc);
 }
@@ -267,6 +273,7 @@ static double gh_index_build_range_scan(Relation table, Relation index, IndexInf
 }
 static void gh_index_validate_scan(Relation table, Relation index, IndexInfo *info, Snapshot snapshot,
                                    ValidateIndexState *state) {
+    heap::finish_runs();
     settle_before_build(table, 0, kInvalidBlock);
     scan::index_validate(table, index, info, snapshot, state);
 }
@@ -307,7 +314,7 @@ static constexpr TableAmRoutine kRoutine = {
     .tuple_delete = gh_tuple_delete,
     .tuple_update = gh_tuple_update,
     .tuple_lock = gh_tuple_lock,
-    .finish_bulk_insert = nullptr,  // optional: rows are logged as they go in
+    .finish_bulk_insert = gh_finish_bulk_insert,
 
     .relation_set_new_filenode = gh_set_new_filenode,
     .relation_nontransactional_truncate = gh_nontransactional_truncate,

@@ -36,6 +36,7 @@ struct alignas(64) Frame {
     FrameNo free_next;                       // under the free list's spin lock
     bool in_free_list;                       // same
     std::atomic<bool> base_all_visible;      // had the version at base_lsn the flag?
+    std::atomic<bool> reserved;              // pool.B5
     std::atomic<std::uint32_t> victim_pass;  // clock pass in which it was given away last
     std::atomic<Lsn> disk_lsn;  // of the page as it was last read or written; set by who has the I/O
     // The same, but not of a write after which a reader may have, or core may have written, what was there

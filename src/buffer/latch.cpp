@@ -181,6 +181,20 @@ bool PinnedPage::is_usable() const noexcept {
     return is_local() || frame_at(frame_).state.load().usable();
 }
 
+bool PinnedPage::is_reserved() const noexcept {
+    return !is_local() && frame_at(frame_).reserved.load(std::memory_order_relaxed);
+}
+
+void PinnedPage::reserve() const noexcept {
+    GH_ASSERT(!is_local() && latched_exclusive_by_me() && !is_reserved());
+    frame_at(frame_).reserved.store(true, std::memory_order_relaxed);
+}
+
+void PinnedPage::end_reservation() const noexcept {
+    GH_ASSERT(is_reserved());
+    frame_at(frame_).reserved.store(false, std::memory_order_release);
+}
+
 bool PinnedPage::survives_crash() const noexcept {
     return !is_local() && frame_at(frame_).state.load().permanent();
 }

@@ -9,6 +9,7 @@
 //            latch, followed by mark_dirty_hint.
 //         pool.B4 tuples move, and line pointers of rows are redirected or die, only under the cleanup latch
 //            (exclusive, and nobody else has a pin).  Dead ones become unused under the exclusive latch.
+//         pool.B5 a frame is reserved only while the session that reserved it has it pinned.
 // Locking: order: heavyweight locks, extension lock, page latches in block order, VM buffer, then the
 //         pool's own locks (never held on return).
 // Errors: reading may longjmp (I/O, corruption, out of frames); pins are abandoned to the resource owner,
@@ -101,6 +102,13 @@ public:
     // Bytes were changed that need not survive a crash (hint bits; FSM).  Share latch suffices.  With
     // checksums or wal_log_hints logs an image first (wal/emit) when the page is clean since redo.
     void mark_dirty_hint() const;
+
+    // The page is kept for the run of inserts of one session (heap/insert_run): placement gives it to nobody
+    // else.  Set and asked under the exclusive latch; taken back, without it, before the owner's pin goes
+    // (pool.B5).  Never of a temporary table's page.
+    bool is_reserved() const noexcept;
+    void reserve() const noexcept;
+    void end_reservation() const noexcept;
 
     // design.D9: what a reader found out about the whole page, valid until the next exclusive latch.
     // `newest_xid`: newest inserting xid of the page; set only if all tuples are committed by their

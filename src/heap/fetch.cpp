@@ -9,6 +9,7 @@
 #include "heap/fetch.hpp"
 
 #include "heap/chain_watch.hpp"
+#include "heap/insert_run.hpp"
 #include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
 #include "pg/pg_old_snapshot.hpp"
@@ -36,6 +37,7 @@ bool tells_of(page::PageView view, SlotNo slot) noexcept {
 }  // namespace
 
 bool fetch(Relation rel, Snapshot snapshot, HeapTuple tuple, buffer::PinnedPage *page, bool keep_invisible) {
+    finish_runs();
     const ItemPointerData tid = tuple->t_self;
     *page = buffer::read_page(rel, MAIN_FORKNUM, ItemPointerGetBlockNumber(&tid));
     page->latch_share();
@@ -136,6 +138,7 @@ bool follow_chain(Relation rel, Snapshot snapshot, ItemPointerData *ctid, Xid *e
 }  // namespace
 
 void latest_tid(Relation rel, Snapshot snapshot, ItemPointer tid) {
+    finish_runs();
     ItemPointerData ctid = *tid;
     Xid expected_xmin = kInvalidXid;
     ChainWatch watch;

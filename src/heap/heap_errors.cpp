@@ -58,6 +58,16 @@ void report_circle(Relation rel, const ItemPointerData &tid) {
     pg_unreachable();
 }
 
+void report_run_overwritten(Relation rel, BlockNo block) {
+    ereport(ERROR,
+            (errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+             errmsg("block %u of relation \"%s\" was changed while this statement gathered rows for it",
+                    block, RelationGetRelationName(rel)),
+             errdetail("Only code that bypasses the table access method can do that."),
+             errhint("Try again, and see glassheap_foreign_writers().")));
+    pg_unreachable();
+}
+
 void report_no_such_row(Relation rel, const ItemPointerData &tid) {
     ereport(ERROR, (errcode(ERRCODE_DATA_CORRUPTED),
                     errmsg("row version (%u,%u) of relation \"%s\" does not exist",

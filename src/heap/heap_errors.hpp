@@ -14,6 +14,8 @@ namespace glassheap::heap {
 [[noreturn]] void report_lock_not_available(Relation rel);
 [[noreturn]] void report_row_too_big(Size length);
 [[noreturn]] void report_page_not_empty(Relation rel, BlockNo block);
+// Somebody wrote to a page that a run of inserts had for itself.
+[[noreturn]] void report_run_overwritten(Relation rel, BlockNo block);
 [[noreturn]] void report_no_such_row(Relation rel, const ItemPointerData &tid);
 // The versions of a row at `tid` follow each other in a circle.
 [[noreturn]] void report_circle(Relation rel, const ItemPointerData &tid);

@@ -10,6 +10,7 @@
 #include "heap/lock_row.hpp"
 
 #include "heap/heap_errors.hpp"
+#include "heap/insert_run.hpp"
 #include "heap/placement.hpp"
 #include "heap/rows.hpp"
 #include "mvcc/visibility.hpp"
@@ -78,6 +79,7 @@ void copy_out(const HeapTupleData &source, HeapTuple target) {
 
 TM_Result lock_row(Relation rel, HeapTuple tuple, Cid cid, LockTupleMode mode, LockWaitPolicy wait_policy,
                    bool follow_updates, TM_FailureData *tmfd) {
+    finish_runs();
     RowLock lock{.rel = rel,
                  .cid = cid,
                  .mode = mode,

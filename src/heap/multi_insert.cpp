@@ -6,13 +6,12 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
+#include "heap/apply_rows.hpp"
+#include "heap/insert_run.hpp"
 #include "heap/new_cid.hpp"
 #include "heap/new_row.hpp"
 #include "heap/placement.hpp"
-#include "heap/row_access.hpp"
 #include "heap/rows.hpp"
-#include "page/slot_list.hpp"
-#include "wal/emit.hpp"
 
 namespace glassheap::heap {
 namespace {
@@ -63,38 +62,19 @@ void store_page(Batch *batch) {
                                            .options = batch->options,
                                            .bulk = batch->bulk,
                                            .vmbuf = &batch->vmbuf});
-    const bool was_empty = page.view().max_slot() == 0;
-    const bool freeze = (batch->options & HEAP_INSERT_FROZEN) != 0;
-    // Frozen rows do not take visibility away from a page; alone on it they make it all-frozen.
-    const bool set_frozen = was_empty && freeze;
-    const bool clear = page.view().all_visible() && !freeze;
-    const Buffer vmbuf = set_frozen || clear ? batch->vmbuf : InvalidBuffer;
-
-    vm::VmLock vm_lock(vmbuf);
-    buffer::PageChange change;
-    change.add(page);
-    const page::SlotList slots = fill_page(*batch, page);
-    const auto count = static_cast<int>(slots.size());
-    if (clear) {
-        clear_all_visible(page, vmbuf);
-    } else if (set_frozen) {
-        page.edit().set_all_visible(true);
-        if (!vm::set_bits_locked(vmbuf, page.block(), vm::kBothBits)) ::MarkBufferDirty(vmbuf);
-    }
-    if (batch->needs_wal)
-        wal::emit_multi_insert({.rel = batch->rel,
-                                .page = &page,
-                                .tuples = batch->rows + batch->done,
-                                .slots = slots.data(),
-                                .count = count,
-                                .init_page = was_empty,
-                                .last = batch->done + count == batch->total,
-                                .vm = vmbuf,
-                                .all_frozen_set = set_frozen,
-                                .options = batch->options,
-                                .scratch = batch->scratch});
-    change.finish();
-    vm_lock.unlock();
+    int count = 0;
+    apply_rows(
+        {.rel = batch->rel,
+         .page = page,
+         .options = batch->options,
+         .vmbuf = batch->vmbuf,
+         .scratch = batch->scratch},
+        [&] {
+            const page::SlotList slots = fill_page(*batch, page);
+            count = static_cast<int>(slots.size());
+            return slots;
+        },
+        [&](int stored) { return batch->done + stored == batch->total; });
     page.unlatch();
     batch->done += count;
 }
@@ -103,6 +83,7 @@ void store_page(Batch *batch) {
 
 void multi_insert(Relation rel, TupleTableSlot **slots, int count, Cid cid, int options,
                   BulkInsertState bistate) {
+    finish_runs();
     PGAlignedBlock scratch;
     Batch batch{.rel = rel,
                 .rows = prepare_rows(rel, slots, count, cid, options),

@@ -38,6 +38,11 @@ static_assert(kBulkPages <= buffer::NewFrames::kMax);
 // The frame that took this backend's last row: saves the look-up of the page table, nothing depends on it.
 FrameNo last_frame = kNoFrame;
 
+// Another session's run of inserts has the page for itself (heap.I2).
+Size room_on(const buffer::PinnedPage &page) noexcept {
+    return page.is_reserved() ? 0 : page.view().free_space_for_tuple();
+}
+
 class PageSearch {
 public:
     explicit PageSearch(const PlaceRequest &request);
@@ -74,9 +79,7 @@ PageSearch::PageSearch(const PlaceRequest &request)
     : request_(request), use_fsm_((request.options & HEAP_INSERT_SKIP_FSM) == 0) {
     length_ = MAXALIGN(request.length);
     if (length_ > page::kMaxTupleSize) report_row_too_big(length_);
-    const Size reserved = RelationGetTargetPageFreeSpace(request.rel, HEAP_DEFAULT_FILLFACTOR);
-    wanted_space_ = length_ + reserved;
-    if (wanted_space_ > kNearlyEmpty) wanted_space_ = std::max(length_, kNearlyEmpty);
+    wanted_space_ = space_wanted(request.rel, length_);
 }
 
 buffer::PinnedPage PageSearch::run() {
@@ -115,7 +118,7 @@ PageSearch::Try PageSearch::try_block(BlockNo block) {
     const buffer::PinnedPage &page = at_other_ ? *request_.other : page_;
     // Not marked dirty: an empty page and a page of zeroes mean the same, and the row will mark it.
     if (page.view().is_new()) page.edit().init();
-    found_space_ = page.view().free_space_for_tuple();
+    found_space_ = room_on(page);
     if (wanted_space_ <= found_space_) {
         RelationSetTargetBlock(request_.rel, block);
         if (!at_other_) last_frame = page_.frame();
@@ -255,7 +258,7 @@ bool PageSearch::latch_other_of_new_page() {
         latch_candidate();
     }
     ensure_vm_pins();
-    if (length_ <= page_.view().free_space_for_tuple()) [[likely]]
+    if (length_ <= room_on(page_)) [[likely]]
         return true;
     unlatch_candidate();
     page_.release();
@@ -263,6 +266,12 @@ bool PageSearch::latch_other_of_new_page() {
 }
 
 }  // namespace
+
+Size space_wanted(Relation rel, Size length) noexcept {
+    const Size aligned = MAXALIGN(length);
+    const Size wanted = aligned + RelationGetTargetPageFreeSpace(rel, HEAP_DEFAULT_FILLFACTOR);
+    return wanted <= kNearlyEmpty ? wanted : std::max(aligned, kNearlyEmpty);
+}
 
 buffer::PinnedPage choose_page(const PlaceRequest &request) {
     return PageSearch(request).run();

@@ -10,6 +10,7 @@
 
 #include "debug/stop_points.hpp"
 #include "heap/heap_errors.hpp"
+#include "heap/insert_run.hpp"
 #include "heap/new_cid.hpp"
 #include "heap/placement.hpp"
 #include "heap/replica_identity.hpp"
@@ -135,6 +136,7 @@ void change_row(Removal *removal) {
 
 TM_Result remove(Relation rel, ItemPointer tid, Cid cid, Snapshot crosscheck, bool wait, TM_FailureData *tmfd,
                  bool changing_partition) {
+    finish_runs();
     forbid_in_parallel_mode("delete");
     ::GetCurrentTransactionId();  // may allocate: not under a latch
     Removal removal{

@@ -10,6 +10,7 @@
 #include "pg/pg.hpp"
 
 #include "heap/heap_errors.hpp"
+#include "heap/insert_run.hpp"
 #include "heap/new_cid.hpp"
 #include "heap/new_row.hpp"
 #include "heap/placement.hpp"
@@ -174,6 +175,7 @@ void finish(Update *update, bool hot) {
 
 TM_Result update(Relation rel, ItemPointer otid, HeapTuple new_tuple, Cid cid, Snapshot crosscheck, bool wait,
                  TM_FailureData *tmfd, LockTupleMode *lockmode, pg::StaleIndexes *stale) {
+    finish_runs();
     *stale = pg::StaleIndexes::none;
     forbid_in_parallel_mode("update");
     ::GetCurrentTransactionId();     // may allocate: not under a latch

@@ -13,6 +13,7 @@
 #include "buffer/setup.hpp"
 #include "buffer/stats.hpp"
 #include "debug/stop_points.hpp"
+#include "heap/insert_run.hpp"
 #include "heap/prune.hpp"
 #include "heap/row_access.hpp"
 #include "mvcc/visibility.hpp"
@@ -246,6 +247,7 @@ inline void hand_out(const RowScan &scan, SlotNo row, TupleTableSlot *slot) {
 TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key, ParallelTableScanDesc pscan,
                     uint32 flags) {
     buffer::require_ready();
+    heap::finish_runs();
     // The relcache entry must outlive the scan's pointer to it.
     ::RelationIncrementReferenceCount(rel);
 
@@ -272,6 +274,7 @@ TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key
 
 void rescan(TableScanDesc sscan, ScanKeyData *key, bool set_params, bool allow_strat, bool allow_sync,
             bool allow_pagemode) {
+    heap::finish_runs();
     RowScan &scan = row_scan(sscan);
     const auto allow = [&scan](uint32 flag, bool on) {
         scan.base.rs_flags = on ? scan.base.rs_flags | flag : scan.base.rs_flags & ~flag;

@@ -46,9 +46,10 @@ bool is_empty(page::PageView view) {
     return view.max_slot() == 0;
 }
 
-// An empty page is visible and frozen.  The page is latched exclusively.
+// An empty page is visible and frozen, unless rows are being gathered for it (heap.I2).  The page is latched
+// exclusively.
 void mark_empty_page(const VacuumState &state, const PinnedPage &page, Buffer vmbuf) {
-    if (page.view().all_visible()) return;
+    if (page.view().all_visible() || page.is_reserved()) return;
     const bool needs_wal = RelationNeedsWAL(state.rel);
     BlockNo block = page.block();
     if (needs_wal && page.view().lsn() == kInvalidLsn) {

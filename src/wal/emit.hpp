@@ -29,8 +29,7 @@ Lsn emit_insert(const InsertLog &log);
 struct MultiInsertLog {
     Relation rel;
     const buffer::PinnedPage *page;
-    HeapTuple *tuples;
-    const SlotNo *slots;
+    const SlotNo *slots;  // where the rows were put
     int count;
     bool init_page;
     bool last;  // of the command
@@ -101,6 +100,8 @@ Lsn emit_hint_image(const buffer::ForkRef &fork, BlockNo block, char *page_copy)
 // Images of pages built outside the pool (rewrite, copy_data): sets their LSN.  At most 16 at a time;
 // opens its own critical section.
 void log_new_pages(const pg::RelFile &file, ForkNumber fork, const BlockNo *blocks, char **pages, int count);
+// The whole page, as new_pages: rows of another transaction than the one that logs them.
+Lsn emit_page_image(Relation rel, const buffer::PinnedPage &page);
 // Flushed on return: what the file's new owner does next is not replayed without it.  Not in a PageChange.
 void emit_file_event(const pg::RelFile &file, FileEvent what);
 Lsn emit_fsm_truncate(const pg::RelFile &file, BlockNo heap_blocks);

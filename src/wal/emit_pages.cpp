@@ -111,6 +111,14 @@ void log_new_pages(const pg::RelFile &file, ForkNumber fork, const BlockNo *bloc
     END_CRIT_SECTION();
 }
 
+Lsn emit_page_image(Relation rel, const buffer::PinnedPage &page) {
+    ::XLogBeginInsert();
+    register_page(kPageRef, rel, page, REGBUF_FORCE_IMAGE);
+    const Lsn lsn = insert_record(RecordType::new_pages);
+    stamp(page, lsn);
+    return lsn;
+}
+
 void emit_file_event(const pg::RelFile &file, FileEvent what) {
     MainData main;
     main.set(FileEventRecord{.spc = pg::tablespace_of(file),

@@ -45,8 +45,9 @@ std::size_t pack_rows(const MultiInsertLog &log, std::uint8_t *flags) noexcept {
     std::size_t lengths[page::kMaxTuplesPerPage];
     GH_ASSERT(log.count <= page::kMaxTuplesPerPage);
     for (int i = 0; i < log.count; ++i) {
-        tuples[i] = reinterpret_cast<const char *>(log.tuples[i]->t_data);
-        lengths[i] = log.tuples[i]->t_len;
+        const page::LinePointer line = log.page->view().line(log.slots[i]);
+        tuples[i] = log.page->data() + line.offset();
+        lengths[i] = line.length();
     }
     return write_rows(log.scratch, page::kPageSize, tuples, lengths, log.count, flags);
 }

@@ -1,0 +1,45 @@
+// am/executor_hooks.cpp — see executor_hooks.hpp.
+//
+// Why:    what a statement has inserted must be on its pages before anything else of this session, its parallel
+//         workers included, can look for it: a query that a function of the statement runs, triggers at its end,
+//         the statement after it (heap.I3).
+// Errors: as heap::finish_runs.
+// SPDX-License-Identifier: PostgreSQL
+#include "pg/pg.hpp"
+//
+#include "am/executor_hooks.hpp"
+#include "heap/insert_run.hpp"
+
+namespace glassheap::am {
+
+namespace {
+
+ExecutorStart_hook_type next_start = nullptr;
+ExecutorFinish_hook_type next_finish = nullptr;
+
+extern "C" void gh_before_query(QueryDesc *query, int flags) {
+    heap::finish_runs();
+    if (next_start != nullptr)
+        next_start(query, flags);
+    else
+        ::standard_ExecutorStart(query, flags);
+}
+
+extern "C" void gh_before_query_ends(QueryDesc *query) {
+    heap::finish_runs();
+    if (next_finish != nullptr)
+        next_finish(query);
+    else
+        ::standard_ExecutorFinish(query);
+}
+
+}  // namespace
+
+void install_executor_hooks() {
+    next_start = ExecutorStart_hook;
+    ExecutorStart_hook = gh_before_query;
+    next_finish = ExecutorFinish_hook;
+    ExecutorFinish_hook = gh_before_query_ends;
+}
+
+}  // namespace glassheap::am
