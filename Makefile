@@ -14,7 +14,9 @@
 #   make check-stress      loads beside inserts on the release build, GH_SECONDS=60; GH_SEED=n repeats a run
 #   make check-crash       the loop of test/crash: kill -9, power loss, standby, stress; MINUTES=3, SEED=n repeats decisions
 #   make check-upstream    PostgreSQL's own tests with glassheap as default (SUITES='regress isolation recovery ...')
+#   make check-instructions  instructions of the main operations, as a part of heap's, against bench/instructions.limits
 #   make bench             micro benchmarks of pure code
+#   make bench-instructions  instructions per operation, heap and glassheap; ONLY='count,sum' FUNCTIONS=30 LIMIT=1.02
 #   make format            clang-format in place
 #   make check-models      the protocols' models, every order of their steps (doc/design/models)
 #   make tidy              clang-tidy on what has changed; check-tidy: with its self-test
@@ -25,11 +27,12 @@
 
 # Goals of our own need no PGXS: on a fresh machine they install it first.
 GH_GOALS := help demo check check-gates check-unit check-sanitized check-valgrind check-regress check-isolation \
-	check-tap check-installcheck check-stress check-tools check-crash check-upstream check-models check-tidy check-browser check-upgrade deps dist format tidy bench
+	check-tap check-installcheck check-stress check-tools check-crash check-upstream check-models check-tidy check-browser check-upgrade \
+	check-instructions deps dist format tidy bench bench-instructions
 ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
 
 GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
-export GH_ROOT KEEP
+export GH_ROOT KEEP ONLY FUNCTIONS LIMIT
 
 .PHONY: $(GH_GOALS)
 
@@ -39,7 +42,7 @@ demo:
 	@$(GH_ROOT)tools/demo/demo
 check:
 	@$(GH_ROOT)tools/check
-check-gates check-models check-tidy check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tools check-tap check-browser check-upgrade:
+check-gates check-models check-tidy check-unit check-sanitized check-valgrind check-regress check-isolation check-installcheck check-stress check-tools check-tap check-browser check-upgrade check-instructions:
 	@$(GH_ROOT)tools/check $(@:check-%=%)
 check-crash:
 	@$(GH_ROOT)tools/check_crash $(if $(MINUTES),--minutes $(MINUTES)) $(if $(SEED),--seed $(SEED))
@@ -55,6 +58,8 @@ tidy:
 	@$(GH_ROOT)tools/tidy
 bench:
 	@$(GH_ROOT)tools/bench
+bench-instructions:
+	@$(GH_ROOT)tools/bench_instructions
 
 else  # ------------------------------------------------------------------------------------- PGXS
 
