@@ -21,6 +21,7 @@
 #include "prewarm/setup.hpp"
 #include "redo/replay_watch.hpp"
 #include "redo/rmgr.hpp"
+#include "scan/bitmap_ahead.hpp"
 #include "wal/emit.hpp"
 #include "worker/setup.hpp"
 
@@ -83,6 +84,7 @@ PGDLLEXPORT void _PG_init() {
     redo::watch_replay();
     lifecycle::install_callbacks();
     lifecycle::install_owner_watch(am::routine());
+    scan::install_bitmap_ahead(am::routine());
     am::install_ddl_hooks();
     am::install_stock_reader_hooks();
     am::define_new_table_settings();
