@@ -23,6 +23,7 @@
 #include "prewarm/setup.hpp"
 #include "redo/replay_watch.hpp"
 #include "redo/rmgr.hpp"
+#include "scan/bitmap_ahead.hpp"
 #include "wal/emit.hpp"
 #include "worker/setup.hpp"
 
@@ -86,6 +87,7 @@ PGDLLEXPORT void _PG_init() {
     lifecycle::install_callbacks();
     lifecycle::install_owner_watch(am::routine());
     heap::install_insert_runs();
+    scan::install_bitmap_ahead(am::routine());
     am::install_ddl_hooks();
     am::install_executor_hooks();
     am::install_stock_reader_hooks();

@@ -73,6 +73,7 @@ bool bitmap_next_block(TableScanDesc sscan, const pg::BitmapPage &wanted) {
     const BlockNo block = pg::block_of(wanted);
     scan.cursor = 0;
     scan.row_count = 0;
+    if (scan.bitmap_ahead != nullptr) scan.bitmap_ahead->before(scan.rel(), block, scan.block_count);
     // Blocks added after the scan began hold nothing that the snapshot sees.  But under SERIALIZABLE every
     // row that the index leads to must be looked at.
     if (!IsolationIsSerializable() && block >= scan.block_count) return false;

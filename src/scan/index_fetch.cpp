@@ -49,6 +49,7 @@ IndexFetchTableData *index_fetch_begin(Relation rel) {
 
 void index_fetch_reset(IndexFetchTableData *fetch) {
     index_fetch(fetch).page.release();
+    index_fetch(fetch).ahead.left_alone = 0;
 }
 
 void index_fetch_end(IndexFetchTableData *fetch) {

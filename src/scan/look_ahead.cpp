@@ -2,8 +2,10 @@
 //
 // Why:    pg/pg_btree.hpp finds the scan behind a fetch (scan.L2); here is what is done with its leaf.
 // Invariants: scan.L3 an address comes from an index, which may be damaged: an offset number is not followed
-//            if its line pointer would not lie within the page.
-// Errors: never longjmps.
+//            if its line pointer would not lie within the page, nor a block announced that the table has not.
+//         scan.L4 a leaf that leads through many rows of each page as they lie there is left alone: memory
+//            and operating system see that by themselves.
+// Errors: may longjmp (opening a segment).
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"
 
@@ -11,10 +13,18 @@
 
 #include "buffer/peek.hpp"
 #include "pg/pg_btree.hpp"
+#include "scan/touch.hpp"
 
 namespace glassheap::scan {
 
 namespace {
+
+SlotNo root_of(const ItemPointerData &tid) noexcept {
+    return ItemPointerGetOffsetNumberNoCheck(&tid);
+}
+BlockNo block_of(const ItemPointerData &tid) noexcept {
+    return ItemPointerGetBlockNumberNoCheck(&tid);
+}
 
 // A new leaf, or a turn: what was touched before is of no use.
 void follow(LookAhead *state, const pg::LeafPosition &position) noexcept {
@@ -27,22 +37,23 @@ void follow(LookAhead *state, const pg::LeafPosition &position) noexcept {
         state->step = step;
         state->next_frame = item + step;
         state->next_page = item + step;
+        state->next_read = item + step;
     }
     state->last_item = item;
 }
 
-SlotNo root_of(const ItemPointerData &tid) noexcept {
-    return ItemPointerGetOffsetNumberNoCheck(&tid);
-}
-BlockNo block_of(const ItemPointerData &tid) noexcept {
-    return ItemPointerGetBlockNumberNoCheck(&tid);
-}
-
-// nullptr: scan.L3.
-const char *line_address(const char *page, const ItemPointerData &tid) noexcept {
-    if (!page::is_possible_slot(root_of(tid))) [[unlikely]]
-        return nullptr;
-    return page + page::kHeaderSize + (root_of(tid) - 1U) * page::kLinePointerSize;
+// scan.L4: does the leaf lead through its rows as they lie in the table, many from each page?
+bool is_in_order(const pg::LeafPosition &position) noexcept {
+    constexpr int kSamples = 4;
+    const int items = position.last() - position.first();
+    if (items < kSamples * LookAhead::kInOrder) return false;
+    const auto block_at = [&](int sample) noexcept {
+        return static_cast<std::int64_t>(
+            block_of(position.tid(position.first() + items * sample / kSamples)));
+    };
+    std::int64_t way = 0;
+    for (int i = 0; i < kSamples; ++i) way += std::abs(block_at(i + 1) - block_at(i));
+    return way * LookAhead::kInOrder <= items;
 }
 
 void touch_page(LookAhead *state, Relation rel, const pg::LeafPosition &position, int item) noexcept {
@@ -52,31 +63,62 @@ void touch_page(LookAhead *state, Relation rel, const pg::LeafPosition &position
         position.has(before) && block_of(position.tid(before)) == block_of(tid) && before != state->last_item;
     const char *page = same_block ? state->touched[static_cast<unsigned>(before) % LookAhead::kWindow].page
                                   : buffer::peek_page(rel, MAIN_FORKNUM, block_of(tid));
-    const char *line = page != nullptr ? line_address(page, tid) : nullptr;
+    const char *line = page != nullptr ? line_address(page, root_of(tid)) : nullptr;
     state->touched[static_cast<unsigned>(item) % LookAhead::kWindow] = {page, line};
-    if (page == nullptr) return;
+    if (page == nullptr) {
+        state->alert = LookAhead::kAlert;
+        return;
+    }
     if (!same_block) __builtin_prefetch(page);
     __builtin_prefetch(line);
 }
 
-void touch_tuple(const LookAhead &state, int item) noexcept {
+void touch_item(const LookAhead &state, int item) noexcept {
     const auto [page, line] = state.touched[static_cast<unsigned>(item) % LookAhead::kWindow];
-    if (line == nullptr) return;
-    page::LinePointer pointer;
-    std::memcpy(&pointer, line, sizeof pointer);
-    // A prefetch of a wrong address does nothing, so the pointer's state is not asked.  To gcc it never does
-    // anything: without the asm it takes this function for one without effect and drops the calls.
-    const char *tuple = page + pointer.offset();
-    asm volatile("" : "+r"(tuple));
-    __builtin_prefetch(tuple);
+    if (line != nullptr) touch_tuple(page, line);
+}
+
+// An index that is damaged may name blocks that no file has: to announce them were an error.
+bool is_in_table(LookAhead *state, Relation rel, BlockNo block) {
+    if (block >= state->blocks) state->blocks = RelationGetNumberOfBlocks(rel);
+    return block < state->blocks;
+}
+
+// Pages that are not in the pool, lately one was not.  A page is announced once for several items.
+void announce(LookAhead *state, Relation rel, const pg::LeafPosition &position) {
+    --state->alert;
+    if (state->most < 0)
+        state->most = pg::is_temp(rel) ? 0 : ::get_tablespace_io_concurrency(rel->rd_rel->reltablespace);
+    const int next = state->last_item + state->step;
+    if ((state->next_read - next) * state->step < 0) state->next_read = next;
+    for (int i = 0; i < 2 && position.has(state->next_read) &&
+                    (state->next_read - state->last_item) * state->step <= state->most;
+         ++i, state->next_read += state->step) {
+        const BlockNo block = block_of(position.tid(state->next_read));
+        BlockNo &announced = state->announced[block % LookAhead::kAnnounced];
+        if (block == announced || block == block_of(position.tid(state->last_item)) ||
+            !is_in_table(state, rel, block))
+            continue;
+        announced = block;
+        buffer::prefetch(rel, MAIN_FORKNUM, block, 1);
+    }
 }
 
 }  // namespace
 
-void look_ahead(LookAhead *state, IndexFetchTableData *fetch, ItemPointer tid, bool *call_again) noexcept {
+void look_ahead(LookAhead *state, IndexFetchTableData *fetch, ItemPointer tid, bool *call_again) {
     if (++state->fetches < LookAhead::kWarmUp) return;
+    if (state->left_alone > 0) {
+        --state->left_alone;
+        return;
+    }
     const pg::LeafPosition position = pg::position_of_fetch(fetch, tid, call_again);
     if (!position) return;
+    if (position.leaf() != state->leaf && is_in_order(position)) {
+        state->leaf = kInvalidBlock;
+        state->left_alone = position.last() - position.first();
+        return;
+    }
     follow(state, position);
 
     const auto distance = [state](int item) noexcept { return (item - state->last_item) * state->step; };
@@ -91,9 +133,10 @@ void look_ahead(LookAhead *state, IndexFetchTableData *fetch, ItemPointer tid, b
          i < 2 && position.has(state->next_page) && distance(state->next_page) <= LookAhead::kPages; ++i) {
         touch_page(state, fetch->rel, position, state->next_page);
         // Follows the pages at a fixed distance; what stood there before a turn or a new leaf does no harm.
-        touch_tuple(*state, state->next_page - (LookAhead::kPages - LookAhead::kTuples) * state->step);
+        touch_item(*state, state->next_page - (LookAhead::kPages - LookAhead::kTuples) * state->step);
         state->next_page += state->step;
     }
+    if (state->alert > 0) announce(state, fetch->rel, position);
 }
 
 }  // namespace glassheap::scan

@@ -26,6 +26,7 @@
 
 #include "buffer/pool.hpp"
 #include "heap/row_access.hpp"
+#include "scan/bitmap_ahead.hpp"
 #include "scan/look_ahead.hpp"
 
 namespace glassheap::scan {
@@ -47,7 +48,8 @@ struct RowScan {
     SlotNo row;
     bool started;
     int row_count;
-    BlockNo read_ahead_until;  // blocks before this one were announced to the operating system
+    BitmapAhead *bitmap_ahead;  // bitmap scans: what is looked at ahead; nullptr: core announces pages
+    BlockNo read_ahead_until;   // blocks before this one were announced to the operating system
 
     // ---- set at begin and rescan
     BlockNo block_count;  // of the table when the scan began

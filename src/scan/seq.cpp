@@ -70,6 +70,7 @@ void prepare(RowScan &scan, ScanKeyData *key, bool keep_start) {
     scan.started = false;
     scan.read_ahead_until = 0;
     leave_block(scan);
+    if (scan.bitmap_ahead != nullptr) scan.bitmap_ahead->rewind();
     if (key != nullptr && scan.base.rs_nkeys > 0)
         std::memcpy(scan.base.rs_key, key,
                     static_cast<std::size_t>(scan.base.rs_nkeys) * sizeof(ScanKeyData));

@@ -245,6 +245,23 @@ EXPORTED int sync_file_range(int fd, off_t at, off_t length, unsigned flags)
 	return (int)syscall(SYS_sync_file_range, fd, at, length, flags);
 }
 
+// Answers with the error itself; errno is left alone.
+EXPORTED int posix_fadvise(int fd, off_t at, off_t length, int advice)
+{
+	const struct shim_file *file = is_needed() && has_rules() ? file_of(fd) : NULL;
+	int answer, saved = errno;
+	if (file && !may_go_on(ask_rules(F_POSIX_FADVISE, file, at, length), &answer))
+	{
+		answer = answer < 0 ? errno : 0;
+		errno = saved;
+		return answer;
+	}
+	answer = syscall(SYS_fadvise64, fd, at, length, advice) < 0 ? errno : 0;
+	errno = saved;
+	return answer;
+}
+ALSO(posix_fadvise64, posix_fadvise);
+
 // ------------------------------------------------------------------------------------------------ lengths
 static int change_size(enum function function, int fd, const char *path, off_t size)
 {

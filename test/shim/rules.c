@@ -53,7 +53,8 @@ uint64_t next_random(uint64_t *state)
 static unsigned function_bits(const char *name)
 {
 	static const char *const names[FUNCTIONS] = { "open", "close", "pread", "preadv", "read", "pwrite", "pwritev", "write",
-		"fsync", "fdatasync", "sync_file_range", "ftruncate", "truncate", "unlink", "rename", "fallocate" };
+		"fsync", "fdatasync", "sync_file_range", "ftruncate", "truncate", "unlink", "rename", "fallocate",
+		"posix_fadvise" };
 	static const struct { const char *name; unsigned bits; } groups[] = {
 		{ "reads", 1u << F_PREAD | 1u << F_PREADV | 1u << F_READ },
 		{ "writes", 1u << F_PWRITE | 1u << F_PWRITEV | 1u << F_WRITE },
