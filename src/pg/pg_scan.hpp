@@ -3,7 +3,7 @@
 // Versions: 16 made HeapKeyTest an inline function that returns; 18 keeps the range of a TID scan in a union
 //         (st.tidrange), gives index_beginscan an instrument, and iterates the bitmap within the table access
 //         method: its TBMIterateResult has `lossy` and internal_page (tbm_extract_page_tuple) for ntuples,
-//         offsets.
+//         offsets, and cached places of columns in TupleDescCompactAttr.
 // Errors: see pg/pg.hpp.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -44,6 +44,19 @@ pg_attribute_always_inline bool matches_keys(HeapTuple tuple, TupleDesc columns,
     bool matches;
     HeapKeyTest(tuple, columns, key_count, keys, matches);
     return matches;
+}
+
+// ---- leading columns at places that core has found and cached
+// Where they end; -1: not known, or not the same in every row.
+inline int end_of_fixed_columns(TupleDesc columns, int count) noexcept {
+    for (int i = 0; i < count; ++i) {
+        if (TupleDescAttr(columns, i)->attcacheoff < 0 || TupleDescAttr(columns, i)->attlen <= 0) return -1;
+    }
+    return TupleDescAttr(columns, count - 1)->attcacheoff + TupleDescAttr(columns, count - 1)->attlen;
+}
+inline Datum fixed_column(TupleDesc columns, int i, const char *data) noexcept {
+    const FormData_pg_attribute *column = TupleDescAttr(columns, i);
+    return fetchatt(column, data + column->attcacheoff);
 }
 
 // The whole index, whatever is visible.

@@ -302,6 +302,7 @@ void set_block(RowScan &scan, BlockNo block) noexcept {
     scan.block = block;
     const auto address = page::RowAddress::make(block, kInvalidSlot);
     std::memcpy(&scan.tid_block, &address, sizeof scan.tid_block);
+    scan.words = tuple_words(block, RelationGetRelid(scan.rel()));
 }
 
 void leave_block(RowScan &scan) noexcept {
@@ -309,6 +310,7 @@ void leave_block(RowScan &scan) noexcept {
     set_block(scan, kInvalidBlock);
     scan.row_count = 0;
     scan.lean_count = 0;
+    scan.quick_count = 0;
 }
 
 void load_block(RowScan &scan, BlockNo block) {
@@ -335,7 +337,7 @@ void load_block(RowScan &scan, BlockNo block) {
     scan.page.unlatch();
     scan.rows = found.rows;
     scan.row_count = found.count;
-    if (scan.base.rs_nkeys == 0 && !pg::old_snapshots_may_fail()) scan.lean_count = found.count;
+    if (scan.base.rs_nkeys == 0 && !pg::old_snapshots_may_fail()) scan.quick_count = found.count;
 }
 
 }  // namespace glassheap::scan

@@ -8,8 +8,9 @@
 //         scan.S2 in page mode, and when it sees all versions, rows[0 .. row_count) are the visible line
 //            pointers of `page`, ascending; `rows` is either row_buffer or the shared list 1, 2, 3 ... of a
 //            page without gaps.
-//         scan.S3 lean_count is row_count while next() may serve rows without further checks (rows are
-//            listed, no scan keys, no old-snapshot check), else 0.
+//         scan.S3 quick_count is row_count while next() may serve rows without further checks (rows are
+//            listed, no scan keys, no old-snapshot check), else 0.  lean_count is quick_count once the second row of the
+//            page has shown that no columns are to be taken with each (scan.E2), until then and else 0.
 //            Its fields are next to each other, as next() touches nothing else of the scan per row.
 //         scan.S4 `cursor` indexes rows where they are listed; `row` is the line pointer last handed out in
 //            row mode.
@@ -27,7 +28,9 @@
 #include "buffer/pool.hpp"
 #include "heap/row_access.hpp"
 #include "scan/bitmap_ahead.hpp"
+#include "scan/eager.hpp"
 #include "scan/look_ahead.hpp"
+#include "scan/slot.hpp"
 
 namespace glassheap::scan {
 
@@ -38,13 +41,16 @@ struct RowScan {
 
     // ---- position
     int cursor;
-    int lean_count;
+    int lean_count;  // scan.S3
     const SlotNo *rows;
     BlockNo block;            // the one `page` holds; kInvalidBlock before the first and after the last
     Buffer stand_in;          // scan.S5
     std::uint32_t tid_block;  // the block as the first four bytes of an ItemPointerData
     std::uint32_t mark;       // scan.S6
     buffer::PinnedPage page;
+    TupleWords words;  // of the rows of `block`
+    int quick_count;
+    EagerColumns eager;
     SlotNo row;
     bool started;
     int row_count;

@@ -243,6 +243,49 @@ inline void hand_out(const RowScan &scan, SlotNo row, TupleTableSlot *slot) {
     return true;
 }
 
+// The row after the cursor, at `at`; scan.S3.
+inline RowInPage hand_out_next(RowScan &scan, unsigned at, PgStat_TableStatus *counts,
+                               TupleTableSlot *slot) noexcept {
+    // The page's address is read once, before anything is written: the compiler must assume that it changes.
+    char *page = scan.page.data();
+    const std::size_t row = scan.rows[at];
+    page::LinePointer line;
+    std::memcpy(&line, page + page::kHeaderSize - page::kLinePointerSize + row * page::kLinePointerSize,
+                sizeof line);
+    const RowInPage in_page{.words = scan.words,
+                            .tid_block = scan.tid_block,
+                            .row = static_cast<SlotNo>(row),
+                            .length = line.length(),
+                            .bytes = page + line.offset()};
+    scan.cursor = static_cast<int>(at);
+    pg::count_row_returned(counts);
+    store_lean(slot, in_page);
+    return in_page;
+}
+
+// scan.E2: before the second row of a page, when the first has been read.
+[[gnu::noinline]] void choose_lean_or_eager(RowScan &scan, TupleTableSlot *slot) noexcept {
+    const auto *heap_slot = reinterpret_cast<HeapTupleTableSlot *>(slot);
+    scan.eager.slot = nullptr;
+    // Nothing is known if the row has been copied or moved on.
+    if (heap_slot->tuple == &heap_slot->tupdata) choose_columns(&scan.eager, slot);
+    if (scan.eager.slot == nullptr) scan.lean_count = scan.quick_count;
+}
+
+// Precondition: the relation's rows are counted, and the slot owns no memory.
+[[gnu::noinline]] bool next_not_lean(RowScan &scan, ScanDirection direction, TupleTableSlot *slot) {
+    PgStat_TableStatus *counts = scan.rel()->pgstat_info;
+    const auto at = static_cast<unsigned>(scan.cursor + 1);
+    if (!ScanDirectionIsForward(direction) || at >= static_cast<unsigned>(scan.quick_count)) [[unlikely]]
+        return next_with_checks(scan, direction, slot);
+    if (at == 1) [[unlikely]]
+        choose_lean_or_eager(scan, slot);
+    const RowInPage row = hand_out_next(scan, at, counts, slot);
+    if (slot == scan.eager.slot) [[likely]]
+        take_columns(scan.eager, slot, row.bytes, row.length);
+    return true;
+}
+
 }  // namespace
 
 TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key, ParallelTableScanDesc pscan,
@@ -255,6 +298,7 @@ TableScanDesc begin(Relation rel, Snapshot snapshot, int nkeys, ScanKeyData *key
     auto *scan = ::new (::palloc0(sizeof(RowScan))) RowScan{};
     scan->base.rs_rd = rel;
     scan->mark = kRowScanMark;
+    scan->eager.fewest = MaxTupleAttributeNumber;
     scan->base.rs_snapshot = snapshot;
     scan->base.rs_nkeys = nkeys;
     scan->base.rs_flags = flags;
@@ -386,20 +430,13 @@ extern "C" bool gh_scan_next_row(TableScanDesc sscan, ScanDirection direction, T
     using namespace glassheap;
     using namespace glassheap::scan;
     RowScan &scan = row_scan(sscan);
-    const int at = scan.cursor + 1;
     PgStat_TableStatus *counts = sscan->rs_rd->pgstat_info;
-    if (!ScanDirectionIsForward(direction) || at >= scan.lean_count || counts == nullptr ||
-        TTS_SHOULDFREE(slot)) [[unlikely]]
+    // Forward, backward, or the same row again: the next line pointer as long as it is on this page.
+    static_assert(ForwardScanDirection == 1 && BackwardScanDirection == -1 && NoMovementScanDirection == 0);
+    const auto at = static_cast<unsigned>(scan.cursor + direction);
+    if (TTS_SHOULDFREE(slot) || counts == nullptr) [[unlikely]]
         return next_with_checks(scan, direction, slot);
-
-    const SlotNo row = scan.rows[at];
-    const page::LinePointer line = scan.page.view().line(row);
-    scan.cursor = at;
-    pg::count_row_returned(counts);
-    store_lean(slot, {.tid_block = scan.tid_block,
-                      .row = row,
-                      .table = RelationGetRelid(sscan->rs_rd),
-                      .length = line.length(),
-                      .bytes = scan.page.data() + line.offset()});
+    if (at >= static_cast<unsigned>(scan.lean_count)) return next_not_lean(scan, direction, slot);
+    hand_out_next(scan, at, counts, slot);
     return true;
 }
