@@ -9,8 +9,9 @@
 //            pointers of `page`, ascending; `rows` is either row_buffer or the shared list 1, 2, 3 ... of a
 //            page without gaps.
 //         scan.S3 quick_count is row_count while next() may serve rows without further checks (rows are
-//            listed, no scan keys, no old-snapshot check), else 0.  lean_count is quick_count once the second row of the
-//            page has shown that no columns are to be taken with each (scan.E2), until then and else 0.
+//            listed, no scan keys, no old-snapshot check), else 0.  lean_count is quick_count once the second
+//            row of the page has shown that no columns are to be taken with each (scan.E2), until then and
+//            else 0.
 //            Its fields are next to each other, as next() touches nothing else of the scan per row.
 //         scan.S4 `cursor` indexes rows where they are listed; `row` is the line pointer last handed out in
 //            row mode.
