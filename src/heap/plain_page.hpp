@@ -1,4 +1,4 @@
-// heap/plain_page.hpp — a page of whose rows nobody has deleted, updated or locked any is vacuumed as a whole.
+// heap/plain_page.hpp — a page with no row deleted, updated or locked is vacuumed as a whole.
 //
 // Why:    most pages that vacuum visits to mark or to freeze them are as a load has left them.  What pruning
 //         and freezing would find out row by row then follows from the inserters, of whom a page has few.
@@ -40,12 +40,12 @@ private:
 
     int rows_ = 0;
     int unfrozen_ = 0;
-    bool old_ = false;      // some inserter is older than the freeze limit
-    bool recent_ = false;   // some inserter is neither frozen nor old
-    bool unhinted_ = false;  // some row lacks the hint that its inserter committed
+    bool old_ = false;          // some inserter is older than the freeze limit
+    bool recent_ = false;       // some inserter is neither frozen nor old
+    bool unhinted_ = false;     // some row lacks the hint that its inserter committed
     Xid oldest_ = kInvalidXid;  // of the inserters that are not frozen
     Xid newest_ = kInvalidXid;
-    Xid inserter_ = kInvalidXid;  // the last one that was looked at ...
+    Xid inserter_ = kInvalidXid;   // the last one that was looked at ...
     bool inserter_asked_ = false;  // ... and not by a hint alone
 };
 

@@ -19,8 +19,8 @@
 //                   [old key or row]
 //   lock            slot mark+f [flags] [xmax4]                        -
 //   confirm         slot                                               -
-//   prune           xid4 parts1 [redirected] [dead] [unused] [frozen]  redirects, dead, unused, freeze groups;
-//                   or nothing of these: parts say that all rows freeze
+//   prune           xid4 parts1 [redirected] [dead] [unused] [frozen]  redirects, dead, unused, freeze groups
+//                   (or none of these: parts say that all rows freeze)
 //   vacuum          xid4 bits1 unused                                  unused
 //   visible         xid4 bits1                                         -
 //   hint_image      -                                                  image
