@@ -1,8 +1,8 @@
 // am/executor_hooks.cpp — see executor_hooks.hpp.
 //
-// Why:    what a statement has inserted must be on its pages before anything else of this session, its parallel
-//         workers included, can look for it: a query that a function of the statement runs, triggers at its end,
-//         the statement after it (heap.I3).
+// Why:    what a statement has inserted must be on its pages before anything else of this session, its
+//         parallel workers included, can look for it: a query that a function of the statement runs, triggers
+//         at its end, the statement after it (heap.I3).
 // Errors: as heap::finish_runs.
 // SPDX-License-Identifier: PostgreSQL
 #include "pg/pg.hpp"

@@ -120,7 +120,6 @@ void store(InsertRun *run, Relation rel) {
     run->page.unlatch();
     close(run);
     release_vm_pin(vmbuf);
-    GH_STOP_POINT("heap.run_stored");
 }
 
 void store_by_oid(InsertRun *run) {

@@ -29,7 +29,7 @@ struct PlaceRequest {
 // Returns an empty page when the choice is *other itself.
 buffer::PinnedPage choose_page(const PlaceRequest &request);
 
-// Free space that a page must have to be given a row of `length` bytes: what the fillfactor reserves included.
+// Free space that a page must have to be given a row of `length` bytes: with what the fillfactor reserves.
 Size space_wanted(Relation rel, Size length) noexcept;
 
 // Pins the map page of a page that looks all-visible; without a latch that is a guess.
