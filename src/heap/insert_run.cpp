@@ -9,6 +9,7 @@
 
 #include "heap/insert_run.hpp"
 
+#include "buffer/extend.hpp"
 #include "debug/stop_points.hpp"
 #include "heap/apply_rows.hpp"
 #include "heap/heap_errors.hpp"
@@ -36,7 +37,8 @@ public:
 
 namespace {
 
-// Partitions of one statement that take rows in turn; a further one cuts the oldest short.
+// Partitions of one statement that take rows in turn; a further one cuts the oldest short.  In a small pool
+// fewer: each keeps a page pinned for as long as the statement takes.
 constexpr int kRuns = 16;
 // A command with fewer rows gets no page of its own.
 constexpr std::uint32_t kRowsBefore = 8;
@@ -157,7 +159,10 @@ void drop_runs_of(SubTransactionId level) noexcept {
     });
 }
 
+// nullptr: the pool is too small for any.
 InsertRun *slot_for(const pg::RelFile &file) {
+    const int most = std::min(kRuns, static_cast<int>(buffer::pins_to_keep()));
+    if (most == 0) return nullptr;
     if (runs == nullptr) {
         auto *space =
             static_cast<InsertRun *>(::MemoryContextAllocZero(TopMemoryContext, sizeof(InsertRun) * kRuns));
@@ -166,8 +171,8 @@ InsertRun *slot_for(const pg::RelFile &file) {
     }
     for (int i = 0; i < runs_used; ++i)
         if (pg::is_same_file(runs[i].key.file, file)) return &runs[i];
-    if (runs_used < kRuns) return &runs[runs_used++];
-    next_victim = (next_victim + 1) % kRuns;
+    if (runs_used < most) return &runs[runs_used++];
+    next_victim = (next_victim + 1) % most;
     return &runs[next_victim];
 }
 
@@ -209,6 +214,7 @@ InsertRun *run_for(Relation rel, Xid xid, Cid cid, int options) {
     const RunKey key{.file = pg::file_of(rel), .xid = xid, .cid = cid, .options = options};
     if (last_run != nullptr && is_same_key(last_run->key, key)) return last_run;
     InsertRun *run = slot_for(key.file);
+    if (run == nullptr) return nullptr;
     if (!is_same_key(run->key, key)) {
         if (run->is_open()) store_by_oid(run);
         run->key = key;
