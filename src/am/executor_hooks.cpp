@@ -31,6 +31,7 @@ extern "C" void gh_before_query_ends(QueryDesc *query) {
         next_finish(query);
     else
         ::standard_ExecutorFinish(query);
+    heap::finish_runs();  // of a data-modifying WITH that nobody read: it ran just now
 }
 
 }  // namespace
