@@ -98,6 +98,26 @@ DROP TRIGGER noting ON t;
 CREATE TRIGGER noting BEFORE INSERT ON t FOR EACH ROW WHEN (NEW.id % 50 = 0) EXECUTE FUNCTION note();
 INSERT INTO t SELECT g, 'before' FROM generate_series(60001, 60700) g;
 WITH i AS (INSERT INTO t SELECT g, 'with' FROM generate_series(70001, 70700) g RETURNING id, ctid) SELECT count(*), sum(id), count(DISTINCT ctid) FROM i;
+DO \$\$
+BEGIN
+  INSERT INTO t SELECT g, 'before the error' FROM generate_series(80001, 80300) g;
+  BEGIN
+    INSERT INTO t SELECT g + 0 / (80700 - g), 'in it' FROM generate_series(80401, 80800) g;
+  EXCEPTION WHEN division_by_zero THEN NULL;
+  END;
+  INSERT INTO t SELECT g, 'after it' FROM generate_series(80801, 81100) g;
+END \$\$;
+CREATE FUNCTION reads_later(i int) RETURNS int LANGUAGE plpgsql AS \$\$
+DECLARE c refcursor := 'later'; r record; n int := 0;
+BEGIN
+  IF i = 1 THEN OPEN c FOR SELECT id FROM t WHERE id > 90000; END IF;
+  IF i < 100 THEN RETURN i; END IF;
+  LOOP FETCH c INTO r; EXIT WHEN NOT FOUND; n := n + 1; END LOOP;
+  CLOSE c;
+  RETURN -n;
+END \$\$;
+INSERT INTO t SELECT 90000 + reads_later(g), repeat('l', 100) FROM generate_series(1, 100) g;
+SELECT min(id) FROM t WHERE v = repeat('l', 100) AND id < 90000;
 CREATE TABLE p (id int, v text) PARTITION BY HASH (id);
 SELECT format('CREATE TABLE p%s PARTITION OF p FOR VALUES WITH (modulus 20, remainder %s)', g, g) FROM generate_series(0, 19) g \\gexec
 INSERT INTO p SELECT g, repeat('p', g % 90) FROM generate_series(1, 20000) g;
@@ -111,6 +131,17 @@ SQL
 my ($heap, $ours) = map { sql(scenario($_)) } 'heap', 'glassheap';
 is($ours, $heap, 'every statement and trigger sees what it sees in heap');
 isnt($heap, '', '... and there was something to see');
+
+# ---- at the end of a statement nothing is left in a run
+
+sql('CREATE TABLE w (id int, v text)');
+my $open = GlassheapSession->new($node);
+my $kept = sub { return sql("SELECT count(*) FILTER (WHERE pins > 0) || ' of ' || (count(*) > 1) FROM glassheap_pages('w')"); };
+$open->ask("BEGIN; INSERT INTO w SELECT g, repeat('w', 100) FROM generate_series(1, 100) g");
+is($kept->(), '0 of true', 'no page is kept after a statement');
+$open->ask("WITH i AS (INSERT INTO w SELECT g, repeat('w', 100) FROM generate_series(1, 100) g RETURNING id) SELECT 1");
+is($kept->(), '0 of true', '... nor when its WITH was run at its end');
+$open->ask('COMMIT');
 
 # ---- below another subtransaction, and through a crash
 
@@ -189,16 +220,35 @@ SKIP:
 
 	# A serializable reader of the empty page, and a write of his that the writer has not seen.
 	sql("CREATE TABLE e (id int, v text); CREATE TABLE f (id int)");
+	# He reads the run's page only (block 1): on the one before are rows that were logged alone, which give the writer away.
+	sql("CREATE TABLE e2 AS SELECT g, repeat('e', 100) FROM generate_series(1, 100) g");
+	my ($sample) = grep { sql("SELECT string_agg(DISTINCT substring(ctid::text from '[0-9]+'), ',') FROM e2 TABLESAMPLE SYSTEM (50) REPEATABLE ($_)") eq '1' } 1 .. 50;
 	my $reader = GlassheapSession->new($node);
 	$writer->ask('BEGIN ISOLATION LEVEL SERIALIZABLE; SELECT count(*) FROM f');
 	$writer->ask("SELECT glassheap_stop_point_set('heap.run_before_store', 'wait')");
-	$writer->begin("INSERT INTO e SELECT g, repeat('e', 100) FROM generate_series(1, 120) g");
+	$writer->begin("INSERT INTO e SELECT g, repeat('e', 100) FROM generate_series(1, 100) g");
 	sql("SELECT glassheap_stop_point_wait('heap.run_before_store')");
-	$reader->ask('BEGIN ISOLATION LEVEL SERIALIZABLE; INSERT INTO f SELECT count(*) FROM e');
+	$reader->ask("BEGIN ISOLATION LEVEL SERIALIZABLE; INSERT INTO f SELECT count(*) FROM e TABLESAMPLE SYSTEM (50) REPEATABLE ($sample)");
 	sql("SELECT glassheap_stop_point_clear('heap.run_before_store')");
 	my $answers = join ' ', $writer->end, $reader->ask('COMMIT'), $writer->ask('COMMIT');
 	like($answers, qr/40001/, 'write skew beside a run of a serializable transaction is found');
 }
+
+# ---- many sessions with many partitions in a small pool: a run keeps a page pinned for as long as its statement takes
+
+my $small = new_node('small', 'glassheap.buffers' => '1MB');
+$small->safe_psql('postgres', 'CREATE TABLE p (id int, v text) PARTITION BY HASH (id)');
+$small->safe_psql('postgres', "CREATE TABLE p$_ PARTITION OF p FOR VALUES WITH (modulus 16, remainder $_)") for 0 .. 15;
+# Waits in an expression: a query would end the runs.
+$small->safe_psql('postgres', 'CREATE FUNCTION waits(i int) RETURNS int LANGUAGE plpgsql AS $$ BEGIN IF i = 3000 AND pg_advisory_xact_lock_shared(1) IS NULL THEN RETURN 0; END IF; RETURN i; END $$');
+my $holder = GlassheapSession->new($small);
+$holder->ask('SELECT pg_advisory_lock(1)');
+my @writers = map { GlassheapSession->new($small) } 1 .. 14;
+$_->begin("INSERT INTO p SELECT waits(g), repeat('p', 60) FROM generate_series(1, 4000) g") for @writers;
+$small->poll_query_until('postgres', "SELECT count(*) = 14 FROM pg_stat_activity WHERE query ~ '^INSERT INTO p' AND (state <> 'active' OR wait_event = 'advisory')");
+$holder->ask('SELECT pg_advisory_unlock(1)');
+is(join('', map { $_->end } @writers), '', 'sixteen partitions in each of fourteen sessions leave room in a pool of 1 MB');
+$small->stop;
 
 $node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
 is(table_digest($standby, $_), table_digest($node, $_), "the standby has the same $_") for qw(s c m u a);

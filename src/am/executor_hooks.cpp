@@ -15,6 +15,7 @@ namespace glassheap::am {
 namespace {
 
 ExecutorStart_hook_type next_start = nullptr;
+ExecutorRun_hook_type next_run = nullptr;
 ExecutorFinish_hook_type next_finish = nullptr;
 
 extern "C" void gh_before_query(QueryDesc *query, int flags) {
@@ -25,12 +26,22 @@ extern "C" void gh_before_query(QueryDesc *query, int flags) {
         ::standard_ExecutorStart(query, flags);
 }
 
+// A cursor that was opened before, fetched from by a function of the statement.
+extern "C" void gh_before_query_runs(QueryDesc *query, ScanDirection direction, uint64 count, bool once) {
+    heap::finish_runs();
+    if (next_run != nullptr)
+        next_run(query, direction, count, once);
+    else
+        ::standard_ExecutorRun(query, direction, count, once);
+}
+
 extern "C" void gh_before_query_ends(QueryDesc *query) {
     heap::finish_runs();
     if (next_finish != nullptr)
         next_finish(query);
     else
         ::standard_ExecutorFinish(query);
+    heap::finish_runs();  // of a data-modifying WITH that nobody read: it ran just now
 }
 
 }  // namespace
@@ -38,6 +49,8 @@ extern "C" void gh_before_query_ends(QueryDesc *query) {
 void install_executor_hooks() {
     next_start = ExecutorStart_hook;
     ExecutorStart_hook = gh_before_query;
+    next_run = ExecutorRun_hook;
+    ExecutorRun_hook = gh_before_query_runs;
     next_finish = ExecutorFinish_hook;
     ExecutorFinish_hook = gh_before_query_ends;
 }

@@ -9,6 +9,7 @@
 
 #include "heap/insert_run.hpp"
 
+#include "buffer/extend.hpp"
 #include "debug/stop_points.hpp"
 #include "heap/apply_rows.hpp"
 #include "heap/heap_errors.hpp"
@@ -36,7 +37,8 @@ public:
 
 namespace {
 
-// Partitions of one statement that take rows in turn; a further one cuts the oldest short.
+// Partitions of one statement that take rows in turn; a further one cuts the oldest short.  In a small pool
+// fewer: each keeps a page pinned for as long as the statement takes.
 constexpr int kRuns = 16;
 // A command with fewer rows gets no page of its own.
 constexpr std::uint32_t kRowsBefore = 8;
@@ -47,7 +49,7 @@ InsertRun *runs = nullptr;  // kRuns of them, once there was a need
 int runs_used = 0;
 int next_victim = 0;
 InsertRun *last_run = nullptr;
-bool closing = false;  // the transaction is about to end: nobody would store what begins now
+bool closing = false;  // the (sub)transaction is about to end: nobody would store what begins now
 
 bool is_same_key(const RunKey &a, const RunKey &b) noexcept {
     return a.xid == b.xid && a.cid == b.cid && a.options == b.options && pg::is_same_file(a.file, b.file);
@@ -156,7 +158,10 @@ void drop_runs_of(SubTransactionId level) noexcept {
     });
 }
 
+// nullptr: the pool is too small for any.
 InsertRun *slot_for(const pg::RelFile &file) {
+    const int most = std::min(kRuns, static_cast<int>(buffer::pins_to_keep()));
+    if (most == 0) return nullptr;
     if (runs == nullptr) {
         auto *space =
             static_cast<InsertRun *>(::MemoryContextAllocZero(TopMemoryContext, sizeof(InsertRun) * kRuns));
@@ -165,8 +170,8 @@ InsertRun *slot_for(const pg::RelFile &file) {
     }
     for (int i = 0; i < runs_used; ++i)
         if (pg::is_same_file(runs[i].key.file, file)) return &runs[i];
-    if (runs_used < kRuns) return &runs[runs_used++];
-    next_victim = (next_victim + 1) % kRuns;
+    if (runs_used < most) return &runs[runs_used++];
+    next_victim = (next_victim + 1) % most;
     return &runs[next_victim];
 }
 
@@ -174,6 +179,7 @@ InsertRun *slot_for(const pg::RelFile &file) {
 InsertRun *run_for(Relation rel, const RunKey &key) {
     if (!may_run(rel, key.options)) return nullptr;
     InsertRun *run = slot_for(key.file);
+    if (run == nullptr) return nullptr;
     if (!is_same_key(run->key, key)) {
         if (run->is_open()) store_by_oid(run);
         run->key = key;
@@ -207,10 +213,21 @@ extern "C" void gh_runs_at_xact_end(XactEvent event, void *) {
 }
 
 extern "C" void gh_runs_at_subxact_end(SubXactEvent event, SubTransactionId level, SubTransactionId, void *) {
-    if (detail::open_runs == 0) [[likely]]
-        return;
-    if (event == SUBXACT_EVENT_PRE_COMMIT_SUB) finish_runs_of(level);
-    if (event == SUBXACT_EVENT_ABORT_SUB) drop_runs_of(level);
+    switch (event) {
+        case SUBXACT_EVENT_PRE_COMMIT_SUB:
+            finish_runs_of(level);
+            closing = true;
+            break;
+        case SUBXACT_EVENT_ABORT_SUB:
+            drop_runs_of(level);
+            closing = false;
+            break;
+        case SUBXACT_EVENT_COMMIT_SUB:
+            closing = false;
+            break;
+        default:
+            break;
+    }
 }
 
 }  // namespace
