@@ -40,12 +40,12 @@ private:
 
     int rows_ = 0;
     int unfrozen_ = 0;
-    bool old_ = false;      // some inserter is older than the freeze limit
-    bool recent_ = false;   // some inserter is neither frozen nor old
-    bool unhinted_ = false;  // some row lacks the hint that its inserter committed
+    bool old_ = false;          // some inserter is older than the freeze limit
+    bool recent_ = false;       // some inserter is neither frozen nor old
+    bool unhinted_ = false;     // some row lacks the hint that its inserter committed
     Xid oldest_ = kInvalidXid;  // of the inserters that are not frozen
     Xid newest_ = kInvalidXid;
-    Xid inserter_ = kInvalidXid;  // the last one that was looked at ...
+    Xid inserter_ = kInvalidXid;   // the last one that was looked at ...
     bool inserter_asked_ = false;  // ... and not by a hint alone
 };
 
