@@ -1,6 +1,7 @@
 # t/151_crashed_updater.pl: a row is held by a prepared transaction (KEY SHARE) beside an updater that a crash ended.  That
 # one has neither committed nor aborted as far as pg_xact tells; it must not make an UPDATE in REPEATABLE READ fail with
-# 40001 for as long as the other one is prepared.
+# 40001 for as long as the other one is prepared.  And a crash takes the hint that an updater came to nothing, but not the
+# page's all-visible flag: VACUUM FULL and CLUSTER must ask about such rows, or they wait for successors to the end of the table.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -47,5 +48,30 @@ is($session->ask('DELETE FROM parent'), 'ERROR:  23503', 'the child keeps its pa
 is($session->ask("SELECT string_agg(msg, '; ') FROM glassheap_verify('parent')"), '', 'the table is sound')
   if is_glassheap();
 $session->close;
+$node->stop;
+
+$node->not_compared('who compares would bring the hints back');
+$node->start;
+for my $command ('VACUUM FULL ordered', 'CLUSTER ordered USING ordered_pkey')
+{
+	$node->safe_psql('postgres', <<'SQL');
+CREATE TABLE ordered (id int PRIMARY KEY, n int) WITH (fillfactor = 50);
+INSERT INTO ordered SELECT g, 0 FROM generate_series(1, 20) g;
+VACUUM ordered;
+CHECKPOINT;
+BEGIN; UPDATE ordered SET n = 1 WHERE id IN (5, 7); ROLLBACK;
+VACUUM ordered;
+-- a commit, for what is before it to be on disk
+CREATE TABLE last (); DROP TABLE last;
+SQL
+	$node->stop('immediate');
+	$node->start;
+	is($node->safe_psql('postgres', "SELECT pd_all_visible FROM glassheap_visibility('ordered')"), 't', 'the flag is there')
+	  if is_glassheap();
+	$node->safe_psql('postgres', $command);
+	is($node->safe_psql('postgres', "SELECT count(*) FROM (SELECT id, row_number() OVER (ORDER BY ctid) FROM ordered) o WHERE id <> row_number"),
+		'0', "$command: the rows are in order");
+	$node->safe_psql('postgres', 'DROP TABLE ordered');
+}
 $node->stop;
 done_testing();

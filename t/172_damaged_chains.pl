@@ -1,6 +1,7 @@
 # t/172_damaged_chains.pl: row versions that follow each other in a circle, within a page and from page to page, are an error
 # and not a walk without end, and are not pruned; so is an index entry that names line pointer 0 when index entries are
-# deleted; and what VACUUM FULL objects to names the row.
+# deleted; and what VACUUM FULL objects to names the row.  A page that calls itself all-visible and is not: CREATE INDEX, ANALYZE
+# and VACUUM FULL ask its rows, as heap's do.
 # SPDX-License-Identifier: PostgreSQL
 use strict;
 use warnings;
@@ -40,8 +41,12 @@ CREATE TABLE entries (id int, n int) WITH (fillfactor = 50);
 INSERT INTO entries SELECT g, 0 FROM generate_series(1, 300) g;
 CREATE INDEX entries_id ON entries (id) WITH (deduplicate_items = off);
 CREATE INDEX entries_n ON entries (n);
+CREATE TABLE flagged (id int, n int);
+INSERT INTO flagged SELECT g, 0 FROM generate_series(1, 20) g;
+DELETE FROM flagged WHERE id <= 10;
+INSERT INTO flagged SELECT g, 1 FROM generate_series(1, 10) g;
 SQL
-my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } qw(near pair ring far shared wanted old entries_id);
+my %path = map { $_ => $node->data_dir . '/' . $node->safe_psql('postgres', "SELECT pg_relation_filepath('$_')") } qw(near pair ring far shared wanted old entries_id flagged);
 is($node->safe_psql('postgres', "SELECT n.t_ctid, f.t_ctid FROM glassheap_page_items('near', 0) n, glassheap_page_items('far', 0) f WHERE n.lp = 1"), '(0,2)|(1,1)',
 	'the versions are where the test wants them');
 $node->stop('fast');
@@ -78,6 +83,7 @@ change_row('far', 1, 1, lead_to(0, 1, 0));
 change_row($_, 0, 3, lead_to(0, 2, 1)) for qw(ring shared wanted);
 change_row('old', 0, 2, sub { my ($page, $row) = @_; substr($$page, $row, 4) = pack 'V', 5; });
 change_row('entries_id', 1, 40, sub { my ($page, $entry) = @_; substr($$page, $entry + 4, 2) = pack 'v', 0; });
+change_row('flagged', 0, 1, sub { my ($page) = @_; substr($$page, 10, 2) = pack 'v', 0x0004 | unpack 'v', substr $$page, 10, 2; });
 $node->start;
 
 sub refused
@@ -108,6 +114,12 @@ refused('VACUUM FULL of a row from before relfrozenxid', qr/ERROR:  XX001: found
 is($node->safe_psql('postgres', 'SELECT count(*) FROM ring'), 0, 'a scan that prunes reads over it');
 refused('VACUUM of a chain that is all dead', qr/ERROR:  XX001: .*is not part of any HOT chain.*block 0.*relation "public.ring"/s, 'VACUUM ring');
 is($node->safe_psql('postgres', "SELECT string_agg(lp || ':' || lp_flags, ' ' ORDER BY lp) FROM glassheap_page_items('ring', 0)"), '1:1 2:1 3:1', '... and nothing of it is touched');
+is($node->safe_psql('postgres', "SELECT pd_all_visible FROM glassheap_visibility('flagged')"), 't', 'a page that is flagged all-visible');
+$node->safe_psql('postgres', 'ANALYZE flagged');
+is($node->safe_psql('postgres', "SELECT reltuples FROM pg_class WHERE relname = 'flagged'"), 20, 'ANALYZE counts its live rows');
+is($node->psql('postgres', 'CREATE UNIQUE INDEX ON flagged (id)'), 0, 'a unique index has no entries of its dead rows');
+is($node->psql('postgres', 'VACUUM FULL flagged'), 0, 'VACUUM FULL drops them');
+is($node->safe_psql('postgres', 'SELECT count(*), count(DISTINCT id) FROM flagged'), '20|20', '... and it is sound again');
 like($node->safe_psql('postgres', "SELECT offnum, msg FROM glassheap_verify('near')"), qr/^2\|tuple is HOT-updated to itself/m, 'glassheap_verify finds the circle of one');
 like($node->safe_psql('postgres', "SELECT offnum, msg FROM glassheap_verify('pair')"), qr/^3\|the versions before this one follow each other in a circle/m, '... and of two');
 unlike(slurp_file($node->logfile), qr/terminated by signal|TRAP|PANIC/, 'nothing crashed');

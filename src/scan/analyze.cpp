@@ -54,7 +54,8 @@ bool next_live_row(const AnalyzedPage &page, SlotNo *row, Xid oldest_xmin, doubl
         if (line.is_dead()) *dead += 1;
         if (!line.is_normal()) continue;
         heap::point_at(tuple, page.table, page.bytes, page.block, *row);
-        const Counts counts = page.live_only ? Counts::live : count_row(tuple, oldest_xmin, page.pinned);
+        const bool plainly = page.live_only || is_plainly_live(tuple);
+        const Counts counts = plainly ? Counts::live : count_row(tuple, oldest_xmin, page.pinned);
         if (counts == Counts::dead) *dead += 1;
         if (counts != Counts::live) continue;
         *live += 1;

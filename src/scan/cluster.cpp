@@ -14,6 +14,7 @@
 #include "mvcc/visibility.hpp"
 #include "pg/pg_scan.hpp"
 #include "pg/pg_tuplesort.hpp"
+#include "scan/page_rows.hpp"
 #include "scan/scan_desc.hpp"
 #include "scan/scans.hpp"
 
@@ -37,9 +38,7 @@ struct Clustering {
     Datum *values;
     bool *nulls;
     Counts counts;
-    ItemPointerData at;   // the row that is looked at or copied; invalid: none
-    BlockNo known_block;  // what live_page tells of; nobody but us changes the table
-    bool live_page;       // nobody need be asked, and the copies lack no hint
+    ItemPointerData at;  // the row that is looked at or copied; invalid: none
 };
 
 // Damage that shows only here names no row: the error's context does.
@@ -123,13 +122,11 @@ void warn_concurrent(const Clustering &work, const char *what, Xid xid) {
              RelationGetRelationName(work.old_table));
 }
 
+// What is known of the page would not do: hints are lost with a crash, PD_ALL_VISIBLE is not; and without the
+// hint that an updater came to nothing the rewrite would wait for the successor, to the end of the table.
 bool is_dead(Clustering *work, HeapTuple tuple, const buffer::PinnedPage &page) {
-    if (work->live_page && work->known_block == page.block()) return false;
+    if (is_plainly_live(tuple)) return false;  // no latch: nobody but us changes the table
     const buffer::ShareLatch latch(page);
-    if (work->known_block != page.block()) {
-        work->known_block = page.block();
-        work->live_page = page.view().all_visible();
-    }
     switch (mvcc::satisfies_vacuum(tuple, work->oldest_xmin, &page)) {
         case HEAPTUPLE_DEAD:
             return true;
@@ -233,9 +230,7 @@ void copy_for_cluster(Relation old_table, Relation new_table, Relation old_index
         .values = static_cast<Datum *>(::palloc(static_cast<Size>(columns) * sizeof(Datum))),
         .nulls = static_cast<bool *>(::palloc(static_cast<Size>(columns) * sizeof(bool))),
         .counts = {},
-        .at = {},
-        .known_block = kInvalidBlock,
-        .live_page = false};
+        .at = {}};
     ItemPointerSetInvalid(&work.at);
     ErrorContextCallback callback = {error_context_stack, gh_cluster_error_context, &work};
     error_context_stack = &callback;

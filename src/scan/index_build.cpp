@@ -104,7 +104,8 @@ Verdict judge(Build *build, HeapTuple tuple, Xid *wait_for) {
 
 // SnapshotAny only: decides, waiting for transactions as long as needed.
 Verdict decide(Build *build, HeapTuple tuple) {
-    if (build->live_page) {
+    // Unlatched: whoever deletes it now (BRIN ranges) comes after us.
+    if (build->live_page || is_plainly_live(tuple)) {
         build->live_rows += 1;
         return Verdict::index_alive;
     }

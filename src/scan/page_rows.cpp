@@ -265,10 +265,6 @@ bool sees_whole_page(Relation rel, const buffer::PinnedPage &page, Snapshot snap
     return whole && !::CheckForSerializableConflictOutNeeded(rel, snapshot);
 }
 
-bool has_live_rows_only(const buffer::PinnedPage &page) noexcept {
-    return page.view().all_visible() || page.known_all_committed_upto() != kInvalidXid;
-}
-
 PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot, bool lock_rows,
                       SlotNo *buffer) {
     const page::PageView view = page.view();

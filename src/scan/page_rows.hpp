@@ -15,8 +15,16 @@ namespace glassheap::scan {
 // conflict tracking (each read must be reported) and never for snapshots taken during recovery.
 bool sees_whole_page(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot);
 
-// Is every tuple of the page live (HEAPTUPLE_LIVE), as is known without asking them?  False: perhaps.
-bool has_live_rows_only(const buffer::PinnedPage &page) noexcept;
+// Is every tuple of the page live (HEAPTUPLE_LIVE), as some scan found out (scan.P2)?  False: perhaps.  The
+// flag PD_ALL_VISIBLE is not asked: index builds and VACUUM FULL must work, as in heap, where it is wrong.
+inline bool has_live_rows_only(const buffer::PinnedPage &page) noexcept {
+    return page.known_all_committed_upto() != kInvalidXid;
+}
+// Is the tuple live by its hints alone, whatever else is known?  False: perhaps.
+inline bool is_plainly_live(HeapTuple tuple) noexcept {
+    constexpr std::uint16_t kLive = page::kXminCommitted | page::kXmaxInvalid;
+    return (tuple->t_data->t_infomask & kLive) == kLive;
+}
 
 struct PageRows {
     const SlotNo *rows;  // ascending; the caller's buffer, or a shared 1, 2, 3 ... when the page has no gaps
