@@ -164,6 +164,16 @@ for my $in_order (0, 1)
 			. ' ORDER BY k DESC OFFSET 0) x'), $truth, "$name: backward");
 }
 
+# ---- index-only scans read the pages that are not all-visible only
+sql('VACUUM t; UPDATE t SET n = n + 1 WHERE id % 1000 = 0');
+$query = 'SELECT count(k) FROM t WHERE k < 15000';
+$truth = answer_of($query);
+cold();
+($answer, $count) = announced("$index_only SET enable_indexonlyscan = on; SET effective_io_concurrency = 16; $query");
+is("$answer $count", "$truth 0", 'an index-only scan announces nothing');
+like(sql("$index_only SET enable_indexonlyscan = on; EXPLAIN (ANALYZE, COSTS OFF) $query"),
+	qr/Index Only Scan using t_k.*Heap Fetches: [1-9]\d\d?\n/s, 'which it was, for some rows');
+
 # ---- an index that is damaged names a block that no segment of the table has
 my ($path, $size) = split /\|/, sql("SELECT pg_relation_filepath('t_k'), pg_relation_size('t_k')");
 sql('CHECKPOINT');
