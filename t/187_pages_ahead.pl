@@ -76,6 +76,26 @@ sql('SELECT count(pad) FROM t WHERE id < 10000');
 is($answer, $truth, 'half of the table in the pool: the rows');
 ok($count > $pages / 4 && $count < $pages * 3 / 4, "half of the table in the pool: the others are announced ($count)");
 
+# ---- scans of a few pages each
+$query = 'SELECT count(*) FROM generate_series(0, 20) g, LATERAL (SELECT * FROM t WHERE k BETWEEN g * 300 AND g * 300 + 2 OFFSET 0) x';
+$truth = answer_of($query);
+cold();
+($answer, $count) = announced("$only SET enable_hashjoin = off; SET enable_mergejoin = off; SET effective_io_concurrency = 16; $query");
+is($answer, $truth, 'scans of three pages each: the rows');
+ok($count > 30 && $count <= 42, "scans of three pages each: all but the first one are announced ($count)");
+
+# ---- a subplan that the plan names twice, as a condition was copied to two partitions
+sql('CREATE TABLE g (g int) PARTITION BY RANGE (g); CREATE TABLE g_0 PARTITION OF g FOR VALUES FROM (0) TO (10);'
+	  . 'CREATE TABLE g_1 PARTITION OF g FOR VALUES FROM (10) TO (30); INSERT INTO g SELECT generate_series(0, 20)');
+my $off = 'SET enable_indexscan = off;';
+$query = 'SELECT count(*) FROM g WHERE (SELECT sum(id) FROM t WHERE k BETWEEN g * 300 AND g * 300 + 290) > 0';
+like(sql("$off EXPLAIN $query"), qr/g_0 .*\(SubPlan 1\).*g_1 .*\(SubPlan 1\)/s, 'a subplan named twice');
+$truth = answer_of($query);
+cold();
+($answer, $count) = announced("$off SET effective_io_concurrency = 16; $query");
+is($answer, $truth, 'a subplan named twice: the rows');
+cmp_ok($count, '>', $pages / 2, 'a subplan named twice: the pages are announced');
+
 # ---- wherever the scan is in the plan
 my @places = (
 	['a nested loop', 'SET enable_hashjoin = off; SET enable_mergejoin = off; SET enable_material = off; SET enable_memoize = off;',
@@ -163,6 +183,16 @@ for my $in_order (0, 1)
 	is(sql("$index_only SET effective_io_concurrency = 8; SELECT count(pad), sum(id) FROM (SELECT * FROM t WHERE k BETWEEN 100 AND 6000"
 			. ' ORDER BY k DESC OFFSET 0) x'), $truth, "$name: backward");
 }
+
+# ---- index-only scans read the pages that are not all-visible only
+sql('VACUUM t; UPDATE t SET n = n + 1 WHERE id % 1000 = 0');
+$query = 'SELECT count(k) FROM t WHERE k < 15000';
+$truth = answer_of($query);
+cold();
+($answer, $count) = announced("$index_only SET enable_indexonlyscan = on; SET effective_io_concurrency = 16; $query");
+is("$answer $count", "$truth 0", 'an index-only scan announces nothing');
+like(sql("$index_only SET enable_indexonlyscan = on; EXPLAIN (ANALYZE, COSTS OFF) $query"),
+	qr/Index Only Scan using t_k.*Heap Fetches: [1-9]\d\d?\n/s, 'which it was, for some rows');
 
 # ---- an index that is damaged names a block that no segment of the table has
 my ($path, $size) = split /\|/, sql("SELECT pg_relation_filepath('t_k'), pg_relation_size('t_k')");

@@ -23,17 +23,21 @@ namespace glassheap::pg {
 // The leaf's matching items, first() .. last(), in index order; current() was fetched last.
 class LeafPosition {
 public:
-    explicit LeafPosition(const BTScanPosData *position) noexcept : position_(position) {}
+    LeafPosition(const BTScanPosData *position, bool index_only) noexcept
+        : position_(position), index_only_(index_only) {}
     explicit operator bool() const noexcept { return position_ != nullptr; }
     BlockNumber leaf() const noexcept { return position_->currPage; }
     int first() const noexcept { return position_->firstItem; }
     int last() const noexcept { return position_->lastItem; }
     int current() const noexcept { return position_->itemIndex; }
     bool has(int item) const noexcept { return item >= first() && item <= last(); }
+    // The rows of few items may be asked for: of those whose page is not all-visible.
+    bool is_index_only() const noexcept { return index_only_; }
     const ItemPointerData &tid(int item) const noexcept { return position_->items[item].heapTid; }
 
 private:
     const BTScanPosData *position_;
+    bool index_only_;
 };
 
 // scan.L2: the position of the btree scan that makes this fetch, or none.
@@ -41,14 +45,15 @@ inline LeafPosition position_of_fetch(IndexFetchTableData *fetch, ItemPointer ti
                                       bool *call_again) noexcept {
     constexpr std::ptrdiff_t kTidField = offsetof(IndexScanDescData, xs_heaptid);
     constexpr std::ptrdiff_t kAgainField = offsetof(IndexScanDescData, xs_heap_continue);
-    const LeafPosition none(nullptr);
+    const LeafPosition none(nullptr, false);
     const auto *tid_bytes = reinterpret_cast<const char *>(tid);
     const auto *again_bytes = reinterpret_cast<const char *>(call_again);
     if (again_bytes - tid_bytes != kAgainField - kTidField) return none;
     const auto *scan = reinterpret_cast<const IndexScanDescData *>(tid_bytes - kTidField);
     if (scan->xs_heapfetch != fetch || scan->opaque == nullptr) return none;
     if (scan->indexRelation->rd_rel->relam != BTREE_AM_OID) return none;
-    const LeafPosition position(&static_cast<const BTScanOpaqueData *>(scan->opaque)->currPos);
+    const LeafPosition position(&static_cast<const BTScanOpaqueData *>(scan->opaque)->currPos,
+                                scan->xs_want_itup);
     if (!BlockNumberIsValid(position.leaf()) || !position.has(position.current())) return none;
     return position;
 }

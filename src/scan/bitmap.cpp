@@ -81,7 +81,10 @@ bool bitmap_next_block(TableScanDesc sscan, const pg::BitmapPage &wanted) {
     if (!scan.page.valid() || scan.block != block) {
         scan.page.release();
         set_block(scan, block);
+        const int64 reads_before = pgBufferUsage.shared_blks_read;
         scan.page = buffer::read_page(scan.rel(), MAIN_FORKNUM, block);
+        if (scan.bitmap_ahead != nullptr && pgBufferUsage.shared_blks_read != reads_before)
+            scan.bitmap_ahead->after_miss(scan.rel(), block, scan.block_count);
     }
     heap::prune_on_access(scan.rel(), scan.page);
 

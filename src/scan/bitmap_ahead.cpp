@@ -96,7 +96,9 @@ ExecutorStart_hook_type next_executor_start = nullptr;
 
 bool take_over(PlanState *state, void *argument) {
     if (pg::BitmapNode *node = pg::bitmap_node(state)) {
-        if (pg::is_private(node) && pg::table_of(node)->rd_tableam == our_routine) {
+        // A subplan that several nodes name (a condition on a partitioned table) is met at each of them.
+        if (pg::is_private(node) && pg::table_of(node)->rd_tableam == our_routine &&
+            row_scan(pg::scan_of(node)).bitmap_ahead == nullptr) {
             void *memory = ::MemoryContextAlloc(pg::query_memory(node), sizeof(BitmapAhead));
             row_scan(pg::scan_of(node)).bitmap_ahead =
                 ::new (memory) BitmapAhead(node, pg::take_over_prefetch(node));

@@ -30,6 +30,13 @@ public:
         }
         go_on(rel, block, blocks);
     }
+    // It was not in the pool: what follows is likely to be missing, too, and reading takes longer than all of
+    // this, so that a short scan need not be spared.
+    void after_miss(Relation rel, BlockNo block, BlockNo blocks) {
+        if (most_ == 0 || iteration_.began()) return;
+        met_ = kWarmUp;
+        go_on(rel, block, blocks);
+    }
     // The bitmap is about to go.
     void rewind() noexcept;
 

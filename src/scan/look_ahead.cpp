@@ -136,7 +136,7 @@ void look_ahead(LookAhead *state, IndexFetchTableData *fetch, ItemPointer tid, b
         touch_item(*state, state->next_page - (LookAhead::kPages - LookAhead::kTuples) * state->step);
         state->next_page += state->step;
     }
-    if (state->alert > 0) announce(state, fetch->rel, position);
+    if (state->alert > 0 && !position.is_index_only()) announce(state, fetch->rel, position);
 }
 
 }  // namespace glassheap::scan
