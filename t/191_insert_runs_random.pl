@@ -16,7 +16,7 @@ use Test::More;
 plan skip_all => 'compares with heap' unless is_glassheap();
 my $seed = seed_from_environment();
 my $programs = $ENV{GH_PROGRAMS} // 6;
-my $node = new_node('main', 'glassheap.buffers' => '2MB');    # evictions, too
+my $node = new_node('main', 'glassheap.buffers' => '4MB', max_connections => 20);    # evictions, too, and room for several runs
 my $standby = new_standby($node, 'standby');
 
 sub any { return $_[ int rand @_ ]; }
