@@ -49,7 +49,9 @@ InsertRun *runs = nullptr;  // kRuns of them, once there was a need
 int runs_used = 0;
 int next_victim = 0;
 InsertRun *last_run = nullptr;
-bool closing = false;  // the (sub)transaction is about to end: nobody would store what begins now
+// The transaction, or the subtransaction, is about to end: nobody would store what begins now.
+bool closing = false;
+bool closing_sub = false;
 
 bool is_same_key(const RunKey &a, const RunKey &b) noexcept {
     return a.xid == b.xid && a.cid == b.cid && a.options == b.options && pg::is_same_file(a.file, b.file);
@@ -58,7 +60,7 @@ bool is_same_key(const RunKey &a, const RunKey &b) noexcept {
 // Not: indexes, whose entries would be logged before their rows; temporary tables, which log nothing and are
 // seen by nobody; logical decoding, which wants each row under its own command.
 bool may_run(Relation rel, int options) noexcept {
-    return runs_enabled && !closing && !rel->rd_rel->relhasindex && !pg::is_temp(rel) &&
+    return runs_enabled && !closing && !closing_sub && !rel->rd_rel->relhasindex && !pg::is_temp(rel) &&
            !XLogLogicalInfoActive() && (options & HEAP_INSERT_SPECULATIVE) == 0 && !::IsCatalogRelation(rel);
 }
 
@@ -142,7 +144,7 @@ void for_each_open(Body body) {
 void forget_runs() noexcept {
     runs_used = 0;
     last_run = nullptr;
-    closing = false;
+    closing = closing_sub = false;
 }
 
 void finish_runs_of(SubTransactionId level) {
@@ -216,14 +218,15 @@ extern "C" void gh_runs_at_subxact_end(SubXactEvent event, SubTransactionId leve
     switch (event) {
         case SUBXACT_EVENT_PRE_COMMIT_SUB:
             finish_runs_of(level);
-            closing = true;
+            last_run = nullptr;
+            closing_sub = true;
             break;
         case SUBXACT_EVENT_ABORT_SUB:
             drop_runs_of(level);
-            closing = false;
+            closing_sub = false;
             break;
         case SUBXACT_EVENT_COMMIT_SUB:
-            closing = false;
+            closing_sub = false;
             break;
         default:
             break;
