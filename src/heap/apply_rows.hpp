@@ -22,8 +22,9 @@ struct RowsChange {
 };
 
 // put() places the rows and returns their slots; is_last(count): were these the last ones of the command?
+// Returns how many they were.
 template <typename Put, typename IsLast>
-void apply_rows(const RowsChange &rows, Put put, IsLast is_last) {
+int apply_rows(const RowsChange &rows, Put put, IsLast is_last) {
     const buffer::PinnedPage &page = rows.page;
     const bool was_empty = page.view().max_slot() == 0;
     const bool freeze = (rows.options & HEAP_INSERT_FROZEN) != 0;
@@ -55,6 +56,7 @@ void apply_rows(const RowsChange &rows, Put put, IsLast is_last) {
                                 .options = rows.options,
                                 .scratch = rows.scratch});
     change.finish();
+    return count;
 }
 
 }  // namespace glassheap::heap

@@ -62,18 +62,13 @@ void store_page(Batch *batch) {
                                            .options = batch->options,
                                            .bulk = batch->bulk,
                                            .vmbuf = &batch->vmbuf});
-    int count = 0;
-    apply_rows(
+    const int count = apply_rows(
         {.rel = batch->rel,
          .page = page,
          .options = batch->options,
          .vmbuf = batch->vmbuf,
          .scratch = batch->scratch},
-        [&] {
-            const page::SlotList slots = fill_page(*batch, page);
-            count = static_cast<int>(slots.size());
-            return slots;
-        },
+        [&] { return fill_page(*batch, page); },
         [&](int stored) { return batch->done + stored == batch->total; });
     page.unlatch();
     batch->done += count;
