@@ -12,7 +12,6 @@
 // SPDX-License-Identifier: PostgreSQL
 #include "buffer/setup.hpp"
 #include "heap/fetch.hpp"
-#include "heap/insert_run.hpp"
 #include "heap/prune.hpp"
 #include "heap/row_access.hpp"
 #include "scan/scan_desc.hpp"
@@ -41,7 +40,6 @@ bool needs_copy(Snapshot snapshot) noexcept {
 
 IndexFetchTableData *index_fetch_begin(Relation rel) {
     buffer::require_ready();
-    heap::finish_runs();
     auto *fetch = ::new (::palloc0(sizeof(IndexFetch))) IndexFetch{};
     fetch->base.rel = rel;
     return &fetch->base;
