@@ -47,7 +47,7 @@ sub all_say_the_same
 sub start_load
 {
 	my ($node) = @_;
-	return map { start_acknowledging_writer($node, number => $_, writers => 2, rows => $rows, table => 'ledger', folder => $PostgreSQL::Test::Utils::tmp_check, statements => 30000) } 0, 1;
+	return map { start_acknowledging_writer($node, number => $_, writers => 2, rows => $rows, table => 'ledger', folder => $PostgreSQL::Test::Utils::tmp_check, until_stopped => 1) } 0, 1;
 }
 # Every acknowledged row has at least what was acknowledged, on each of the nodes.
 sub nothing_is_lost

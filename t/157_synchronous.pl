@@ -64,7 +64,7 @@ sub work_until_killed
 {
 	my ($server) = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir();
-	my @writers = map { start_acknowledging_writer($server, number => $_, writers => 2, rows => $rows, table => 't', folder => $folder, statements => 10000) } 0, 1;
+	my @writers = map { start_acknowledging_writer($server, number => $_, writers => 2, rows => $rows, table => 't', folder => $folder, until_stopped => 1) } 0, 1;
 	wait_until(sub { !grep { (-s "$_->{base}.out" // 0) < 1000 } @writers }, 'acknowledgements');
 	kill_server_9($server);
 	return map { %{ acknowledged($_) } } @writers;

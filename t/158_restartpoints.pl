@@ -29,7 +29,7 @@ sub redo_there { return there('SELECT redo_lsn FROM pg_control_checkpoint()'); }
 
 # ---- kills in the midst of restartpoints
 my @writers = map { start_acknowledging_writer($primary, number => $_, writers => 2, rows => $rows, table => 't',
-	folder => $PostgreSQL::Test::Utils::tmp_check, statements => 40000) } 0, 1;
+	folder => $PostgreSQL::Test::Utils::tmp_check, until_stopped => 1) } 0, 1;
 my (%redo, $equal);
 for my $cycle (1 .. $cycles)
 {

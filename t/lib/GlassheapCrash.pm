@@ -72,7 +72,7 @@ sub crash_under_load
 	my ($node, $cycle, $rows, $model, $hook) = @_;
 	my $folder = PostgreSQL::Test::Utils::tempdir();
 	my @writers = map {
-		start_acknowledging_writer($node, number => $_, writers => WRITERS, rows => $rows, table => 'acc', folder => $folder)
+		start_acknowledging_writer($node, number => $_, writers => WRITERS, rows => $rows, table => 'acc', folder => $folder, until_stopped => 1)
 	} 0 .. WRITERS - 1;
 	append_to_file("$folder/noise.sql", "CHECKPOINT;\nVACUUM acc;\n" x 500);
 	my @noise = start_background($node, file => "$folder/noise.sql");

@@ -182,7 +182,8 @@ sub checksums_ok
 }
 
 # A client whose every acknowledgement is on record: each statement returns "id n", which psql prints after the
-# server reported the transaction as committed.  The writer owns the rows with id % writers = number.
+# server reported the transaction as committed.  The writer owns the rows with id % writers = number.  It ends after
+# `statements` (4000) statements; with until_stopped it begins again, until stop_writers or the end of its server.
 sub start_acknowledging_writer
 {
 	my ($node, %what) = @_;
@@ -211,6 +212,7 @@ sub start_acknowledging_writer
 			  . "SELECT id, n FROM $table WHERE id = $id;\n";
 		}
 	}
+	print $script "\\i $base.sql\n" if $what{until_stopped};
 	close $script;
 	return {
 		base => $base,
