@@ -17,6 +17,7 @@
 #   make check-instructions  instructions of the main operations, as a part of heap's, against bench/instructions.limits
 #   make bench             micro benchmarks of pure code
 #   make bench-instructions  instructions per operation, heap and glassheap; ONLY='count,sum' FUNCTIONS=30 LIMIT=1.02
+#   make bench-contention  8 to 64 clients on one page, table's end, index and pool; ONLY='hot_page' CLIENTS=8,64 PAIRS=5
 #   make format            clang-format in place
 #   make check-models      the protocols' models, every order of their steps (doc/design/models)
 #   make tidy              clang-tidy on what has changed; check-tidy: with its self-test
@@ -28,7 +29,7 @@
 # Goals of our own need no PGXS: on a fresh machine they install it first.
 GH_GOALS := help demo check check-gates check-unit check-sanitized check-valgrind check-regress check-isolation \
 	check-tap check-installcheck check-stress check-tools check-crash check-upstream check-models check-tidy check-browser check-upgrade \
-	check-instructions deps dist format tidy bench bench-instructions
+	check-instructions deps dist format tidy bench bench-instructions bench-contention
 ifneq (,$(filter $(GH_GOALS),$(MAKECMDGOALS)))
 
 GH_ROOT := $(dir $(abspath $(firstword $(MAKEFILE_LIST))))
@@ -60,6 +61,8 @@ bench:
 	@$(GH_ROOT)tools/bench
 bench-instructions:
 	@$(GH_ROOT)tools/bench_instructions
+bench-contention:
+	@$(GH_ROOT)tools/bench_contention
 
 else  # ------------------------------------------------------------------------------------- PGXS
 
