@@ -179,7 +179,6 @@ is(sql('SELECT count(*) FROM a'), '6000', '... until it commits, through a crash
 SKIP:
 {
 	skip 'needs a build with stop points', 1 unless has_stop_points($node);
-	my $pages = sub { return sql("SELECT count(*) FILTER (WHERE live_tuples = 0) FROM (SELECT (glassheap_page_stats('b', g::int)).* FROM generate_series(0, pg_relation_size('b') / 8192 - 1) g) p"); };
 	my $writer = GlassheapSession->new($node);
 	sql('CREATE TABLE b (id int, v text)');
 	$writer->ask("SELECT glassheap_stop_point_set('heap.run_before_store', 'wait')");
@@ -206,17 +205,17 @@ SKIP:
 	is(sql('SELECT count(*) FROM b'), '501', 'a crash before the page is stored: none of the rows');
 	$writer = GlassheapSession->new($node);
 
-	# Cancelled and rolled back there: the page is anybody's again.
+	# Cancelled and rolled back there: the page is anybody's again.  The command's first rows fill most of the first page,
+	# the run has the second.
+	sql('CREATE TABLE d (id int, v text)');
 	$writer->ask("SELECT glassheap_stop_point_set('heap.run_before_store', 'wait')");
-	$writer->begin("INSERT INTO b SELECT g, repeat('c', 200) FROM generate_series(1, 200) g");
+	$writer->begin("INSERT INTO d SELECT g, repeat('c', 200) FROM generate_series(1, 50) g");
 	sql("SELECT glassheap_stop_point_wait('heap.run_before_store')");
 	sql("SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE query ~ 'repeat..c., 200' AND pid <> pg_backend_pid()");
 	sql("SELECT glassheap_stop_point_clear('heap.run_before_store')");
 	like($writer->end, qr/57014/, 'cancelled');
-	$size = sql("SELECT pg_relation_size('b')");
-	sql('VACUUM b');
-	sql("INSERT INTO b SELECT g, repeat('c', 200) FROM generate_series(1, 30) g");
-	cmp_ok(sql("SELECT pg_relation_size('b')"), '<=', $size, '... the page takes rows again');
+	sql("SET glassheap.insert_runs = off; INSERT INTO d SELECT g, repeat('c', 200) FROM generate_series(1, 30) g");
+	is(sql("SELECT pg_relation_size('d') / 8192 || ' ' || min(ctid)::text || ' ' || count(*) FROM d"), '2 (1,1) 30', '... the page takes rows again');
 
 	# A serializable reader of the empty page, and a write of his that the writer has not seen.
 	sql("CREATE TABLE e (id int, v text); CREATE TABLE f (id int)");

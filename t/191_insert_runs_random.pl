@@ -18,6 +18,8 @@ my $seed = seed_from_environment();
 my $programs = $ENV{GH_PROGRAMS} // 6;
 my $node = new_node('main', 'glassheap.buffers' => '4MB', max_connections => 20);    # evictions, too, and room for several runs
 my $standby = new_standby($node, 'standby');
+$node->safe_psql('postgres', 'CREATE EXTENSION pg_walinspect');
+my $start = $node->lsn('insert');
 
 sub any { return $_[ int rand @_ ]; }
 my @tables = qw(t0 t1 t2 p);
@@ -33,7 +35,7 @@ sub a_series
 sub an_id
 {
 	my $every = any(1, 7, 150, 400, 900);
-	return any(('g') x 5, "CASE WHEN g % $every = 0 THEN looks('" . any(@tables) . "', g) ELSE g END", "CASE WHEN g % 300 = 0 THEN inserts('" . any(@tables) . "', g, " . any(0, 1) . ') ELSE g END', "g + 0 / (g % " . any(1000, 5000) . ')');
+	return any(('g') x 5, "CASE WHEN g % $every = 0 THEN looks('" . any(@tables) . "', g) ELSE g END", "CASE WHEN g % 300 = 0 THEN inserts('" . any(@tables) . "', g, " . any(0, 1, 2) . ') ELSE g END', "g + 0 / (g % " . any(1000, 5000) . ')');
 }
 sub a_text { return any("repeat('x', g % " . any(10, 120, 900) . ')', "'short'", 'NULL', "repeat(md5(g::text), " . any(1, 3, 20, 90) . ')'); }
 
@@ -97,9 +99,10 @@ DECLARE n bigint; BEGIN EXECUTE format('SELECT count(*) FROM %I', name) INTO n; 
 CREATE FUNCTION inserts(name text, i bigint, fail int) RETURNS bigint LANGUAGE plpgsql AS $$
 BEGIN
   BEGIN
+    IF fail = 2 THEN EXECUTE format('INSERT INTO %I SELECT 1 / (290 - g), repeat(''i'', 60) FROM generate_series(1, 300) g', name); END IF;
     EXECUTE format('INSERT INTO %I SELECT -g, repeat(''i'', 60) FROM generate_series(1, 300) g', name);
     IF fail = 1 THEN RAISE EXCEPTION 'no'; END IF;
-  EXCEPTION WHEN raise_exception THEN EXECUTE format('INSERT INTO %I VALUES (-1, ''caught'')', name);
+  EXCEPTION WHEN raise_exception OR division_by_zero THEN EXECUTE format('INSERT INTO %I VALUES (-1, ''caught'')', name);
   END;
   RETURN i;
 END $$;
@@ -135,7 +138,9 @@ for my $program (1 .. $programs)
 	}
 	is($node->safe_psql('postgres', "SELECT count(*) FROM pg_class c JOIN pg_am a ON a.oid = c.relam, glassheap_verify(c.oid::regclass) WHERE a.amname = 'glassheap' AND c.relpersistence = 'p' AND c.relkind IN ('r', 'm')"), '0', '... on sound pages');
 }
-cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM s_glassheap.t0') + 0, '>=', 0, "seed $seed");
+$node->safe_psql('postgres', 'SELECT pg_switch_wal()');    # so that all of it is flushed
+my $end = $node->lsn('flush');
+cmp_ok($node->safe_psql('postgres', "SELECT count(*) FROM pg_get_wal_records_info('$start', '$end') WHERE resource_manager = 'glassheap' AND record_type ILIKE 'multi_insert%'"), '>', 5 * $programs, 'there were runs');
 wait_for_replay($standby, $node);
 $standby->stop;
 $node->stop;

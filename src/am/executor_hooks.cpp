@@ -14,44 +14,28 @@ namespace glassheap::am {
 
 namespace {
 
-ExecutorStart_hook_type next_start = nullptr;
 ExecutorRun_hook_type next_run = nullptr;
 ExecutorFinish_hook_type next_finish = nullptr;
 
-extern "C" void gh_before_query(QueryDesc *query, int flags) {
-    heap::finish_runs();
-    if (next_start != nullptr)
-        next_start(query, flags);
-    else
-        ::standard_ExecutorStart(query, flags);
-}
-
-// A cursor that was opened before, fetched from by a function of the statement.
+// Nothing is read before it runs: ExecutorStart opens tables only.  Also a cursor that was opened before, and
+// that a function of the statement fetches from.
 extern "C" void gh_before_query_runs(QueryDesc *query, ScanDirection direction, uint64 count, bool once) {
     heap::finish_runs();
-    if (next_run != nullptr)
-        next_run(query, direction, count, once);
-    else
-        ::standard_ExecutorRun(query, direction, count, once);
+    next_run(query, direction, count, once);
 }
 
 extern "C" void gh_before_query_ends(QueryDesc *query) {
     heap::finish_runs();
-    if (next_finish != nullptr)
-        next_finish(query);
-    else
-        ::standard_ExecutorFinish(query);
+    next_finish(query);
     heap::finish_runs();  // of a data-modifying WITH that nobody read: it ran just now
 }
 
 }  // namespace
 
 void install_executor_hooks() {
-    next_start = ExecutorStart_hook;
-    ExecutorStart_hook = gh_before_query;
-    next_run = ExecutorRun_hook;
+    next_run = ExecutorRun_hook != nullptr ? ExecutorRun_hook : ::standard_ExecutorRun;
     ExecutorRun_hook = gh_before_query_runs;
-    next_finish = ExecutorFinish_hook;
+    next_finish = ExecutorFinish_hook != nullptr ? ExecutorFinish_hook : ::standard_ExecutorFinish;
     ExecutorFinish_hook = gh_before_query_ends;
 }
 

@@ -273,7 +273,6 @@ static double gh_index_build_range_scan(Relation table, Relation index, IndexInf
 }
 static void gh_index_validate_scan(Relation table, Relation index, IndexInfo *info, Snapshot snapshot,
                                    ValidateIndexState *state) {
-    heap::finish_runs();
     settle_before_build(table, 0, kInvalidBlock);
     scan::index_validate(table, index, info, snapshot, state);
 }

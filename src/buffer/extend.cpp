@@ -88,10 +88,6 @@ bool holds_extension_lock(Relation rel) noexcept {
 
 }  // namespace
 
-BlockNo pins_to_keep() noexcept {
-    return fair_share();
-}
-
 NewFrames::NewFrames(Relation rel, BlockNo wanted, AccessRing *ring) : ring_(ring) {
     require_ready();
     refuse_if_in_two_pools(rel);

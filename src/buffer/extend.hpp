@@ -45,8 +45,4 @@ private:
 // extension lock, initialises the page and tells the FSM about the rest.
 PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, NewFrames *frames);
 
-// How many pages a process may keep pinned from one call to the next: all processes together half of the
-// pool.  None in a pool of fewer than two frames a process.
-BlockNo pins_to_keep() noexcept;
-
 }  // namespace glassheap::buffer

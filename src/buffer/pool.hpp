@@ -169,6 +169,9 @@ PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hin
 PinnedPage read_if_cached(const ForkRef &fork, BlockNo block);
 // Tells the operating system that `count` blocks from `first` will be wanted (no-op when cached).
 void prefetch(Relation rel, ForkNumber fork, BlockNo first, int count);
+// How many pages a process may keep pinned, or in hand, beyond those that it wants at the moment (pool.V3):
+// all processes together half of the pool, none in a pool of fewer than two frames a process.
+BlockNo fair_share() noexcept;
 
 // Redo only: the block of a logged relation, extending the fork (with zeroed pages) if it is beyond its end
 // and creating the file if it is missing.  `zero`: do not read the old bytes (full image or init).

@@ -26,9 +26,6 @@ public:
 FrameNo claim_victim(AccessRing *ring);
 // Same, but kNoFrame when everything is pinned, instead of patience.
 FrameNo claim_victim_at_once(AccessRing *ring);
-// How many frames a process may have in hand at a time beyond the pages it wants (pool.V3): none in a pool
-// of fewer than two frames a process.
-BlockNo fair_share() noexcept;
 // Gives such a frame back.
 void free_held(FrameNo frame) noexcept;
 // A frame without pins or tag goes to the free list.

@@ -24,7 +24,7 @@ void apply_insert(Relation rel, const buffer::PinnedPage &page, HeapTuple stored
     vm::VmLock vm_lock(cleared);
     buffer::PageChange change;
     change.add(page);
-    put_row(page, stored, (options & HEAP_INSERT_SPECULATIVE) != 0);
+    put_row(page.edit(), page.block(), stored, (options & HEAP_INSERT_SPECULATIVE) != 0);
     if (cleared != InvalidBuffer) clear_all_visible(page, vmbuf);
     if (RelationNeedsWAL(rel)) {
         log_command_ids(rel, *stored);

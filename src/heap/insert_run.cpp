@@ -9,10 +9,10 @@
 
 #include "heap/insert_run.hpp"
 
-#include "buffer/extend.hpp"
 #include "debug/stop_points.hpp"
 #include "heap/apply_rows.hpp"
 #include "heap/heap_errors.hpp"
+#include "heap/new_row.hpp"
 #include "heap/placement.hpp"
 
 namespace glassheap::heap {
@@ -49,9 +49,10 @@ InsertRun *runs = nullptr;  // kRuns of them, once there was a need
 int runs_used = 0;
 int next_victim = 0;
 InsertRun *last_run = nullptr;
-// The transaction, or the subtransaction, is about to end: nobody would store what begins now.
+// The transaction, or this subtransaction and what begins below it, is about to end: nobody would store what
+// begins now.
 bool closing = false;
-bool closing_sub = false;
+SubTransactionId closing_sub = InvalidSubTransactionId;
 
 bool is_same_key(const RunKey &a, const RunKey &b) noexcept {
     return a.xid == b.xid && a.cid == b.cid && a.options == b.options && pg::is_same_file(a.file, b.file);
@@ -60,18 +61,13 @@ bool is_same_key(const RunKey &a, const RunKey &b) noexcept {
 // Not: indexes, whose entries would be logged before their rows; temporary tables, which log nothing and are
 // seen by nobody; logical decoding, which wants each row under its own command.
 bool may_run(Relation rel, int options) noexcept {
-    return runs_enabled && !closing && !closing_sub && !rel->rd_rel->relhasindex && !pg::is_temp(rel) &&
-           !XLogLogicalInfoActive() && (options & HEAP_INSERT_SPECULATIVE) == 0 && !::IsCatalogRelation(rel);
+    return runs_enabled && !closing && closing_sub == InvalidSubTransactionId && !rel->rd_rel->relhasindex &&
+           !pg::is_temp(rel) && !XLogLogicalInfoActive() && (options & HEAP_INSERT_SPECULATIVE) == 0 &&
+           !::IsCatalogRelation(rel);
 }
 
-void put_row(const InsertRun &run, HeapTuple row) noexcept {
-    const page::PageEdit page = run.gathered();
-    const SlotNo slot = page.choose_slot();
-    const bool fits = page.put_tuple(slot, reinterpret_cast<const char *>(row->t_data), row->t_len);
-    GH_ASSERT(fits);
-    (void)fits;
-    ItemPointerSet(&row->t_self, run.page.block(), slot);
-    page.set_ctid(slot, page::RowAddress::make(run.page.block(), slot));
+void gather(const InsertRun &run, HeapTuple row) noexcept {
+    put_row(run.gathered(), run.page.block(), row, false);
 }
 
 // The pin goes.  heap.I1: what is on the page now is what everybody may see.
@@ -144,25 +140,26 @@ void for_each_open(Body body) {
 void forget_runs() noexcept {
     runs_used = 0;
     last_run = nullptr;
-    closing = closing_sub = false;
+    closing = false;
+    closing_sub = InvalidSubTransactionId;
 }
 
 void finish_runs_of(SubTransactionId level) {
     for_each_open([level](InsertRun *run) {
-        if (run->level == level) store_by_oid(run);
+        if (run->level >= level) store_by_oid(run);
     });
 }
 
 // heap.I4.  Core lets go of latches before, of pins after.
 void drop_runs_of(SubTransactionId level) noexcept {
     for_each_open([level](InsertRun *run) {
-        if (level == InvalidSubTransactionId || run->level == level) close(run);
+        if (run->level >= level) close(run);
     });
 }
 
 // nullptr: the pool is too small for any.
 InsertRun *slot_for(const pg::RelFile &file) {
-    const int most = std::min(kRuns, static_cast<int>(buffer::pins_to_keep()));
+    const int most = std::min(kRuns, static_cast<int>(buffer::fair_share()));
     if (most == 0) return nullptr;
     if (runs == nullptr) {
         auto *space =
@@ -219,14 +216,14 @@ extern "C" void gh_runs_at_subxact_end(SubXactEvent event, SubTransactionId leve
         case SUBXACT_EVENT_PRE_COMMIT_SUB:
             finish_runs_of(level);
             last_run = nullptr;
-            closing_sub = true;
+            if (closing_sub == InvalidSubTransactionId) closing_sub = level;
             break;
         case SUBXACT_EVENT_ABORT_SUB:
             drop_runs_of(level);
-            closing_sub = false;
+            if (level <= closing_sub) closing_sub = InvalidSubTransactionId;
             break;
         case SUBXACT_EVENT_COMMIT_SUB:
-            closing_sub = false;
+            if (level == closing_sub) closing_sub = InvalidSubTransactionId;
             break;
         default:
             break;
@@ -250,7 +247,7 @@ bool put_into_run(Relation rel, HeapTuple row, const RunKey &key, InsertRun **ru
         return false;
     }
     if (space_wanted(rel, row->t_len) <= of_command->gathered().free_space_for_tuple()) [[likely]] {
-        put_row(*of_command, row);
+        gather(*of_command, row);
         return true;
     }
     store(of_command, rel);
@@ -274,7 +271,7 @@ bool begin_run(InsertRun *run, Relation rel, const buffer::PinnedPage &page, Hea
     run->page = std::move(own);
     ++detail::open_runs;
     run->gathered().init();
-    put_row(*run, row);
+    gather(*run, row);
     return true;
 }
 

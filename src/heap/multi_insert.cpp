@@ -49,7 +49,7 @@ page::SlotList fill_page(const Batch &batch, const buffer::PinnedPage &page) noe
         HeapTuple row = batch.rows[i];
         if (!slots.empty() && page.view().free_space_for_tuple() < MAXALIGN(row->t_len) + batch.reserved)
             break;
-        put_row(page, row, false);
+        put_row(page.edit(), page.block(), row, false);
         slots.push_back(ItemPointerGetOffsetNumberNoCheck(&row->t_self));
         if (batch.needs_wal) log_command_ids(batch.rel, *row);
     }

@@ -30,13 +30,12 @@ HeapTuple prepare_row(Relation rel, HeapTuple tuple, Xid xid, Cid cid, int optio
     return ::heap_toast_insert_or_update(rel, tuple, nullptr, options);
 }
 
-void put_row(const buffer::PinnedPage &page, HeapTuple tuple, bool speculative) noexcept {
-    const page::PageEdit edit = page.edit();
-    const SlotNo slot = edit.choose_slot();
-    if (!edit.put_tuple(slot, reinterpret_cast<const char *>(tuple->t_data), tuple->t_len)) [[unlikely]]
-        elog(PANIC, "no room for a row of %u bytes on block %u", tuple->t_len, page.block());
-    ItemPointerSet(&tuple->t_self, page.block(), slot);
-    if (!speculative) edit.set_ctid(slot, page::RowAddress::make(page.block(), slot));
+void put_row(page::PageEdit page, BlockNo block, HeapTuple tuple, bool speculative) noexcept {
+    const SlotNo slot = page.choose_slot();
+    if (!page.put_tuple(slot, reinterpret_cast<const char *>(tuple->t_data), tuple->t_len)) [[unlikely]]
+        elog(PANIC, "no room for a row of %u bytes on block %u", tuple->t_len, block);
+    ItemPointerSet(&tuple->t_self, block, slot);
+    if (!speculative) page.set_ctid(slot, page::RowAddress::make(block, slot));
 }
 
 }  // namespace glassheap::heap

@@ -13,8 +13,9 @@ namespace glassheap::heap {
 // out of line.
 HeapTuple prepare_row(Relation rel, HeapTuple tuple, Xid xid, Cid cid, int options);
 
-// Puts the row on the page that choose_page gave; sets tuple->t_self, and the stored ctid unless the row is
-// speculative (then its ctid holds the token).  Inside the PageChange.
-void put_row(const buffer::PinnedPage &page, HeapTuple tuple, bool speculative) noexcept;
+// Puts the row on page `block`, which has room for it (choose_page, or a run's image); sets tuple->t_self,
+// and the stored ctid unless the row is speculative (then its ctid holds the token).  On a page of the pool
+// inside the PageChange.
+void put_row(page::PageEdit page, BlockNo block, HeapTuple tuple, bool speculative) noexcept;
 
 }  // namespace glassheap::heap

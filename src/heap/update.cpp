@@ -89,7 +89,7 @@ void mark_versions(const Update &update, const buffer::PinnedPage &target, bool 
     }
     old_edit.hint_prunable(::GetCurrentTransactionIdIfAny());
     old_edit.set_hot_updated(old_slot, hot);
-    put_row(target, update.stored, false);
+    put_row(target.edit(), target.block(), update.stored, false);
     old_edit.mark_xmax(old_slot, update.old_xmax.as_change(update.cid, update.combo));
     old_edit.set_ctid(old_slot, address_of(update.stored->t_self));
 }

@@ -109,10 +109,7 @@ bool take_over(PlanState *state, void *argument) {
 }
 
 extern "C" void gh_take_over_bitmap_scans(QueryDesc *query, int flags) {
-    if (next_executor_start != nullptr)
-        next_executor_start(query, flags);
-    else
-        ::standard_ExecutorStart(query, flags);
+    next_executor_start(query, flags);
     if ((flags & EXEC_FLAG_EXPLAIN_ONLY) == 0 && query->planstate != nullptr)
         (void)take_over(query->planstate, nullptr);
 }
@@ -121,7 +118,7 @@ extern "C" void gh_take_over_bitmap_scans(QueryDesc *query, int flags) {
 
 void install_bitmap_ahead(const TableAmRoutine *ours) {
     our_routine = ours;
-    next_executor_start = ExecutorStart_hook;
+    next_executor_start = ExecutorStart_hook != nullptr ? ExecutorStart_hook : ::standard_ExecutorStart;
     ExecutorStart_hook = gh_take_over_bitmap_scans;
 }
 

@@ -40,7 +40,7 @@ bool needs_copy(Snapshot snapshot) noexcept {
 
 IndexFetchTableData *index_fetch_begin(Relation rel) {
     buffer::require_ready();
-    auto *fetch = ::new (::palloc0(sizeof(IndexFetch))) IndexFetch{};
+    auto *fetch = ::new (::palloc(sizeof(IndexFetch))) IndexFetch{};
     fetch->base.rel = rel;
     return &fetch->base;
 }
