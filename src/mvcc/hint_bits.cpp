@@ -6,6 +6,7 @@
 //            past it, so that writing the page flushes it first.
 //         mvcc.H2 bits are only ever added, to bits that others may add at the same time: all hints found
 //            by different readers are true, and a lost one is found again.
+//         mvcc.H4 who flushes the WAL so that hints may be set does it once, before pages are latched.
 // Locking: share latch; never moves anything.
 // Errors: may longjmp in mark_dirty_hint (an image may have to be logged) before which the bit is harmless.
 // SPDX-License-Identifier: PostgreSQL
@@ -30,6 +31,18 @@ bool may_hint_commit(const buffer::PinnedPage &page, Xid xid) {
     if (!page.survives_crash()) return true;
     const Lsn commit_lsn = ::TransactionIdGetCommitLSN(xid);
     return !::XLogNeedsFlush(commit_lsn) || covered_by_page_lsn(page, commit_lsn);
+}
+
+// pg_xact knows the position of asynchronous commits by groups of 32 xids, and of a group the last one: older
+// transactions look unflushed because of their neighbours.
+void flush_newest_commits(Xid relfrozenxid, Xid horizon) {
+    constexpr Xid kGroup = 32;
+    for (const Xid back : {Xid{1}, 1 + kGroup}) {
+        const Xid xid = horizon - back;
+        if (!TransactionIdIsNormal(xid) || ::TransactionIdPrecedes(xid, relfrozenxid)) continue;
+        const Lsn commit_lsn = ::TransactionIdGetCommitLSN(xid);
+        if (::XLogNeedsFlush(commit_lsn)) ::XLogFlush(commit_lsn);
+    }
 }
 
 void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits, Xid xid) {

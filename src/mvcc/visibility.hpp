@@ -37,5 +37,9 @@ void advance_latest_removed_xid(HeapTupleHeader tuple, Xid *latest_removed_xid);
 void set_hint_bits(HeapTupleHeader tuple, const buffer::PinnedPage *page, std::uint16_t bits, Xid xid);
 // May the hint that `xid` committed be set on this page now?  (set_hint_bits asks by itself.)
 bool may_hint_commit(const buffer::PinnedPage &page, Xid xid);
+// Flushes the asynchronous commits among the newest xids before `horizon`, so that their hints may be set and
+// VACUUM can call their rows visible to all.  None before `relfrozenxid`, of a table that the caller alone
+// vacuums: pg_xact may have forgotten them.  Call without latches.
+void flush_newest_commits(Xid relfrozenxid, Xid horizon);
 
 }  // namespace glassheap::mvcc

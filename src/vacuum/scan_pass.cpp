@@ -6,6 +6,7 @@
 #include "pg/pg_vacuum.hpp"
 
 #include "fsm/free_space_map.hpp"
+#include "mvcc/visibility.hpp"
 #include "vacuum/scan_page.hpp"
 #include "vacuum/vacuum_state.hpp"
 #include "vm/visibility_map.hpp"
@@ -134,6 +135,9 @@ void estimate_tuples(VacuumState &state) {
 
 void scan_heap(VacuumState &state) {
     report_start(state);
+    // Else a table that was loaded with synchronous_commit = off a moment ago is scanned in vain, and again by
+    // the next VACUUM.  Nothing to flush: no cost.
+    mvcc::flush_newest_commits(state.cutoffs.freeze.relfrozenxid, state.cutoffs.oldest_xmin);
     Buffer vmbuf = InvalidBuffer;
     Chores chores(state, &vmbuf);
     scan_pages(state, chores, &vmbuf);
