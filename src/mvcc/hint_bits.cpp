@@ -38,8 +38,9 @@ bool may_hint_commit(const buffer::PinnedPage &page, Xid xid) {
 void flush_newest_commits(Xid relfrozenxid, Xid horizon) {
     constexpr Xid kGroup = 32;
     for (const Xid back : {Xid{1}, 1 + kGroup}) {
-        const Xid xid = horizon - back;
-        if (!TransactionIdIsNormal(xid) || ::TransactionIdPrecedes(xid, relfrozenxid)) continue;
+        Xid xid = horizon - back;
+        if (!TransactionIdIsNormal(xid) || ::TransactionIdPrecedes(xid, relfrozenxid)) xid = relfrozenxid;
+        if (!TransactionIdIsNormal(xid) || !::TransactionIdPrecedes(xid, horizon)) continue;
         const Lsn commit_lsn = ::TransactionIdGetCommitLSN(xid);
         if (::XLogNeedsFlush(commit_lsn)) ::XLogFlush(commit_lsn);
     }
