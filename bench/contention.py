@@ -24,7 +24,7 @@ import sys
 from typing import NamedTuple
 
 SIDES = ("heap", "glassheap")
-MEMORY = {"heap": "shared_buffers = 128MB", "glassheap": "shared_buffers = 64MB\nglassheap.buffers = 64MB"}
+MEMORY = {"heap": "shared_buffers = 128MB", "glassheap": "shared_buffers = 32MB\nglassheap.buffers = 96MB"}
 
 # Durability costs both the same, and hides what is asked for.
 SETTINGS = """

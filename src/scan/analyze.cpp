@@ -42,20 +42,37 @@ Counts count_row(HeapTuple tuple, Xid oldest_xmin, const buffer::PinnedPage *pag
     pg_unreachable();
 }
 
+// Neither deleted nor locked, and its inserter has no hint yet.
+bool is_unhinted(const HeapTupleData &tuple) noexcept {
+    constexpr std::uint16_t kAsked = page::kXminFrozen | page::kXmaxInvalid | page::kMoved;
+    return (tuple.t_data->t_infomask & kAsked) == page::kXmaxInvalid;
+}
+
+Counts judge_row(AnalyzedPage *page, HeapTuple tuple, Xid oldest_xmin) {
+    if (page->live_only || is_plainly_live(tuple)) return Counts::live;
+    // Loads leave pages full of rows of one transaction.
+    const bool memorable = is_unhinted(*tuple);
+    const Xid inserter = HeapTupleHeaderGetRawXmin(tuple->t_data);
+    if (memorable && inserter == page->live_inserter) return Counts::live;
+    const Counts counts = count_row(tuple, oldest_xmin, page->pinned);
+    if (memorable && counts == Counts::live && ::TransactionIdDidCommit(inserter))
+        page->live_inserter = inserter;
+    return counts;
+}
+
 }  // namespace
 
-bool next_live_row(const AnalyzedPage &page, SlotNo *row, Xid oldest_xmin, double *live, double *dead,
+bool next_live_row(AnalyzedPage *page, SlotNo *row, Xid oldest_xmin, double *live, double *dead,
                    HeapTupleData *tuple) {
-    const page::PageView view(page.bytes);
+    const page::PageView view(page->bytes);
     const SlotNo last = view.max_slot();
     while (*row < last) {
         const page::LinePointer line = view.line(++*row);
         // Dead line pointers still need a vacuum: they count.
         if (line.is_dead()) *dead += 1;
         if (!line.is_normal()) continue;
-        heap::point_at(tuple, page.table, page.bytes, page.block, *row);
-        const bool plainly = page.live_only || is_plainly_live(tuple);
-        const Counts counts = plainly ? Counts::live : count_row(tuple, oldest_xmin, page.pinned);
+        heap::point_at(tuple, page->table, page->bytes, page->block, *row);
+        const Counts counts = judge_row(page, tuple, oldest_xmin);
         if (counts == Counts::dead) *dead += 1;
         if (counts != Counts::live) continue;
         *live += 1;
@@ -72,6 +89,12 @@ bool analyze_next_block(TableScanDesc sscan, BlockNo block, BufferAccessStrategy
     set_block(scan, block);
     scan.row = kInvalidSlot;
     scan.page.latch_share();
+    scan.analyzed = {.bytes = scan.page.data(),
+                     .block = block,
+                     .table = RelationGetRelid(scan.rel()),
+                     .pinned = &scan.page,
+                     .live_only = has_live_rows_only(scan.page),
+                     .live_inserter = scan.analyzed.live_inserter};
     return true;  // every block may hold rows
 }
 
@@ -79,12 +102,7 @@ bool analyze_next_tuple(TableScanDesc sscan, Xid oldest_xmin, double *live, doub
                         TupleTableSlot *slot) {
     RowScan &scan = row_scan(sscan);
     HeapTupleData tuple;
-    if (next_live_row({.bytes = scan.page.data(),
-                       .block = scan.block,
-                       .table = RelationGetRelid(scan.rel()),
-                       .pinned = &scan.page,
-                       .live_only = has_live_rows_only(scan.page)},
-                      &scan.row, oldest_xmin, live, dead, &tuple)) {
+    if (next_live_row(&scan.analyzed, &scan.row, oldest_xmin, live, dead, &tuple)) {
         store_in_place(slot, tuple);
         return true;
     }

@@ -16,11 +16,12 @@ struct AnalyzedPage {
     BlockNo block;
     Oid table;
     const buffer::PinnedPage *pinned;  // nullptr: `bytes` is a private copy, in which no hint bit is set
-    bool live_only = false;            // every row of the page is live: nobody need be asked
+    bool live_only;                    // every row of the page is live: nobody need be asked
+    Xid live_inserter;                 // has committed, as was found out last, perhaps on an earlier page
 };
 
 // The next live row behind *row, in `tuple`; counts what it passes.  False: there is none on the page.
-bool next_live_row(const AnalyzedPage &page, SlotNo *row, Xid oldest_xmin, double *live, double *dead,
+bool next_live_row(AnalyzedPage *page, SlotNo *row, Xid oldest_xmin, double *live, double *dead,
                    HeapTupleData *tuple);
 
 }  // namespace glassheap::scan

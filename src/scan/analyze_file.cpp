@@ -18,8 +18,7 @@ namespace {
 
 struct FileScan {
     TableScanDescData base;  // must be first
-    char *page;
-    BlockNo block;
+    AnalyzedPage page;
     SlotNo row;
 };
 static_assert(std::is_standard_layout_v<FileScan> && offsetof(FileScan, base) == 0);
@@ -30,13 +29,13 @@ FileScan &file_scan(TableScanDesc scan) noexcept {
 
 void read_page_of_file(FileScan &scan, BlockNo block) {
     const pg::RelFile &file = pg::file_of(scan.base.rs_rd);
-    storage::read_block(file, pg::kNoBackend, MAIN_FORKNUM, block, scan.page);
-    if (storage::page_is_verified(scan.page, block)) return;
+    storage::read_block(file, pg::kNoBackend, MAIN_FORKNUM, block, scan.page.bytes);
+    if (storage::page_is_verified(scan.page.bytes, block)) return;
     ereport(zero_damaged_pages ? WARNING : ERROR,
             (errcode(ERRCODE_DATA_CORRUPTED), errmsg("invalid page in block %u of relation %s%s", block,
                                                      storage::path_of(file, pg::kNoBackend, MAIN_FORKNUM),
                                                      zero_damaged_pages ? "; passing over it" : "")));
-    std::memset(scan.page, 0, page::kPageSize);
+    std::memset(scan.page.bytes, 0, page::kPageSize);
 }
 
 }  // namespace
@@ -46,21 +45,22 @@ TableScanDesc begin_analyze_of_file(Relation rel, uint32 flags) {
     auto *scan = pg::make_zeroed<FileScan>();
     scan->base.rs_rd = rel;
     scan->base.rs_flags = flags;
-    scan->page = static_cast<char *>(::palloc(page::kPageSize));
+    scan->page.bytes = static_cast<char *>(::palloc(page::kPageSize));
+    scan->page.table = RelationGetRelid(rel);
     return &scan->base;
 }
 
 void end_analyze_of_file(TableScanDesc sscan) {
     FileScan &scan = file_scan(sscan);
     ::RelationDecrementReferenceCount(scan.base.rs_rd);
-    ::pfree(scan.page);
+    ::pfree(scan.page.bytes);
     ::pfree(&scan);
 }
 
 void analyze_file_next_block(TableScanDesc sscan, BlockNo block) {
     FileScan &scan = file_scan(sscan);
     read_page_of_file(scan, block);
-    scan.block = block;
+    scan.page.block = block;
     scan.row = kInvalidSlot;
 }
 
@@ -68,11 +68,7 @@ bool analyze_file_next_tuple(TableScanDesc sscan, Xid oldest_xmin, double *live,
                              TupleTableSlot *slot) {
     FileScan &scan = file_scan(sscan);
     HeapTupleData tuple;
-    if (next_live_row({.bytes = scan.page,
-                       .block = scan.block,
-                       .table = RelationGetRelid(scan.base.rs_rd),
-                       .pinned = nullptr},
-                      &scan.row, oldest_xmin, live, dead, &tuple)) {
+    if (next_live_row(&scan.page, &scan.row, oldest_xmin, live, dead, &tuple)) {
         store_in_place(slot, tuple);
         return true;
     }

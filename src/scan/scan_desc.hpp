@@ -28,6 +28,7 @@
 
 #include "buffer/pool.hpp"
 #include "heap/row_access.hpp"
+#include "scan/analyze_count.hpp"
 #include "scan/bitmap_ahead.hpp"
 #include "scan/eager.hpp"
 #include "scan/look_ahead.hpp"
@@ -68,6 +69,7 @@ struct RowScan {
     SlotNo row_buffer[page::kMaxTuplesPerPage];
     HeapTupleData tuple;  // of next_tuple(): the row handed out last, a copy in
     char *tuple_memory;
+    AnalyzedPage analyzed;  // by ANALYZE
 
     bool in_page_mode() const noexcept { return (base.rs_flags & SO_ALLOW_PAGEMODE) != 0; }
     bool sees_all_versions() const noexcept {
