@@ -31,6 +31,10 @@ BlockNo block_of(const TM_IndexDelete &entry) noexcept {
 
 // ---- the order of visits
 
+std::uint64_t order_of(const TM_IndexDelete &entry) noexcept {
+    return std::uint64_t{block_of(entry)} << 16 | ItemPointerGetOffsetNumberNoCheck(&entry.tid);
+}
+
 // Shell sort: entries mostly come in order, runs are short, and qsort's calls would show up in profiles.
 void sort_by_tid(TM_IndexDelete *entries, int count) noexcept {
     static_assert(sizeof(TM_IndexDelete) <= 8);
@@ -38,9 +42,9 @@ void sort_by_tid(TM_IndexDelete *entries, int count) noexcept {
     for (const int gap : kGaps) {
         for (int i = gap; i < count; ++i) {
             const TM_IndexDelete moving = entries[i];
+            const std::uint64_t order = order_of(moving);
             int hole = i;
-            while (hole >= gap &&
-                   ::ItemPointerCompare(&entries[hole - gap].tid, const_cast<ItemPointer>(&moving.tid)) > 0) {
+            while (hole >= gap && order_of(entries[hole - gap]) > order) {
                 entries[hole] = entries[hole - gap];
                 hole -= gap;
             }
