@@ -1,4 +1,4 @@
-# t/193_asynchronous_commits.pl: a table loaded with synchronous_commit = off a moment ago, and VACUUM: what is not flushed may
+# t/195_asynchronous_commits.pl: a table loaded with synchronous_commit = off a moment ago, and VACUUM: what is not flushed may
 # not be called visible to all, so VACUUM flushes it first (mvcc.H4).  Without that it leaves all pages to the next VACUUM, and
 # that to the one after it.  The WAL writer, which would flush at a time of its own, is stopped.
 # SPDX-License-Identifier: PostgreSQL
