@@ -29,11 +29,11 @@ constexpr Size kEmptyPageSpace = page::kPageSize - page::kHeaderSize;
 constexpr int kPagesPerWaiter = 20;
 constexpr int kExtraPagesMax = 512;
 
-// A bulk load of a table that is large already takes several pages at once (one write of 128 kB); in small
-// tables the rest of the last batch would show.
-constexpr BlockNo kBulkPages = 16;
+// A bulk load of a table that is large already takes several pages at once: what is left of the last batch
+// is little beside the table, and in small tables nothing.
 constexpr BlockNo kBulkFrom = 1024;
-static_assert(kBulkPages <= buffer::NewFrames::kMax);
+constexpr BlockNo kBulkShare = 64;
+static_assert(kBulkFrom / kBulkShare > 1);
 
 // The frame that took this backend's last row: saves the look-up of the page table, nothing depends on it.
 FrameNo last_frame = kNoFrame;
@@ -61,12 +61,14 @@ private:
     bool pin_missing_vm_pages();
     bool extend();
     bool takes_batches_from(BlockNo tried) const noexcept;
+    BlockNo pages_wanted() const noexcept;
     BlockNo lock_extension(int *extra) const;
     int pages_for_waiters() const;
     bool latch_other_of_new_page();
 
     const PlaceRequest &request_;
     const bool use_fsm_;
+    buffer::AccessRing *const ring_;
     Size length_;        // aligned
     Size wanted_space_;  // including what the fillfactor reserves
     bool at_other_ = false;
@@ -76,7 +78,9 @@ private:
 };
 
 PageSearch::PageSearch(const PlaceRequest &request)
-    : request_(request), use_fsm_((request.options & HEAP_INSERT_SKIP_FSM) == 0) {
+    : request_(request),
+      use_fsm_((request.options & HEAP_INSERT_SKIP_FSM) == 0),
+      ring_(request.bulk ? buffer::bulk_write_ring() : nullptr) {
     length_ = MAXALIGN(request.length);
     if (length_ > page::kMaxTupleSize) report_row_too_big(length_);
     wanted_space_ = space_wanted(request.rel, length_);
@@ -137,9 +141,7 @@ void PageSearch::read_candidate(BlockNo block) {
         return;
     }
     page_ = buffer::read_recent(request_.rel, MAIN_FORKNUM, block, last_frame);
-    if (!page_)
-        page_ = buffer::read_page(request_.rel, MAIN_FORKNUM, block,
-                                  request_.bulk ? buffer::bulk_write_ring() : nullptr);
+    if (!page_) page_ = buffer::read_page(request_.rel, MAIN_FORKNUM, block, ring_);
     pin_vm_if_visible(request_.rel, page_, request_.vmbuf);
     if ((request_.options & HEAP_INSERT_FROZEN) != 0 && page_.view().max_slot() == 0)
         vm::pin(request_.rel, block, request_.vmbuf);  // an empty page will be set all-frozen
@@ -183,11 +185,16 @@ bool PageSearch::takes_batches_from(BlockNo tried) const noexcept {
     return request_.bulk && tried != kInvalidBlock && tried >= kBulkFrom;
 }
 
+BlockNo PageSearch::pages_wanted() const noexcept {
+    const BlockNo tried = RelationGetTargetBlock(request_.rel);
+    if (!takes_batches_from(tried)) return 1;
+    return std::min(tried / kBulkShare, buffer::NewFrames::kMax);
+}
+
 // Adds pages to the file.  False: somebody else's page should be tried first (retry_).  The frames come
 // first: nothing is written or flushed for them while others wait for the extension lock.
 bool PageSearch::extend() {
-    const BlockNo wanted = takes_batches_from(RelationGetTargetBlock(request_.rel)) ? kBulkPages : 1;
-    buffer::NewFrames frames(request_.rel, wanted, request_.bulk ? buffer::bulk_write_ring() : nullptr);
+    buffer::NewFrames frames(request_.rel, pages_wanted(), ring_);
     int extra = 0;
     retry_ = lock_extension(&extra);
     if (retry_ != kInvalidBlock) return false;
@@ -202,6 +209,7 @@ bool PageSearch::extend() {
     // ends early, or goes on in another table, leaves no page that nobody knows.
     const bool told = added == 1 || fsm::record_range_cached(request_.rel, block + 1, end, kEmptyPageSpace);
     if (!RELATION_IS_LOCAL(request_.rel)) pg::unlock_extension(request_.rel);
+    frames.publish();
     GH_STOP_POINT("heap.extend_unlocked");
     if (!told || (request_.options & HEAP_INSERT_FROZEN) != 0) {
         page_.unlatch();
