@@ -140,7 +140,7 @@ void PageSearch::read_candidate(BlockNo block) {
         pin_vm_if_visible(request_.rel, *request_.other, request_.vmbuf_other);
         return;
     }
-    page_ = buffer::read_recent(request_.rel, MAIN_FORKNUM, block, last_frame);
+    page_ = buffer::read_recent(request_.rel, MAIN_FORKNUM, block, last_frame, ring_);
     if (!page_) page_ = buffer::read_page(request_.rel, MAIN_FORKNUM, block, ring_);
     pin_vm_if_visible(request_.rel, page_, request_.vmbuf);
     if ((request_.options & HEAP_INSERT_FROZEN) != 0 && page_.view().max_slot() == 0)
