@@ -36,6 +36,13 @@ sub make_table
 	return;
 }
 
+# Holes would be a full disk that is noticed when rows are there.
+sub has_holes
+{
+	my ($size, $sectors) = (stat $node->data_dir . "/$file")[7, 12];
+	return $sectors * 512 < $size;
+}
+
 sub pages { return (-s $node->data_dir . "/$file") / 8192; }
 
 # Rows in the pool, and as the file has them.
@@ -57,6 +64,7 @@ make_table();
 set_rules($node, "fallocate $file delay 0-0", "pwrite $file block=$there-9999 delay 0-0");
 sql($copy);
 my ($reservations, $writes) = (fired($node, 0), fired($node, 1));
+ok(!has_holes(), 'the file has its space before the pages are written');
 cmp_ok($reservations, '>=', 10, 'pages were reserved');
 cmp_ok($writes, '<=', $reservations + 20, '... and but the last of each batch not written');
 set_rules($node);
@@ -87,6 +95,7 @@ for my $error (qw(EOPNOTSUPP EINTR EIO ENOSPC))
 	set_rules($node, "fallocate $file error $error");
 	sql($copy);
 	cmp_ok(fired($node), '>', 0, "$error: reservations failed");
+	ok(!has_holes(), "$error: the file has its space all the same");
 	set_rules($node);
 	check_table($there + $loaded, "$error: zeroes are written");
 }

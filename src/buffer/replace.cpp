@@ -1,8 +1,8 @@
 // buffer/replace.cpp — finding a frame for another page.
 //
 // Why:    clock sweep with usage counts, as PostgreSQL's pool does it; large scans recycle the frames of
-//         their ring, freed frames come first.  Loads recycle only when no frame is free: what a load has made
-//         is dirty, and writing it, with the WAL before it, is worth sparing others' pages only.
+//         their ring, freed frames come first.  Loads recycle only when no frame is free: what a load has
+//         made is dirty, and writing it, with the WAL before it, is worth sparing others' pages only.
 // Invariants: pool.V1 a victim is pinned (and in the pin table) before anything that may fail is done to it.
 //         pool.V2 a page leaves the table only clean: pool.F3 makes sure that its write, with the queueing
 //            for fsync, came first.

@@ -66,7 +66,7 @@ BlockNo zero_run(File file, BlockNo first, BlockNo count) {
 
 // What a reservation that failed has added: a file system that is full may have reserved a part.
 BlockNo end_of_file(SMgrRelation smgr, ForkNumber fork, BlockNo at_least) {
-    pg::cached_blocks(smgr, fork) = InvalidBlockNumber;
+    pg::cached_blocks(smgr, fork) = kInvalidBlock;
     return std::max(at_least, ::smgrnblocks(smgr, fork));
 }
 
