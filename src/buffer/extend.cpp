@@ -120,11 +120,13 @@ NewFrames::~NewFrames() {
 
 // In the order in which others are told of them.
 void NewFrames::publish() noexcept {
-    for (const FrameNo frame : tagged_) {
-        publish_zeroes(frame);
-        unpin_frame(frame);
-    }
-    tagged_.clear();
+    while (published_ < tagged_.size()) publish_next();
+}
+
+void NewFrames::publish_next() noexcept {
+    const FrameNo frame = tagged_[published_++];
+    publish_zeroes(frame);
+    unpin_frame(frame);
 }
 
 // Tags the pages after the first, as far as there are frames.  One that somebody asked for too early, and is
@@ -149,6 +151,8 @@ PinnedPage NewFrames::add_pages(const ForkRef &ref, BlockNo first, BlockNo count
     if (!found.mine) require_unused(ref, page);
     lengthen(ref, first, count, ring_);
     if (found.mine) publish_zeroes(found.frame);
+    // The first of those who wait for the lock is served with this one, and should not wait again.
+    if (!tagged_.empty()) publish_next();
     return page;
 }
 

@@ -36,11 +36,13 @@ private:
     }
     PinnedPage add_pages(const ForkRef &ref, BlockNo first, BlockNo count);
     void tag_followers(const ForkRef &ref, BlockNo first, BlockNo count);
+    void publish_next() noexcept;
 
     AccessRing *ring_;
     BlockNo pages_ = 1;
     FixedVector<FrameNo, kMax> frames_;
-    FixedVector<FrameNo, kMax> tagged_;  // pages of the file, I/O in progress
+    FixedVector<FrameNo, kMax> tagged_;  // further pages of the file, I/O in progress
+    std::size_t published_ = 0;          // of these, readable
 };
 
 // Adds `count` pages to the main fork (or FSM), all zeroed on disk; returns the first, pinned and exclusively

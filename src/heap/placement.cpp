@@ -49,11 +49,13 @@ public:
     buffer::PinnedPage run();
 
 private:
-    enum class Try : std::uint8_t { chosen, no_room };
+    enum class Try : std::uint8_t { chosen, no_room, busy };
 
     BlockNo first_candidate() const;
     BlockNo next_candidate(BlockNo tried) const;
+    BlockNo candidate_beside(BlockNo busy);
     Try try_block(BlockNo block);
+    bool passes_if_busy(BlockNo block) const noexcept;
     void read_candidate(BlockNo block);
     void latch_candidate() const;
     void unlatch_candidate() const;
@@ -72,6 +74,7 @@ private:
     Size length_;        // aligned
     Size wanted_space_;  // including what the fillfactor reserves
     bool at_other_ = false;
+    bool passed_one_ = false;  // a page that was busy
     Size found_space_ = 0;
     BlockNo retry_ = kInvalidBlock;
     buffer::PinnedPage page_;  // the candidate, unless it is `other`
@@ -90,8 +93,9 @@ buffer::PinnedPage PageSearch::run() {
     BlockNo block = first_candidate();
     for (;;) {
         while (block != kInvalidBlock) {
-            if (try_block(block) == Try::chosen) return std::move(page_);
-            block = next_candidate(block);
+            const Try tried = try_block(block);
+            if (tried == Try::chosen) return std::move(page_);
+            block = tried == Try::busy ? candidate_beside(block) : next_candidate(block);
         }
         if (extend()) return std::move(page_);
         block = retry_;
@@ -115,9 +119,27 @@ BlockNo PageSearch::next_candidate(BlockNo tried) const {
     return kInvalidBlock;
 }
 
+// The page that another load is filling is empty by the map until it is full: it is not waited for, nor is it
+// asked for again when the map knows no other.
+bool PageSearch::passes_if_busy(BlockNo block) const noexcept {
+    return use_fsm_ && !passed_one_ && takes_batches_from(block) &&
+           block != RelationGetTargetBlock(request_.rel);
+}
+
+BlockNo PageSearch::candidate_beside(BlockNo busy) {
+    passed_one_ = true;
+    const BlockNo block = fsm::find(request_.rel, wanted_space_);
+    return block != busy ? block : kInvalidBlock;
+}
+
 PageSearch::Try PageSearch::try_block(BlockNo block) {
     read_candidate(block);
-    latch_candidate();
+    if (!passes_if_busy(block)) {
+        latch_candidate();
+    } else if (!page_.try_latch_exclusive()) {
+        page_.release();
+        return Try::busy;
+    }
     ensure_vm_pins();
     const buffer::PinnedPage &page = at_other_ ? *request_.other : page_;
     // Not marked dirty: an empty page and a page of zeroes mean the same, and the row will mark it.
