@@ -66,7 +66,7 @@ sql($copy);
 my ($reservations, $writes) = (fired($node, 0), fired($node, 1));
 ok(!has_holes(), 'the file has its space before the pages are written');
 cmp_ok($reservations, '>=', 10, 'pages were reserved');
-cmp_ok($writes, '<=', $reservations + 20, '... and but the last of each batch not written');
+cmp_ok($writes, '<=', $reservations + 20, '... and all but the last of each batch not written');
 set_rules($node);
 check_table($there + $loaded, 'reserved');
 my $empty = pages() - $there - $loaded;
