@@ -15,7 +15,6 @@
 #include "debug/stop_points.hpp"
 #include "page/layout.hpp"
 #include "pg/pg_files.hpp"
-#include "pg/pg_guc.hpp"
 #include "pg/pg_smgr.hpp"
 #include "storage/open_segment.hpp"
 
