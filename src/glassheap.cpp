@@ -24,6 +24,7 @@
 #include "redo/replay_watch.hpp"
 #include "redo/rmgr.hpp"
 #include "scan/bitmap_ahead.hpp"
+#include "storage/grow.hpp"
 #include "wal/emit.hpp"
 #include "worker/setup.hpp"
 
@@ -79,6 +80,7 @@ PGDLLEXPORT void _PG_init() {
     if (IsBinaryUpgrade && !process_shared_preload_libraries_in_progress) buffer::require_ready();
     if (!process_shared_preload_libraries_in_progress) return;
     buffer::define_settings();
+    storage::define_settings();
     prewarm::define_settings();
     guard::define_settings();
     redo::register_rmgr();

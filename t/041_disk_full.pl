@@ -54,6 +54,9 @@ is($node->safe_psql('postgres', "SELECT count(*) FROM t WHERE v LIKE 'u%'"), 100
 SKIP:
 {
 	skip 'needs stop points (GH_CHECKS=1)', 1 unless has_stop_points($node);
+	$node->safe_psql('postgres', 'ALTER SYSTEM SET glassheap.file_extend_method = write_zeros');    # t/183 has the other one
+	$node->safe_psql('postgres', 'SELECT pg_reload_conf()');
+	wait_until(sub { $node->safe_psql('postgres', 'SHOW glassheap.file_extend_method') eq 'write_zeros' }, 'the setting');
 	$node->safe_psql('postgres', "CREATE TABLE u (id int, v text) USING $am; ALTER TABLE u ALTER v SET STORAGE PLAIN;"
 		. "INSERT INTO u SELECT g, repeat('u', 7000) FROM generate_series(1, 200) g");
 	$node->safe_psql('postgres', 'VACUUM u');

@@ -22,5 +22,8 @@ public:
 inline RingKind kind_of(const AccessRing *ring) noexcept {
     return ring == nullptr ? RingKind::none : ring->kind;
 }
+inline Warmth warmth_by(const AccessRing *ring) noexcept {
+    return ring == nullptr ? Warmth::normal : Warmth::ring;
+}
 
 }  // namespace glassheap::buffer

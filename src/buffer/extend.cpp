@@ -6,9 +6,9 @@
 //         pool.X2 the first new page is latched before it becomes valid: nobody sees it but as its maker
 //            leaves it.
 //         pool.X3 a page within the file's length is never made up.  What enters the pool as zeroes instead
-//            of being read was tagged, I/O in progress, before the file had it, and becomes valid under the
-//            same extension lock: who learns the new length and asks for the page waits for that.  Pages
-//            for which there was no frame are read when they are wanted.
+//            of being read was tagged, I/O in progress, before the file had it, and becomes valid as soon as
+//            the extension lock is free: who learns the new length and asks for the page waits for that.
+//            Pages for which there was no frame are read when they are wanted.
 //         pool.X4 tags beyond the end of the file, which an error leaves behind, have no data: whoever asks
 //            for such a page reads it (and fails, or by then the file has it), replacement and forget_* drop
 //            them.
@@ -34,6 +34,7 @@
 #include "debug/stop_points.hpp"
 #include "pg/pg_usage.hpp"
 #include "storage/files.hpp"
+#include "storage/grow.hpp"
 
 namespace glassheap::buffer {
 
@@ -109,39 +110,45 @@ NewFrames::NewFrames(Relation rel, BlockNo wanted, AccessRing *ring) : ring_(rin
 }
 
 NewFrames::~NewFrames() {
+    publish();
     while (!frames_.empty()) free_held(take());
+}
+
+// In the order in which others are told of them.
+void NewFrames::publish() noexcept {
+    while (published_ < tagged_.size()) publish_next();
+}
+
+void NewFrames::publish_next() noexcept {
+    const FrameNo frame = tagged_[published_++];
+    publish_zeroes(frame);
+    unpin_frame(frame);
 }
 
 // Tags the pages after the first, as far as there are frames.  One that somebody asked for too early, and is
 // reading, ends it: nobody is waited for.
-FixedVector<FrameNo, NewFrames::kMax> NewFrames::tag_followers(const ForkRef &ref, BlockNo first,
-                                                               BlockNo count) {
-    FixedVector<FrameNo, kMax> tagged;
+void NewFrames::tag_followers(const ForkRef &ref, BlockNo first, BlockNo count) {
     for (BlockNo block = first + 1; block < first + count && !frames_.empty(); ++block) {
         const Found found = insert_or_find(make_request(ref, block, ring_), take());
         if (!found.mine) {
             unpin_frame(found.frame);
             break;
         }
-        tagged.push_back(found.frame);
+        tagged_.push_back(found.frame);
     }
-    return tagged;
 }
 
 PinnedPage NewFrames::add_pages(const ForkRef &ref, BlockNo first, BlockNo count) {
     const Found found =
         find_or_insert_with(make_request(ref, first, ring_), !frames_.empty() ? take() : kNoFrame);
     PinnedPage page = PoolAccess::adopt_shared(found.frame, first);
-    const FixedVector<FrameNo, kMax> tagged = tag_followers(ref, first, count);
+    tag_followers(ref, first, count);
     page.latch_exclusive();
     if (!found.mine) require_unused(ref, page);
     lengthen(ref, first, count, ring_);
-    // From here on nothing may fail: the pages are made up, as the file has them.
     if (found.mine) publish_zeroes(found.frame);
-    for (const FrameNo frame : tagged) {
-        publish_zeroes(frame);
-        unpin_frame(frame);
-    }
+    // The first of those who wait for the lock is served with this one, and should not wait again.
+    if (!tagged_.empty()) publish_next();
     return page;
 }
 

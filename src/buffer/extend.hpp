@@ -16,13 +16,16 @@ namespace glassheap::buffer {
 // would keep it from everybody else, so extend() claims one.  Abandonable; what is not used goes back.
 class NewFrames {
 public:
-    static constexpr BlockNo kMax = 16;
+    static constexpr BlockNo kMax = 64;
     NewFrames(Relation rel, BlockNo wanted, AccessRing *ring = nullptr);
     ~NewFrames();
     NewFrames(const NewFrames &) = delete;
     NewFrames &operator=(const NewFrames &) = delete;
     // How many pages it is worth adding at once.
     BlockNo pages() const noexcept { return pages_; }
+    // The pages after the first become readable: at once after the extension lock was let go, for whoever has
+    // learnt of them waits.
+    void publish() noexcept;
 
 private:
     friend PinnedPage extend(Relation rel, ForkNumber fork, BlockNo count, NewFrames *frames);
@@ -32,11 +35,14 @@ private:
         return frame;
     }
     PinnedPage add_pages(const ForkRef &ref, BlockNo first, BlockNo count);
-    FixedVector<FrameNo, kMax> tag_followers(const ForkRef &ref, BlockNo first, BlockNo count);
+    void tag_followers(const ForkRef &ref, BlockNo first, BlockNo count);
+    void publish_next() noexcept;
 
     AccessRing *ring_;
     BlockNo pages_ = 1;
     FixedVector<FrameNo, kMax> frames_;
+    FixedVector<FrameNo, kMax> tagged_;  // further pages of the file, I/O in progress
+    std::size_t published_ = 0;          // of these, readable
 };
 
 // Adds `count` pages to the main fork (or FSM), all zeroed on disk; returns the first, pinned and exclusively

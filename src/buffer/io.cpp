@@ -5,6 +5,7 @@
 #include "buffer/io.hpp"
 
 #include "buffer/core_copies.hpp"
+#include "buffer/extend.hpp"
 #include "buffer/pool_internal.hpp"
 #include "debug/stop_points.hpp"
 #include "pg/pg_usage.hpp"
@@ -19,7 +20,7 @@ struct Claim {
     FrameNo frame;
     bool write;
 };
-constexpr int kClaimsMax = 32;  // a run of reads, and the write of a victim
+constexpr int kClaimsMax = NewFrames::kMax + 16;  // new pages, or a run of reads; and the write of a victim
 constinit Claim claims[kClaimsMax] = {};
 constinit int claim_count = 0;
 

@@ -111,7 +111,7 @@ LoadRequest make_request(const ForkRef &fork, BlockNo block, AccessRing *ring) n
     return {.tag = tag,
             .hash = hash_tag(tag),
             .permanent = fork.is_permanent(),
-            .warmth = ring == nullptr ? Warmth::normal : Warmth::ring,
+            .warmth = warmth_by(ring),
             .ring = ring};
 }
 
@@ -186,7 +186,7 @@ PinnedPage read_page(const ForkRef &fork, BlockNo block, AccessRing *ring, ReadM
     return read_shared(make_request(fork, block, ring), mode, &hit);
 }
 
-PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hint) {
+PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hint, AccessRing *ring) {
     if (hint == kNoFrame || !is_ready()) return {};
     if (is_in_local_pool(rel)) return local_repin(fork_of(rel, fork), block, hint);
     if (hint < 0 || hint >= pool.frame_count) return {};
@@ -195,7 +195,7 @@ PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hin
     Frame &f = frame_at(hint);
     if (!tag_seems(f, tag)) return {};
     reserve_pin();
-    if (!pin_frame(hint, Warmth::normal)) return {};
+    if (!pin_frame(hint, warmth_by(ring))) return {};
     if (!(f.tag == tag) || !f.state.load().usable()) {
         unpin_frame(hint);
         return {};
@@ -203,7 +203,7 @@ PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hin
     pgstat_count_buffer_read(rel);
     pgstat_count_buffer_hit(rel);
     ++pgBufferUsage.shared_blks_hit;
-    count(counters(RingKind::none).hits);
+    count(counters(kind_of(ring)).hits);
     return PoolAccess::adopt_shared(hint, block);
 }
 

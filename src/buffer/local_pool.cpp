@@ -10,6 +10,7 @@
 #include "pg/pg_local_buffers.hpp"
 #include "pg/pg_usage.hpp"
 #include "storage/files.hpp"
+#include "storage/grow.hpp"
 
 namespace glassheap::buffer {
 

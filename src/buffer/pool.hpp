@@ -164,7 +164,8 @@ PinnedPage read_page(Relation rel, ForkNumber fork, BlockNo block, AccessRing *r
 PinnedPage read_page(const ForkRef &fork, BlockNo block, AccessRing *ring = nullptr,
                      ReadMode mode = ReadMode::normal);
 // Pins the block if frame `hint` still holds it (cheap re-pin), else an empty PinnedPage.
-PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hint);
+PinnedPage read_recent(Relation rel, ForkNumber fork, BlockNo block, FrameNo hint,
+                       AccessRing *ring = nullptr);
 // Pins the block only if it is in the pool already.
 PinnedPage read_if_cached(const ForkRef &fork, BlockNo block);
 // Tells the operating system that `count` blocks from `first` will be wanted (no-op when cached).

@@ -10,6 +10,7 @@
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 #include "storage/files.hpp"
+#include "storage/grow.hpp"
 
 namespace glassheap::buffer {
 

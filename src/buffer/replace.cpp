@@ -1,7 +1,8 @@
 // buffer/replace.cpp — finding a frame for another page.
 //
 // Why:    clock sweep with usage counts, as PostgreSQL's pool does it; large scans recycle the frames of
-//         their ring, freed frames come first.
+//         their ring, freed frames come first.  Loads recycle only when no frame is free: what a load has
+//         made is dirty, and writing it, with the WAL before it, is worth sparing others' pages only.
 // Invariants: pool.V1 a victim is pinned (and in the pin table) before anything that may fail is done to it.
 //         pool.V2 a page leaves the table only clean: pool.F3 makes sure that its write, with the queueing
 //            for fsync, came first.
@@ -101,8 +102,11 @@ FrameNo sweep() {
          errdetail("All %d pages are in use.", pool.frame_count), errhint("Increase glassheap.buffers.")));
 }
 
-FrameNo claim_from_ring(AccessRing *ring) noexcept {
+// The ring goes on by one slot; its frame is claimed unless there is a `found` one to take its place.
+FrameNo turn_ring(AccessRing *ring, FrameNo found) noexcept {
     ring->at = ring->at + 1 < ring->size ? ring->at + 1 : 0;
+    ring->reused_last = false;
+    if (found != kNoFrame) return found;
     const FrameNo frame = ring->frames[ring->at];
     ring->reused_last = frame != kNoFrame && frame_at(frame).state.try_claim(1);
     return ring->reused_last ? frame : kNoFrame;
@@ -113,8 +117,10 @@ enum class Patience : std::uint8_t { none, some };
 // An unpinned frame, now pinned by this process.  kNoFrame only without patience.
 FrameNo claim_candidate(AccessRing *ring, Patience patience) {
     FrameNo frame = kNoFrame;
-    if (ring != nullptr) frame = claim_from_ring(ring);
-    if (frame == kNoFrame) frame = claim_free();
+    const bool free_first = kind_of(ring) == RingKind::bulk_write;
+    if (free_first) frame = claim_free();
+    if (ring != nullptr) frame = turn_ring(ring, frame);
+    if (frame == kNoFrame && !free_first) frame = claim_free();
     if (frame == kNoFrame) frame = patience == Patience::some ? sweep() : sweep_once();
     if (frame == kNoFrame) return frame;
     if (ring != nullptr) ring->frames[ring->at] = frame;

@@ -29,11 +29,11 @@ constexpr Size kEmptyPageSpace = page::kPageSize - page::kHeaderSize;
 constexpr int kPagesPerWaiter = 20;
 constexpr int kExtraPagesMax = 512;
 
-// A bulk load of a table that is large already takes several pages at once (one write of 128 kB); in small
-// tables the rest of the last batch would show.
-constexpr BlockNo kBulkPages = 16;
+// A bulk load of a table that is large already takes several pages at once: what is left of the last batch
+// is little beside the table, and in small tables nothing.
 constexpr BlockNo kBulkFrom = 1024;
-static_assert(kBulkPages <= buffer::NewFrames::kMax);
+constexpr BlockNo kBulkShare = 64;
+static_assert(kBulkFrom / kBulkShare > 1);
 
 // The frame that took this backend's last row: saves the look-up of the page table, nothing depends on it.
 FrameNo last_frame = kNoFrame;
@@ -49,11 +49,13 @@ public:
     buffer::PinnedPage run();
 
 private:
-    enum class Try : std::uint8_t { chosen, no_room };
+    enum class Try : std::uint8_t { chosen, no_room, busy };
 
     BlockNo first_candidate() const;
     BlockNo next_candidate(BlockNo tried) const;
+    BlockNo candidate_beside(BlockNo busy);
     Try try_block(BlockNo block);
+    bool passes_if_busy(BlockNo block) const noexcept;
     void read_candidate(BlockNo block);
     void latch_candidate() const;
     void unlatch_candidate() const;
@@ -61,22 +63,27 @@ private:
     bool pin_missing_vm_pages();
     bool extend();
     bool takes_batches_from(BlockNo tried) const noexcept;
+    BlockNo pages_wanted() const noexcept;
     BlockNo lock_extension(int *extra) const;
     int pages_for_waiters() const;
     bool latch_other_of_new_page();
 
     const PlaceRequest &request_;
     const bool use_fsm_;
+    buffer::AccessRing *const ring_;
     Size length_;        // aligned
     Size wanted_space_;  // including what the fillfactor reserves
     bool at_other_ = false;
+    bool passed_one_ = false;  // a page that was busy
     Size found_space_ = 0;
     BlockNo retry_ = kInvalidBlock;
     buffer::PinnedPage page_;  // the candidate, unless it is `other`
 };
 
 PageSearch::PageSearch(const PlaceRequest &request)
-    : request_(request), use_fsm_((request.options & HEAP_INSERT_SKIP_FSM) == 0) {
+    : request_(request),
+      use_fsm_((request.options & HEAP_INSERT_SKIP_FSM) == 0),
+      ring_(request.bulk ? buffer::bulk_write_ring() : nullptr) {
     length_ = MAXALIGN(request.length);
     if (length_ > page::kMaxTupleSize) report_row_too_big(length_);
     wanted_space_ = space_wanted(request.rel, length_);
@@ -86,8 +93,9 @@ buffer::PinnedPage PageSearch::run() {
     BlockNo block = first_candidate();
     for (;;) {
         while (block != kInvalidBlock) {
-            if (try_block(block) == Try::chosen) return std::move(page_);
-            block = next_candidate(block);
+            const Try tried = try_block(block);
+            if (tried == Try::chosen) return std::move(page_);
+            block = tried == Try::busy ? candidate_beside(block) : next_candidate(block);
         }
         if (extend()) return std::move(page_);
         block = retry_;
@@ -111,9 +119,27 @@ BlockNo PageSearch::next_candidate(BlockNo tried) const {
     return kInvalidBlock;
 }
 
+// The page that another load is filling is empty by the map until it is full: it is not waited for, nor is it
+// asked for again when the map knows no other.
+bool PageSearch::passes_if_busy(BlockNo block) const noexcept {
+    return use_fsm_ && !passed_one_ && takes_batches_from(block) &&
+           block != RelationGetTargetBlock(request_.rel);
+}
+
+BlockNo PageSearch::candidate_beside(BlockNo busy) {
+    passed_one_ = true;
+    const BlockNo block = fsm::find(request_.rel, wanted_space_);
+    return block != busy ? block : kInvalidBlock;
+}
+
 PageSearch::Try PageSearch::try_block(BlockNo block) {
     read_candidate(block);
-    latch_candidate();
+    if (!passes_if_busy(block)) {
+        latch_candidate();
+    } else if (!page_.try_latch_exclusive()) {
+        page_.release();
+        return Try::busy;
+    }
     ensure_vm_pins();
     const buffer::PinnedPage &page = at_other_ ? *request_.other : page_;
     // Not marked dirty: an empty page and a page of zeroes mean the same, and the row will mark it.
@@ -136,10 +162,8 @@ void PageSearch::read_candidate(BlockNo block) {
         pin_vm_if_visible(request_.rel, *request_.other, request_.vmbuf_other);
         return;
     }
-    page_ = buffer::read_recent(request_.rel, MAIN_FORKNUM, block, last_frame);
-    if (!page_)
-        page_ = buffer::read_page(request_.rel, MAIN_FORKNUM, block,
-                                  request_.bulk ? buffer::bulk_write_ring() : nullptr);
+    page_ = buffer::read_recent(request_.rel, MAIN_FORKNUM, block, last_frame, ring_);
+    if (!page_) page_ = buffer::read_page(request_.rel, MAIN_FORKNUM, block, ring_);
     pin_vm_if_visible(request_.rel, page_, request_.vmbuf);
     if ((request_.options & HEAP_INSERT_FROZEN) != 0 && page_.view().max_slot() == 0)
         vm::pin(request_.rel, block, request_.vmbuf);  // an empty page will be set all-frozen
@@ -183,11 +207,16 @@ bool PageSearch::takes_batches_from(BlockNo tried) const noexcept {
     return request_.bulk && tried != kInvalidBlock && tried >= kBulkFrom;
 }
 
+BlockNo PageSearch::pages_wanted() const noexcept {
+    const BlockNo tried = RelationGetTargetBlock(request_.rel);
+    if (!takes_batches_from(tried)) return 1;
+    return std::min(tried / kBulkShare, buffer::NewFrames::kMax);
+}
+
 // Adds pages to the file.  False: somebody else's page should be tried first (retry_).  The frames come
 // first: nothing is written or flushed for them while others wait for the extension lock.
 bool PageSearch::extend() {
-    const BlockNo wanted = takes_batches_from(RelationGetTargetBlock(request_.rel)) ? kBulkPages : 1;
-    buffer::NewFrames frames(request_.rel, wanted, request_.bulk ? buffer::bulk_write_ring() : nullptr);
+    buffer::NewFrames frames(request_.rel, pages_wanted(), ring_);
     int extra = 0;
     retry_ = lock_extension(&extra);
     if (retry_ != kInvalidBlock) return false;
@@ -202,6 +231,7 @@ bool PageSearch::extend() {
     // ends early, or goes on in another table, leaves no page that nobody knows.
     const bool told = added == 1 || fsm::record_range_cached(request_.rel, block + 1, end, kEmptyPageSpace);
     if (!RELATION_IS_LOCAL(request_.rel)) pg::unlock_extension(request_.rel);
+    frames.publish();
     GH_STOP_POINT("heap.extend_unlocked");
     if (!told || (request_.options & HEAP_INSERT_FROZEN) != 0) {
         page_.unlatch();

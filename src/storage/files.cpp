@@ -7,17 +7,14 @@
 #include <sys/stat.h>
 #include <sys/uio.h>
 
-#include "debug/stop_points.hpp"
 #include "page/layout.hpp"
 #include "pg/pg_files.hpp"
 #include "pg/pg_smgr.hpp"
+#include "storage/open_segment.hpp"
 
 namespace glassheap::storage {
 
 namespace {
-
-constexpr BlockNo kZeroRun = 32;  // 256 kB written at once
-alignas(4096) constinit char zeroes[kZeroRun * page::kPageSize] = {};
 
 struct WriteSite {
     const pg::RelFile *file;
@@ -33,7 +30,12 @@ extern "C" void glassheap_describe_write(void *arg) {
     ::pfree(path);
 }
 
-// The storage manager's descriptor of the segment that holds `block`, if it is open and really that file.
+}  // namespace
+
+char *path_of(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork) {
+    return pg::path_of(file, backend, fork);
+}
+
 File open_segment(SMgrRelation smgr, ForkNumber fork, BlockNo block) {
     const auto segment = block / RELSEG_SIZE;
     const File file = pg::open_segment_file(smgr, fork, segment);
@@ -46,31 +48,6 @@ File open_segment(SMgrRelation smgr, ForkNumber fork, BlockNo block) {
         ::pg_snprintf(expected, sizeof expected, "%s.%u", path, segment);
     ::pfree(path);
     return std::strcmp(::FilePathName(file), expected) == 0 ? file : -1;
-}
-
-// Zeroes blocks first .. first+count-1 of one open segment in large writes; returns how many are wholly
-// written.  From there the caller has to go block by block (which then reports the error, if it is one), and
-// not from before: others know the new length and may have put rows there.
-BlockNo zero_run(File file, BlockNo first, BlockNo count) {
-    const auto base = static_cast<off_t>(first % RELSEG_SIZE) * static_cast<off_t>(page::kPageSize);
-    BlockNo done = 0;
-    while (done < count) {
-        const BlockNo now = std::min(kZeroRun, count - done);
-        const auto bytes = static_cast<int>(now * page::kPageSize);
-        const off_t at = base + static_cast<off_t>(done) * static_cast<off_t>(page::kPageSize);
-        if (done > 0) GH_STOP_POINT("storage.extend_next_run");
-        const int written = ::FileWrite(file, zeroes, bytes, at, WAIT_EVENT_DATA_FILE_EXTEND);
-        if (written != bytes)
-            return done + static_cast<BlockNo>(std::max(written, 0)) / static_cast<BlockNo>(page::kPageSize);
-        done += now;
-    }
-    return done;
-}
-
-}  // namespace
-
-char *path_of(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork) {
-    return pg::path_of(file, backend, fork);
 }
 
 void read_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block, char *page) {
@@ -115,24 +92,6 @@ void prefetch_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber f
 
 BlockNo block_count(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork) {
     return ::smgrnblocks(::smgropen(file, backend), fork);
-}
-
-void extend_zeroed(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo first,
-                   BlockNo count) {
-    SMgrRelation smgr = ::smgropen(file, backend);
-    const bool temporary = backend != pg::kNoBackend;
-    BlockNo block = first;
-    const BlockNo end = first + count;
-    while (block < end) {
-        // The last block of each segment's part goes through smgr, which queues the file for fsync.
-        const BlockNo segment_end = (block / RELSEG_SIZE + 1) * RELSEG_SIZE;
-        const BlockNo part_end = std::min(end, segment_end);
-        if (part_end - block > 1) {
-            const File segment = open_segment(smgr, fork, block);
-            if (segment >= 0) block += zero_run(segment, block, part_end - 1 - block);
-        }
-        for (; block < part_end; ++block) ::smgrextend(smgr, fork, block, zeroes, temporary);
-    }
 }
 
 bool file_exists(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork) {

@@ -23,10 +23,6 @@ void write_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork
 void write_back(const pg::RelFile &file, ForkNumber fork, BlockNo first, BlockNo count);
 void prefetch_block(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo block);
 BlockNo block_count(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork);
-// Appends `count` pages of zeroes at `first`, the present end of the fork; they are really written, so that
-// a full disk is found out now.
-void extend_zeroed(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork, BlockNo first,
-                   BlockNo count);
 // Is there a file for the fork?  (For redo and temporary relations: asks the file system.)
 bool file_exists(const pg::RelFile &file, pg::BackendNo backend, ForkNumber fork);
 void create_file_in_redo(const pg::RelFile &file, ForkNumber fork);

@@ -297,16 +297,22 @@ EXPORTED int truncate(const char *path, off_t size)
 }
 ALSO(truncate64, truncate);
 
+// What is short has reserved a part, as a full file system may have when it says so.
 // Only lengthening is noted; a hole punched in a file would escape the journal, and PostgreSQL punches none.
 EXPORTED int fallocate(int fd, int mode, off_t at, off_t length)
 {
 	const struct shim_file *file = is_needed() ? file_of(fd) : NULL;
 	int answer;
 	if (!file) return (int)syscall(SYS_fallocate, fd, mode, at, length);
-	if (has_rules() && !may_go_on(ask_rules(F_FALLOCATE, file, at, length), &answer)) return answer;
-	struct journal_hold hold = mode == 0 ? journal_change(fd, at, length) : (struct journal_hold){ -1, false };
-	int result = (int)syscall(SYS_fallocate, fd, mode, at, length);
-	int saved = errno;
+	struct verdict verdict = { A_NONE, 0, 0 };
+	if (has_rules()) verdict = ask_rules(F_FALLOCATE, file, at, length);
+	const bool part = verdict.action == A_SHORT;
+	if (!part && !may_go_on(verdict, &answer)) return answer;
+	if (part) length = short_length(length, verdict.random);
+	struct journal_hold hold = mode == 0 && length > 0 ? journal_change(fd, at, length) : (struct journal_hold){ -1, false };
+	int result = length > 0 ? (int)syscall(SYS_fallocate, fd, mode, at, length) : -1;
+	int saved = part ? ENOSPC : errno;
+	if (part) result = -1;
 	journal_changed(hold, 0, 0, false);
 	errno = saved;
 	return result;

@@ -10,7 +10,7 @@
 #include <sys/mman.h>
 #include <time.h>
 
-enum { RULES = 64, TEXT_MOST = 248, FILE_MOST = 32768, ERROR_NAMES = 10 };
+enum { RULES = 64, TEXT_MOST = 248, FILE_MOST = 32768, ERROR_NAMES = 11 };
 
 struct rule
 {
@@ -72,7 +72,8 @@ static int error_by_name(const char *name)
 {
 	static const struct { const char *name; int error; } errors[ERROR_NAMES] = { { "EIO", EIO }, { "ENOSPC", ENOSPC },
 		{ "EDQUOT", EDQUOT }, { "EFBIG", EFBIG }, { "EACCES", EACCES }, { "ENOENT", ENOENT }, { "EMFILE", EMFILE },
-		{ "ENFILE", ENFILE }, { "EINTR", EINTR }, { "EROFS", EROFS } };
+		{ "ENFILE", ENFILE }, { "EINTR", EINTR }, { "EROFS", EROFS },
+		{ "EOPNOTSUPP", EOPNOTSUPP } };
 	for (int i = 0; i < ERROR_NAMES; i++)
 		if (strcmp(name, errors[i].name) == 0) return errors[i].error;
 	return 0;
@@ -145,7 +146,7 @@ static bool makes_sense(const struct rule *rule)
 	const unsigned writes = function_bits("writes"), reads = function_bits("reads"), syncs = function_bits("syncs");
 	switch (rule->action)
 	{
-		case A_SHORT: return !(rule->functions & ~(reads | writes));
+		case A_SHORT: return !(rule->functions & ~(reads | writes | function_bits("fallocate")));
 		case A_TORN: return !(rule->functions & ~writes);
 		case A_LOSE: return !(rule->functions & ~(writes | syncs | function_bits("truncates")));
 		case A_SKIP_SYNC: return !(rule->functions & ~syncs);

@@ -262,6 +262,12 @@ def test_lengths():
     with Place() as place:
         place.run(("pwrite", RELATION, 0, "a", PAGE), ("fsync", RELATION), ("allocate", RELATION, 0, 3 * PAGE))
         expect("an allocation may be lost", {len(content) for content in place.after_losses()} == {PAGE, 3 * PAGE})
+    with Place() as place:
+        place.set_rules("seed 1", "fallocate base/* count=1 short")
+        got = place.run(("pwrite", RELATION, 0, "a", PAGE), ("fsync", RELATION), ("allocate", RELATION, PAGE, 8 * PAGE))
+        length = len(place.content())
+        expect("a short allocation fails and has added a part", got[-1] == "No space left on device" and PAGE < length < 9 * PAGE, (got, length))
+        expect("... which may be lost", {len(content) for content in place.after_losses()} == {PAGE, length})
 
 
 def test_failed_sync():

@@ -80,6 +80,7 @@ struct transfer
 };
 
 ssize_t do_transfer(const struct transfer *transfer);
+off_t short_length(off_t length, uint64_t random);
 void die_here(void) __attribute__((noreturn));
 
 // ---- journal.c: without GH_SHIM_JOURNAL, and on files that are not journaled, nothing happens.

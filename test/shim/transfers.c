@@ -84,7 +84,7 @@ static ssize_t move_torn(const struct transfer *transfer, const struct shim_file
 	return length;
 }
 
-static off_t short_length(off_t length, uint64_t random)
+off_t short_length(off_t length, uint64_t random)
 {
 	if (length <= 1) return 0;
 	if (length <= SECTOR) return (off_t)(random % (uint64_t)length);

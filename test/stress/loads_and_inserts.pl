@@ -16,7 +16,7 @@ use PostgreSQL::Test::Cluster;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
-use constant { LOADERS => 1, INSERTERS => 4, COPY_ROWS => 2000, ROUND => 20 };
+use constant { LOADERS => 2, INSERTERS => 4, COPY_ROWS => 2000, ROUND => 20 };
 
 plan skip_all => 'about the pool' unless is_glassheap();
 seed_from_environment();

@@ -86,14 +86,14 @@ proctype Inserter(byte me) {
             :: mine -> atomic { rows[first] = 0; valid[first] = 1; io[first] = 0 }
             :: else
             fi;
-            if
-            :: second -> atomic { rows[first + 1] = 0; valid[first + 1] = 1; io[first + 1] = 0; pins[first + 1]-- }
-            :: else
-            fi;
             known = first + 1;
 #ifndef NO_LOCK
             extension_lock = 0;
 #endif
+            if
+            :: second -> atomic { rows[first + 1] = 0; valid[first + 1] = 1; io[first + 1] = 0; pins[first + 1]-- }
+            :: else
+            fi;
             add_row(first);
             atomic { latch[first] = 0; pins[first]-- }
         :: else
