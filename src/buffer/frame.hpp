@@ -26,7 +26,7 @@ struct alignas(64) Frame {
     PageTag tag;  // pool.F2 of frame_state.hpp
     FrameState state;
     LWLock latch;                      // of the page's bytes
-    std::atomic<std::uint64_t> known;  // design.D9: page summary; 0 nothing, else kKnown | newest xid
+    std::atomic<std::uint64_t> known;  // design.D9: page summary: flags and an xid, or 0
     std::atomic<FrameNo> chain_next;   // in the page table bucket
 
     // second line: misses and maintenance.  The condition variable serves waiters for I/O and for pins.
@@ -54,7 +54,8 @@ struct alignas(64) Frame {
         base_lsn.store(lsn, std::memory_order_release);
     }
 
-    static constexpr std::uint64_t kKnown = 1ULL << 32;
+    static constexpr std::uint64_t kKnown = 1ULL << 32;         // with the newest inserter
+    static constexpr std::uint64_t kSoleInserter = 1ULL << 34;  // with it; its fate is not known
 };
 static_assert(sizeof(Frame) == 128);
 

@@ -116,6 +116,10 @@ public:
     // known.
     Xid known_all_committed_upto() const noexcept;
     void remember_all_committed_upto(Xid newest_xid) const noexcept;  // share latch held
+    // Or what the inserter knew: it alone inserted all that is here, and none was deleted, updated or locked.
+    // What became of it is not known.
+    Xid known_sole_inserter() const noexcept;
+    void remember_sole_inserter(Xid xid) const noexcept;  // exclusive latch held
 
 private:
     friend class PoolAccess;  // buffer/pool_internal.hpp: the only maker of pins

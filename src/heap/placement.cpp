@@ -54,6 +54,7 @@ private:
     BlockNo first_candidate() const;
     BlockNo next_candidate(BlockNo tried) const;
     Try try_block(BlockNo block);
+    bool seems_full();
     void read_candidate(BlockNo block);
     void latch_candidate() const;
     void unlatch_candidate() const;
@@ -111,8 +112,20 @@ BlockNo PageSearch::next_candidate(BlockNo tried) const {
     return kInvalidBlock;
 }
 
+// The page that this session has just filled, most often.  The latch would make it forget what is known of it
+// (pool.A1).  Room that somebody makes this moment is found another time.
+bool PageSearch::seems_full() {
+    if (at_other_ || page_.view().is_new()) return false;
+    found_space_ = room_on(page_);
+    return found_space_ < wanted_space_;
+}
+
 PageSearch::Try PageSearch::try_block(BlockNo block) {
     read_candidate(block);
+    if (seems_full()) {
+        page_.release();
+        return Try::no_room;
+    }
     latch_candidate();
     ensure_vm_pins();
     const buffer::PinnedPage &page = at_other_ ? *request_.other : page_;
