@@ -6,11 +6,12 @@
 //   "Glassheap Page Table" heads of hash chains (4 to 8 bytes per frame) and their partition locks
 //   "Glassheap Relations"  heads of the chains by relation file, and their locks
 //   "Glassheap Relation Counters"  I/O by relation file
+//   "Glassheap Page Summaries"  what is known of pages that are not in the pool (page_summaries.hpp)
 //   "Glassheap Two Pools"  marks of relations that are in two pools (two_pools.hpp)
 //   "Glassheap Processes"  one ProcessSlot per PGPROC: counters and pins a standby's startup may ask for
 //
-// Locking: order: page table partition, relation partition, spin lock of the free list.  Nobody sleeps or
-//         longjmps while holding one of them.
+// Locking: order: page table partition, relation partition or summaries' partition, spin lock of the free
+//         list.  Nobody sleeps or longjmps while holding one of them.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -55,6 +56,7 @@ struct alignas(64) Frame {
     }
 
     static constexpr std::uint64_t kKnown = 1ULL << 32;         // with the newest inserter
+    static constexpr std::uint64_t kKeep = 1ULL << 33;          // beside it: worth keeping (pool.K2)
     static constexpr std::uint64_t kSoleInserter = 1ULL << 34;  // with it; its fate is not known
 };
 static_assert(sizeof(Frame) == 128);

@@ -220,8 +220,8 @@ Xid PinnedPage::known_sole_inserter() const noexcept {
     return (known & Frame::kSoleInserter) != 0 ? static_cast<Xid>(known) : kInvalidXid;
 }
 
-void PinnedPage::remember_all_committed_upto(Xid newest_xid) const noexcept {
-    store_known(frame_, Frame::kKnown | newest_xid);
+void PinnedPage::remember_all_committed_upto(Xid newest_xid, bool is_logged) const noexcept {
+    store_known(frame_, Frame::kKnown | (is_logged ? Frame::kKeep : 0) | newest_xid);
 }
 
 void PinnedPage::remember_sole_inserter(Xid xid) const noexcept {

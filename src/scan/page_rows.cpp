@@ -10,7 +10,7 @@
 // Invariants: scan.P1 way 1 and 2 only for ordinary MVCC snapshots outside conflict tracking and recovery.
 //         scan.P2 what is remembered for way 1 holds for every later snapshot: all inserters committed,
 //            nothing deleted or updated.  Who does that later takes the exclusive latch, and thereby forgets
-//            it (pool.A1).  Of a page that one transaction
+//            it (pool.A1).  It outlasts the frame (buffer/page_summaries).  Of a page that one transaction
 //            filled, its frame says whose rows they are (heap/apply_rows): they are judged as one.
 //         scan.P3 way 2 writes hint bits where pg_xact was asked about more inserters than kFreeLookUps, as
 //            this would come again when the page comes again, or never ends when scan.P2 does not hold; a
@@ -247,7 +247,7 @@ bool sees_sole_inserter(Relation rel, const buffer::PinnedPage &page, Snapshot s
     if (xid == kInvalidXid) return false;
     const Inserter verdict = judge_inserter(page, xid, false, snapshot);
     if (verdict != Inserter::visible && verdict != Inserter::visible_unhinted) return false;
-    page.remember_all_committed_upto(xid);
+    page.remember_all_committed_upto(xid, RelationNeedsWAL(rel));
     return true;
 }
 
@@ -315,7 +315,8 @@ PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot sna
     GH_ASSERT(count <= page::kMaxTuplesPerPage);
     if (judge.verdicts.worth_hints()) [[unlikely]]
         judge.write_hints();
-    if (judge.rememberable && count > 0) page.remember_all_committed_upto(judge.newest_inserter);
+    if (judge.rememberable && count > 0)
+        page.remember_all_committed_upto(judge.newest_inserter, RelationNeedsWAL(rel));
     return {buffer, count};
 }
 
