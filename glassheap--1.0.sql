@@ -716,6 +716,13 @@ AS 'MODULE_PATHNAME', 'glassheap_stat_totals'
 LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
 COMMENT ON FUNCTION glassheap_stat_totals() IS 'the pool''s counters in one row';
 
+CREATE FUNCTION glassheap_stat_summaries(OUT bytes bigint, OUT extents bigint, OUT extents_used bigint,
+    OUT asked bigint, OUT found bigint, OUT kept bigint, OUT stats_reset timestamptz)
+RETURNS record
+AS 'MODULE_PATHNAME', 'glassheap_stat_summaries'
+LANGUAGE C VOLATILE STRICT PARALLEL RESTRICTED;
+COMMENT ON FUNCTION glassheap_stat_summaries() IS 'what is kept of pages that have left the pool, and how often it served';
+
 CREATE FUNCTION glassheap_stat_reset()
 RETURNS void
 AS 'MODULE_PATHNAME', 'glassheap_stat_reset'
@@ -780,6 +787,7 @@ REVOKE ALL ON FUNCTION glassheap_stat_bgwriter_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_stat_checkpointer_row() FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_relation_io(oid, oid) FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_stat_totals() FROM PUBLIC;
+REVOKE ALL ON FUNCTION glassheap_stat_summaries() FROM PUBLIC;
 REVOKE ALL ON FUNCTION glassheap_stat_reset() FROM PUBLIC;
 REVOKE ALL ON glassheap_stat_io, glassheap_stat_bgwriter, glassheap_stat_checkpointer, glassheap_stat_tables
     FROM PUBLIC;
@@ -788,6 +796,7 @@ GRANT EXECUTE ON FUNCTION glassheap_stat_bgwriter_row() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION glassheap_stat_checkpointer_row() TO pg_monitor;
 GRANT EXECUTE ON FUNCTION glassheap_relation_io(oid, oid) TO pg_monitor;
 GRANT EXECUTE ON FUNCTION glassheap_stat_totals() TO pg_monitor;
+GRANT EXECUTE ON FUNCTION glassheap_stat_summaries() TO pg_monitor;
 GRANT SELECT ON glassheap_stat_io, glassheap_stat_bgwriter, glassheap_stat_checkpointer, glassheap_stat_tables
     TO pg_monitor;
 

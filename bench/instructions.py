@@ -135,6 +135,7 @@ WORKLOADS = {
     "insert_select": Repeated("INSERT INTO loaded SELECT * FROM narrow LIMIT 20000;", 1, 3),
     "ctas": Repeated("DROP TABLE IF EXISTS made;\nCREATE TABLE made AS SELECT * FROM narrow LIMIT 20000;", 1, 3),
     "copy": Repeated("COPY loaded FROM '{dir}/narrow.copy';", 1, 2),
+    "count_fresh": Once("SELECT count(*) FROM fresh", before="CREATE TABLE fresh (LIKE narrow); INSERT INTO fresh SELECT * FROM narrow"),
     "delete_fifth": Once("DELETE FROM sorted WHERE id % 5 = 0"),
     "vacuum_fifth": Once("VACUUM (TRUNCATE off) dead", before="DELETE FROM dead WHERE id % 5 = 0"),
     "vacuum_again": Once("VACUUM (TRUNCATE off) frozen"),

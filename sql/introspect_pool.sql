@@ -85,7 +85,7 @@ SELECT role, backend_type, purpose IS NOT NULL AS explained FROM glassheap_proce
 SELECT count(*) = count(DISTINCT pid) AS each_once, bool_and(purpose IS NOT NULL OR role = 'other') AS all_explained FROM glassheap_processes;
 SELECT area, kind, bytes > 0 AS has_bytes, used_bytes <= bytes AS fits FROM glassheap_memory;
 SELECT format_version, pool_size = (SELECT setting::bigint * 8192 FROM pg_settings WHERE name = 'glassheap.buffers') AS pool_size,
-       pool_overhead < 192 * (pool_size / 8192) + 512 * 1024 AS modest_overhead, rmgr_id, write_back, in_recovery FROM glassheap_control();
+       pool_overhead < 320 * (pool_size / 8192) + 512 * 1024 AS modest_overhead, rmgr_id, write_back, in_recovery FROM glassheap_control();
 SELECT version = glassheap_version() AS version, postgresql_major = current_setting('server_version_num')::int / 10000 AS major, block_size
   FROM glassheap_build_info();
 

@@ -38,6 +38,13 @@ like($log, qr/glassheap\.buffers/, 'the message names the setting');
 ok(!$started, 'a pool above memory: no start');
 like($log, qr/glassheap\.buffers|shared memory.*glassheap/s, 'the message names the setting');
 
+for my $size ('17GB', '-2', 'much')
+{
+	($started, $log) = refused('glassheap.page_summaries' => "'$size'");
+	ok(!$started, "$size for summaries: no start");
+	like($log, qr/FATAL.*glassheap\.page_summaries/, 'the message names the setting');
+}
+
 ($started, $log) = refused('glassheap.no_such_setting' => '1');
 like($log, qr/glassheap\.no_such_setting/, 'an unknown setting of ours is named');
 

@@ -8,7 +8,8 @@
 //         doomed: unreachable, never written,
 //            free at their last unpin.
 //         pool.G3 the time is linear in the cached pages of the relation (and its neighbours in their chain):
-//            it may be spent in a critical section, or with checkpoints held off.
+//            it may be spent in a critical section, or with checkpoints held off.  And in its extents, while
+//            any has summaries (pool.K4).
 // Errors: never longjmps, allocates nothing: it runs in commit and abort callbacks.
 // Model:  doc/design/models/drop.pml
 // SPDX-License-Identifier: PostgreSQL
@@ -19,6 +20,7 @@
 #include "buffer/io.hpp"
 #include "buffer/left_pages.hpp"
 #include "buffer/local_pool.hpp"
+#include "buffer/page_summaries.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
@@ -96,6 +98,7 @@ void forget_relation(const pg::OwnedFile &owned) noexcept {
         return;
     }
     forget_range({owned.file, -1, 0});
+    forget_summaries(owned.file);
     drop_relation_counters(owned.file);
     unmark_two_pools(owned.file);
     lower_left_veto_if_none();
@@ -162,6 +165,7 @@ void forget_database(Oid database, Oid tablespace) noexcept {
         if (OidIsValid(tablespace) && entry.tag.space != tablespace) continue;
         forget_page(entry);
     }
+    forget_summaries_of(database, tablespace);
     lower_left_veto_if_none();
 }
 

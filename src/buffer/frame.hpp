@@ -6,11 +6,12 @@
 //   "Glassheap Page Table" heads of hash chains (4 to 8 bytes per frame) and their partition locks
 //   "Glassheap Relations"  heads of the chains by relation file, and their locks
 //   "Glassheap Relation Counters"  I/O by relation file
+//   "Glassheap Page Summaries"  what is known of pages that are not in the pool (page_summaries.hpp)
 //   "Glassheap Two Pools"  marks of relations that are in two pools (two_pools.hpp)
 //   "Glassheap Processes"  one ProcessSlot per PGPROC: counters and pins a standby's startup may ask for
 //
-// Locking: order: page table partition, relation partition, spin lock of the free list.  Nobody sleeps or
-//         longjmps while holding one of them.
+// Locking: order: page table partition, relation partition or summaries' partition, spin lock of the free
+//         list.  Nobody sleeps or longjmps while holding one of them.
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
 
@@ -26,7 +27,7 @@ struct alignas(64) Frame {
     PageTag tag;  // pool.F2 of frame_state.hpp
     FrameState state;
     LWLock latch;                      // of the page's bytes
-    std::atomic<std::uint64_t> known;  // design.D9: page summary; 0 nothing, else kKnown | newest xid
+    std::atomic<std::uint64_t> known;  // design.D9: page summary: flags and an xid, or 0
     std::atomic<FrameNo> chain_next;   // in the page table bucket
 
     // second line: misses and maintenance.  The condition variable serves waiters for I/O and for pins.
@@ -54,7 +55,9 @@ struct alignas(64) Frame {
         base_lsn.store(lsn, std::memory_order_release);
     }
 
-    static constexpr std::uint64_t kKnown = 1ULL << 32;
+    static constexpr std::uint64_t kKnown = 1ULL << 32;         // with the newest inserter
+    static constexpr std::uint64_t kKeep = 1ULL << 33;          // beside it: worth keeping (pool.K2)
+    static constexpr std::uint64_t kSoleInserter = 1ULL << 34;  // with it; its fate is not known
 };
 static_assert(sizeof(Frame) == 128);
 

@@ -77,6 +77,17 @@ void wait_for_other_pins(FrameNo frame, TimestampTz since, bool *logged) {
         ::ConditionVariableSleep(&frame_at(frame).waiters, PG_WAIT_BUFFER_PIN);
 }
 
+std::uint64_t load_known(FrameNo frame) noexcept {
+    return frame < kNoFrame ? local_known(frame) : frame_at(frame).known.load(std::memory_order_acquire);
+}
+
+void store_known(FrameNo frame, std::uint64_t known) noexcept {
+    if (frame < kNoFrame)
+        local_known(frame) = known;
+    else
+        frame_at(frame).known.store(known, std::memory_order_release);
+}
+
 }  // namespace
 
 void PinnedPage::release() noexcept {
@@ -200,17 +211,22 @@ bool PinnedPage::survives_crash() const noexcept {
 }
 
 Xid PinnedPage::known_all_committed_upto() const noexcept {
-    const std::uint64_t known =
-        is_local() ? local_known(frame_) : frame_at(frame_).known.load(std::memory_order_acquire);
+    const std::uint64_t known = load_known(frame_);
     return (known & Frame::kKnown) != 0 ? static_cast<Xid>(known) : kInvalidXid;
 }
 
-void PinnedPage::remember_all_committed_upto(Xid newest_xid) const noexcept {
-    const std::uint64_t known = Frame::kKnown | newest_xid;
-    if (is_local())
-        local_known(frame_) = known;
-    else
-        frame_at(frame_).known.store(known, std::memory_order_release);
+Xid PinnedPage::known_sole_inserter() const noexcept {
+    const std::uint64_t known = load_known(frame_);
+    return (known & Frame::kSoleInserter) != 0 ? static_cast<Xid>(known) : kInvalidXid;
+}
+
+void PinnedPage::remember_all_committed_upto(Xid newest_xid, bool is_logged) const noexcept {
+    store_known(frame_, Frame::kKnown | (is_logged ? Frame::kKeep : 0) | newest_xid);
+}
+
+void PinnedPage::remember_sole_inserter(Xid xid) const noexcept {
+    GH_ASSERT(latched_exclusive_by_me());
+    store_known(frame_, Frame::kSoleInserter | xid);
 }
 
 }  // namespace glassheap::buffer

@@ -11,6 +11,7 @@
 #include "buffer/core_copies.hpp"
 #include "buffer/io.hpp"
 #include "buffer/local_pool.hpp"
+#include "buffer/page_summaries.hpp"
 #include "buffer/peek.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
@@ -140,6 +141,7 @@ void finish_read(FrameNo frame, bool ok) noexcept {
     if (ok) {
         f.disk_lsn.store(load_page_lsn(page_at(frame)), std::memory_order_relaxed);
         f.note_base(page_at(frame), load_page_lsn(page_at(frame)));
+        f.known.store(summary_of_read_page(frame), std::memory_order_relaxed);
     }
     f.state.end_read(ok);
     forget_claim(frame);

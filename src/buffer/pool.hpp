@@ -113,9 +113,13 @@ public:
     // design.D9: what a reader found out about the whole page, valid until the next exclusive latch.
     // `newest_xid`: newest inserting xid of the page; set only if all tuples are committed by their
     // inserter, and none was deleted or updated (locks do not count).  Returns kInvalidXid when nothing is
-    // known.
+    // known.  `is_logged`: RelationNeedsWAL; then it outlasts the frame (page_summaries.hpp).
     Xid known_all_committed_upto() const noexcept;
-    void remember_all_committed_upto(Xid newest_xid) const noexcept;  // share latch held
+    void remember_all_committed_upto(Xid newest_xid, bool is_logged) const noexcept;  // share latch held
+    // Or what the inserter knew: it alone inserted all that is here, and none was deleted, updated or locked.
+    // What became of it is not known.
+    Xid known_sole_inserter() const noexcept;
+    void remember_sole_inserter(Xid xid) const noexcept;  // exclusive latch held
 
 private:
     friend class PoolAccess;  // buffer/pool_internal.hpp: the only maker of pins

@@ -18,6 +18,7 @@
 #include "buffer/access_ring.hpp"
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/io.hpp"
+#include "buffer/page_summaries.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/two_pools.hpp"
 #include "debug/stop_points.hpp"
@@ -182,7 +183,10 @@ bool retire(FrameNo frame, AccessRing *ring) noexcept {
     const bool retired = seen.tagged() && f.state.try_retire();
     GH_ASSERT(!retired || !seen.usable() || f.base_lsn.load() == f.disk_lsn.load() ||
               fork_number(tag) == FSM_FORKNUM || is_in_two_pools(file_of(tag)));
-    if (retired) remove_frame(frame, hash);
+    if (retired) {
+        keep_summary(frame);
+        remove_frame(frame, hash);
+    }
     ::LWLockRelease(partition_of(hash));
     if (retired) count_eviction(tag, f, ring);
     return retired;

@@ -9,6 +9,7 @@
 namespace glassheap::buffer {
 
 constinit int buffers_setting = 16384;
+constinit int page_summaries_setting = -1;
 constinit int writer_delay_ms = 200;
 constinit int writer_max_pages = 400;
 constinit int guardian_delay_ms = 20;
@@ -46,32 +47,45 @@ void define_worker_settings() {
 
 constexpr int kLeastBuffers = 128;
 constexpr int kMostBuffers = INT_MAX / 2;
+constexpr int kMostSummaries = 16 * 1024 * 1024;
 
 // What postgresql.conf says is a mere text until the setting is defined; PostgreSQL would answer a value out
 // of range with a warning and start with the default.  A pool of another size than asked for is not started.
-void require_valid_pool_size() {
-    const char *text = ::GetConfigOption("glassheap.buffers", true, false);
+void require_valid_size(const char *name, int unit, int least, int most, const char *range) {
+    const char *text = ::GetConfigOption(name, true, false);
     if (text == nullptr) return;
-    int buffers = 0;
+    int size = 0;
     const char *hint = nullptr;
-    if (!::parse_int(text, &buffers, GUC_UNIT_BLOCKS, &hint))
+    if (!::parse_int(text, &size, unit, &hint))
         ereport(FATAL, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("invalid value for parameter \"glassheap.buffers\": \"%s\"", text),
+                        errmsg("invalid value for parameter \"%s\": \"%s\"", name, text),
                         hint != nullptr ? errhint("%s", hint) : 0));
-    if (buffers < kLeastBuffers || buffers > kMostBuffers)
+    if (size < least || size > most)
         ereport(FATAL, (errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-                        errmsg("\"glassheap.buffers\" = %s is outside its range", text),
-                        errhint("It must be at least 1MB (%d pages of 8kB).", kLeastBuffers)));
+                        errmsg("\"%s\" = %s is outside its range", name, text), errhint("%s", range)));
+}
+
+void define_sizes() {
+    require_valid_size("glassheap.buffers", GUC_UNIT_BLOCKS, kLeastBuffers, kMostBuffers,
+                       "It must be at least 1MB (128 pages of 8kB).");
+    ::DefineCustomIntVariable("glassheap.buffers", "Size of glassheap's pool of pages in shared memory.",
+                              "Pages of glassheap tables are cached here and not in shared_buffers.",
+                              &buffers_setting, 16384, kLeastBuffers, kMostBuffers, PGC_POSTMASTER,
+                              GUC_UNIT_BLOCKS, nullptr, nullptr, nullptr);
+    require_valid_size("glassheap.page_summaries", GUC_UNIT_KB, -1, kMostSummaries,
+                       "It must be between 0 and 16GB, or -1 for a part of glassheap.buffers.");
+    ::DefineCustomIntVariable("glassheap.page_summaries",
+                              "Size of the memory for what is known of pages that have left the pool.",
+                              "1MB is enough for 900MB of tables.  0 keeps nothing, -1 takes a 64th of "
+                              "glassheap.buffers.",
+                              &page_summaries_setting, -1, -1, kMostSummaries, PGC_POSTMASTER, GUC_UNIT_KB,
+                              nullptr, nullptr, nullptr);
 }
 
 }  // namespace
 
 void define_settings() {
-    require_valid_pool_size();
-    ::DefineCustomIntVariable("glassheap.buffers", "Size of glassheap's pool of pages in shared memory.",
-                              "Pages of glassheap tables are cached here and not in shared_buffers.",
-                              &buffers_setting, 16384, kLeastBuffers, kMostBuffers, PGC_POSTMASTER,
-                              GUC_UNIT_BLOCKS, nullptr, nullptr, nullptr);
+    define_sizes();
     define_worker_settings();
 }
 

@@ -9,6 +9,7 @@
 
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/frame.hpp"
+#include "buffer/page_summaries.hpp"
 #include "buffer/settings.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
@@ -161,7 +162,7 @@ void request_shared_memory() {
     const Layout l = layout();
     for (const std::size_t bytes :
          {l.pool_bytes(), l.page_bytes(), l.frame_bytes(), l.table_bytes(), l.relation_bytes(),
-          l.process_bytes(), l.counter_bytes(), two_pools_bytes()})
+          l.process_bytes(), l.counter_bytes(), page_summaries_bytes(), two_pools_bytes()})
         ::RequestAddinShmemSpace(::add_size(bytes, PG_CACHE_LINE_SIZE));
 }
 
@@ -171,6 +172,7 @@ void init_shared_memory() {
     ::LWLockAcquire(AddinShmemInitLock, LW_EXCLUSIVE);
     map_memory(l, &found);
     if (!found) init_pool(l);
+    map_page_summaries(!found);
     map_two_pools(!found);
     ::LWLockRelease(AddinShmemInitLock);
     ::LWLockRegisterTranche(pool.shared->tranche_page, "GlassheapPage");
@@ -199,7 +201,7 @@ void require_ready() {
 std::size_t overhead_bytes() noexcept {
     const Layout l = layout();
     return l.pool_bytes() + l.frame_bytes() + l.table_bytes() + l.relation_bytes() + l.process_bytes() +
-           l.counter_bytes() + two_pools_bytes();
+           l.counter_bytes() + page_summaries_bytes() + two_pools_bytes();
 }
 
 }  // namespace glassheap::buffer

@@ -7,6 +7,7 @@
 #include "buffer/checkpoint_turn.hpp"
 #include "buffer/io.hpp"
 #include "buffer/left_pages.hpp"
+#include "buffer/page_summaries.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 
@@ -48,7 +49,10 @@ bool retire_pinned(FrameNo frame) noexcept {
     const std::uint32_t hash = hash_tag(f.tag);
     ::LWLockAcquire(partition_of(hash), LW_EXCLUSIVE);
     const bool retired = f.state.load().tagged() && f.state.try_retire();
-    if (retired) remove_frame(frame, hash);
+    if (retired) {
+        keep_summary(frame);
+        remove_frame(frame, hash);
+    }
     ::LWLockRelease(partition_of(hash));
     return retired;
 }
@@ -220,6 +224,7 @@ void reset_stats() noexcept {
     shared.writer_rounds = shared.writer_pages = shared.writer_stops = 0;
     shared.guardian_turns = shared.guardian_flushes = shared.guardian_pages = 0;
     shared.guardian_write_us = 0;
+    reset_summary_counts();
     shared.stats_since.store(::GetCurrentTimestamp());
 }
 

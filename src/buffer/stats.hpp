@@ -94,6 +94,17 @@ struct ClockInfo {
 };
 void read_clock(ClockInfo *clock) noexcept;
 
+// Summaries of pages that have left the pool (page_summaries.hpp).
+struct SummariesInfo {
+    std::uint64_t bytes;
+    std::int64_t extents;  // of 32 pages, for which there is room
+    std::int64_t extents_used;
+    std::uint64_t asked;  // pages read, of which something might have been known
+    std::uint64_t found;
+    std::uint64_t kept;
+};
+void read_summaries(SummariesInfo *info) noexcept;
+
 // ---- workers
 struct WriterInfo {
     int pid;  // 0: not running

@@ -37,6 +37,8 @@ int apply_rows(const RowsChange &rows, Put put, IsLast is_last) {
     buffer::PageChange change;
     change.add(page);
     const page::SlotList slots = put();
+    // All that is on the page, and the latch is ours: readers judge one transaction (design.D9).
+    if (was_empty && !freeze) page.remember_sole_inserter(::GetCurrentTransactionIdIfAny());
     const auto count = static_cast<int>(slots.size());
     if (clear) {
         clear_all_visible(page, vmbuf);

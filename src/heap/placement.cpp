@@ -56,6 +56,7 @@ private:
     BlockNo candidate_beside(BlockNo busy);
     Try try_block(BlockNo block);
     bool passes_if_busy(BlockNo block) const noexcept;
+    bool seems_full();
     void read_candidate(BlockNo block);
     void latch_candidate() const;
     void unlatch_candidate() const;
@@ -132,8 +133,20 @@ BlockNo PageSearch::candidate_beside(BlockNo busy) {
     return block != busy ? block : kInvalidBlock;
 }
 
+// The page that this session has just filled, most often.  The latch would make it forget what is known of it
+// (pool.A1).  Room that somebody makes this moment is found another time.
+bool PageSearch::seems_full() {
+    if (at_other_ || page_.view().is_new()) return false;
+    found_space_ = room_on(page_);
+    return found_space_ < wanted_space_;
+}
+
 PageSearch::Try PageSearch::try_block(BlockNo block) {
     read_candidate(block);
+    if (seems_full()) {
+        page_.release();
+        return Try::no_room;
+    }
     if (!passes_if_busy(block)) {
         latch_candidate();
     } else if (!page_.try_latch_exclusive()) {

@@ -166,6 +166,16 @@ PGDLLEXPORT Datum glassheap_relation_io(PG_FUNCTION_ARGS) {
     return make_record(fcinfo, {int8(io.reads), int8(io.writes), int8(io.evictions), int8(io.extends)});
 }
 
+PG_FUNCTION_INFO_V1(glassheap_stat_summaries);
+PGDLLEXPORT Datum glassheap_stat_summaries(PG_FUNCTION_ARGS) {
+    buffer::require_ready();
+    buffer::SummariesInfo info;
+    buffer::read_summaries(&info);
+    return make_record(fcinfo,
+                       {int8(info.bytes), int8(info.extents), int8(info.extents_used), int8(info.asked),
+                        int8(info.found), int8(info.kept), timestamp(buffer::stats_since())});
+}
+
 PG_FUNCTION_INFO_V1(glassheap_stat_totals);
 PGDLLEXPORT Datum glassheap_stat_totals(PG_FUNCTION_ARGS) {
     buffer::require_ready();

@@ -10,7 +10,8 @@
 // Invariants: scan.P1 way 1 and 2 only for ordinary MVCC snapshots outside conflict tracking and recovery.
 //         scan.P2 what is remembered for way 1 holds for every later snapshot: all inserters committed,
 //            nothing deleted or updated.  Who does that later takes the exclusive latch, and thereby forgets
-//            it (pool.A1).
+//            it (pool.A1).  It outlasts the frame (buffer/page_summaries).  Of a page that one transaction
+//            filled, its frame says whose rows they are (heap/apply_rows): they are judged as one.
 //         scan.P3 way 2 writes hint bits where pg_xact was asked about more inserters than kFreeLookUps, as
 //            this would come again when the page comes again, or never ends when scan.P2 does not hold; a
 //            page of one inserter, as bulk loads leave them, is not dirtied by reading.
@@ -240,6 +241,28 @@ bool is_plain_snapshot(Snapshot snapshot) noexcept {
     return snapshot->snapshot_type == SNAPSHOT_MVCC && !snapshot->takenDuringRecovery;
 }
 
+// Are the rows of the page as one transaction left them, and does the snapshot see that one?
+bool sees_sole_inserter(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot) {
+    const Xid xid = page.known_sole_inserter();
+    if (xid == kInvalidXid) return false;
+    const Inserter verdict = judge_inserter(page, xid, false, snapshot);
+    if (verdict != Inserter::visible && verdict != Inserter::visible_unhinted) return false;
+    page.remember_all_committed_upto(xid, RelationNeedsWAL(rel));
+    return true;
+}
+
+// What way 1 takes for granted, without a trace.
+bool sees_each_row(Relation rel, const buffer::PinnedPage &page, Snapshot snapshot) {
+    const page::PageView view = page.view();
+    for (int i = 1; i <= view.max_slot(); ++i) {
+        const auto row = static_cast<SlotNo>(i);
+        if (!view.line(row).is_normal()) continue;
+        HeapTupleData tuple = heap::tuple_at(rel, page, row);
+        if (!mvcc::satisfies(&tuple, snapshot, nullptr)) return false;
+    }
+    return true;
+}
+
 // How far ahead of a scan the operating system is told what comes next.
 constexpr BlockNo kReadAheadBlocks = 64;
 
@@ -260,7 +283,9 @@ bool sees_whole_page(Relation rel, const buffer::PinnedPage &page, Snapshot snap
     bool whole = page.view().all_visible();
     if (!whole && snapshot->snapshot_type == SNAPSHOT_MVCC) {
         const Xid newest = page.known_all_committed_upto();
-        whole = newest != kInvalidXid && ::TransactionIdPrecedes(newest, snapshot->xmin);
+        whole = newest != kInvalidXid ? ::TransactionIdPrecedes(newest, snapshot->xmin)
+                                      : sees_sole_inserter(rel, page, snapshot);
+        GH_PARANOID(!whole || sees_each_row(rel, page, snapshot));
     }
     return whole && !::CheckForSerializableConflictOutNeeded(rel, snapshot);
 }
@@ -290,7 +315,8 @@ PageRows visible_rows(Relation rel, const buffer::PinnedPage &page, Snapshot sna
     GH_ASSERT(count <= page::kMaxTuplesPerPage);
     if (judge.verdicts.worth_hints()) [[unlikely]]
         judge.write_hints();
-    if (judge.rememberable && count > 0) page.remember_all_committed_upto(judge.newest_inserter);
+    if (judge.rememberable && count > 0)
+        page.remember_all_committed_upto(judge.newest_inserter, RelationNeedsWAL(rel));
     return {buffer, count};
 }
 
