@@ -78,12 +78,13 @@ sub progress
 	return \%now;
 }
 
-# Some of those who match are terminated, but at least one; returns when they are gone, and how many they were.
+# Some of those who match are terminated, but at least one, who may still be on his way; returns when they are gone, and how
+# many they were.
 sub terminate_some
 {
 	my ($who, $chance) = @_;
-	my @all = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $who ORDER BY pid");
-	return 0 unless @all;
+	my @all;
+	wait_until(sub { return @all = split /\n/, $node->safe_psql('postgres', "SELECT pid FROM pg_stat_activity WHERE $who ORDER BY pid") }, 'somebody to terminate');
 	my @chosen = grep { rand() < $chance } @all;
 	@chosen = ($all[ int rand @all ]) unless @chosen;
 	my $pids = join ',', @chosen;
