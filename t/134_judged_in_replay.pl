@@ -34,7 +34,7 @@ sql("CREATE TABLE stock USING heap AS SELECT g AS id, repeat('s', 900) AS v FROM
 sql("CREATE TABLE $_ (id int, note text); INSERT INTO $_ SELECT g, 'ours' FROM generate_series(1, 10) g") for qw(t other);
 sql('VACUUM');    # so that the next record of heap's is the one wanted
 sql('CHECKPOINT');
-$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+$node->wait_for_catchup($standby);
 there("SELECT glassheap_stop_point_set('redo.core_record', 'wait')");
 sql("SELECT two_pools_insert('t', 11, 'theirs')");
 there("SELECT glassheap_stop_point_wait('redo.core_record')");
@@ -51,7 +51,7 @@ wait_until(sub { there('SELECT count(v) FROM stock'); return copies() eq '0 of 0
 is(ids_there(), $ten, 'our page is still the old one');
 there("SELECT glassheap_buffercache_evict_relation('t')");
 there('SELECT glassheap_stop_point_clear()');
-$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+$node->wait_for_catchup($standby);
 is(ids_there(), "$ten 11", 'afterwards: their row is there');
 wait_until(sub { noticed(0) }, 'the primary to find the change');    # the pool writer looks from time to time
 is(ids('t'), "$ten 11", '... as on the primary');

@@ -26,7 +26,7 @@ sub there { my ($query) = @_; return $standby->safe_psql('postgres', $query); }
 sub ids_there { my ($table) = @_; return there("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $table"); }
 sub dirty { my ($table) = @_; return there("SELECT count(*) FROM glassheap_buffercache WHERE isdirty AND relfilenode = pg_relation_filenode('$table') AND relforknumber = 0"); }
 sub redo_there { return there('SELECT redo_lsn FROM pg_control_checkpoint()'); }
-sub checkpoint { sql('CHECKPOINT'); $node->wait_for_catchup($standby, 'replay', $node->lsn('insert')); return; }
+sub checkpoint { sql('CHECKPOINT'); $node->wait_for_catchup($standby); return; }
 sub said_of { my ($table) = @_; my ($rc, $out, $err) = $standby->psql('postgres', "SELECT string_agg(id::text, ' ' ORDER BY id) FROM $table"); return "$out$err"; }
 
 make_table($_) for @tables;
@@ -39,7 +39,7 @@ $cancelled->ask("BEGIN; SELECT two_pools_hold('replayed', 0)");
 sql("INSERT INTO $_ VALUES (11, 'ours')") for @tables;
 # Theirs comes from what we have written, and needs no image.
 sql("SELECT glassheap_buffercache_evict_relation('replayed'); SELECT two_pools_insert('replayed', 21, 'theirs')");
-$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+$node->wait_for_catchup($standby);
 is(ids_there('replayed'), "$ten 11 21", 'replayed: both rows are there');
 is(ids('replayed'), "$ten 11 21", '... as on the primary');
 like(slurp_file($standby->logfile), qr/FATAL:  terminating connection due to conflict with recovery/, '... and who held the old copy is not');

@@ -31,7 +31,7 @@ sub there { my ($query, $database) = @_; return $standby->safe_psql($database //
 sub ids_there { my ($table, $database) = @_; return there("SELECT string_agg(id::text, ' ' ORDER BY id) FROM $table", $database); }
 sub dirty { my ($table) = @_; return there("SELECT count(*) FROM glassheap_buffercache WHERE isdirty AND relfilenode = pg_relation_filenode('$table')"); }
 sub redo_there { return there('SELECT redo_lsn FROM pg_control_checkpoint()'); }
-sub caught_up { $node->wait_for_catchup($standby, 'replay', $node->lsn('insert')); return; }
+sub caught_up { $node->wait_for_catchup($standby); return; }
 sub checkpoint { sql('CHECKPOINT'); caught_up(); return; }
 
 # Somebody there holds a copy with a hint that is not written; then ours gets another row.

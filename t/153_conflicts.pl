@@ -17,7 +17,7 @@ sub sql { my ($query, $database) = @_; return $primary->safe_psql($database // '
 sql($_) for "CREATE TABLESPACE spills LOCATION ''", 'CREATE DATABASE other', 'CREATE TABLE locked ()';
 my $standby = new_standby($primary, 'standby', hot_standby_feedback => 'off', deadlock_timeout => '100ms', log_recovery_conflict_waits => 'on');
 sub there { my ($query) = @_; return $standby->safe_psql('postgres', $query); }
-sub catch_up { $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert')); return; }
+sub catch_up { $primary->wait_for_catchup($standby); return; }
 sub set_there { my ($name, $value) = @_; there("ALTER SYSTEM SET $name = '$value'; SELECT pg_reload_conf()"); return; }
 sub caught_in { my ($where) = @_; return "EXISTS (SELECT FROM pg_stat_activity WHERE backend_type = 'startup' AND $where)"; }
 

@@ -64,7 +64,7 @@ sub kept_by
 {
 	my ($what, $enter) = @_;
 	make_table('kept_by_' . ($what =~ s/\W+/_/gr));
-	$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+	$primary->wait_for_catchup($standby);
 	my ($reader, $ask, $seen) = open_reader($standby);
 	uses_every_scan($ask, $table, 'id');
 	$enter->($reader);
@@ -73,7 +73,7 @@ sub kept_by
 	for my $step (@steps)
 	{
 		sql($step->());
-		$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+		$primary->wait_for_catchup($standby);
 		is_by_every_scan($ask, $table, [qw(id n)], $seen, "$what: step " . ++$number);
 	}
 	my $now = { by_every_scan(\&sql, $table, qw(id n)) }->{sequential};
@@ -144,7 +144,7 @@ sub cancelled_by
 	eval { $reader->close };
 	return;
 }
-my $by_stream = sub { $primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert')) };
+my $by_stream = sub { $primary->wait_for_catchup($standby) };
 cancelled_by('the limit for streamed WAL', $standby, $by_stream);
 set_on($standby, max_standby_streaming_delay => '-1', max_standby_archive_delay => '0');
 waited_for('no limit for streamed WAL', $standby, $by_stream);

@@ -55,7 +55,7 @@ my %acknowledged = stop_writers(@writers);
 cmp_ok(scalar keys %acknowledged, '>', 200, 'the writers have worked');
 
 # ---- the slot keeps what a reader of the standby needs, though the standby is gone
-$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+$primary->wait_for_catchup($standby);
 my $reader = GlassheapSession->new($standby);
 my $xmin = $reader->ask('BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT pg_snapshot_xmin(pg_current_snapshot())');
 $primary->poll_query_until('postgres', "SELECT xmin::text = '$xmin' FROM pg_replication_slots WHERE slot_name = 'for_standby'") or die 'no feedback';
@@ -84,7 +84,7 @@ my @missing = grep { ($decoded{$_} // -1) < $acknowledged{$_} } keys %acknowledg
 is(scalar @missing, 0, 'it decodes every acknowledged change');
 
 # ---- promotion
-$primary->wait_for_catchup($standby, 'replay', $primary->lsn('insert'));
+$primary->wait_for_catchup($standby);
 is(join(' ', lost_rows($_, 't', \%acknowledged)), '', $_->name . ': all acknowledged rows') for $primary, $standby;
 my %said = by_every_scan(\&sql, 't', qw(id n));
 is_by_every_scan(\&there, 't', [qw(id n)], $said{sequential}, 'the standby has the rows');

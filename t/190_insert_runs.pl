@@ -152,7 +152,7 @@ is(sql('SELECT count(DISTINCT xmin::text) || \' \' || count(*) FROM u'), '1 3000
 sql('CHECKPOINT');
 sql("INSERT INTO u SELECT looks(g), repeat('w', 20) FROM generate_series(3001, 6000) g");
 my $digest = table_digest($node, 'u');
-$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+$node->wait_for_catchup($standby);
 is(table_digest($standby, 'u'), $digest, '... the same on the standby');
 kill_server_9($node);
 $node->start;
@@ -249,7 +249,7 @@ $holder->ask('SELECT pg_advisory_unlock(1)');
 is(join('', map { $_->end } @writers), '', 'sixteen partitions in each of fourteen sessions leave room in a pool of 1 MB');
 $small->stop;
 
-$node->wait_for_catchup($standby, 'replay', $node->lsn('insert'));
+$node->wait_for_catchup($standby);
 is(table_digest($standby, $_), table_digest($node, $_), "the standby has the same $_") for qw(s c m u a);
 $standby->stop;
 $node->stop;

@@ -63,6 +63,13 @@ sub promote
 	return $node->SUPER::promote;
 }
 
+# Of all that was logged, also what nobody has flushed yet: a reader's pruning changes pages, and his commit flushes nothing.
+sub wait_for_catchup
+{
+	my ($self, $standby, $mode, $lsn) = @_;
+	return $self->SUPER::wait_for_catchup($standby, $mode, $lsn // $self->lsn('insert'));
+}
+
 sub was_killed { $_[0]{gh_killed} = $_[0]{gh_history} = 1; return; }
 
 # After a crash the recovered server is asked at once, before anything heals.
