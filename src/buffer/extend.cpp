@@ -121,7 +121,10 @@ void NewFrames::publish() noexcept {
 
 void NewFrames::publish_next() noexcept {
     const FrameNo frame = tagged_[published_++];
-    publish_zeroes(frame);
+    // Given up when the free space map, which is told in between, could not be written: others may have read
+    // the page since, and put rows there.
+    if (has_claim(frame)) [[likely]]
+        publish_zeroes(frame);
     unpin_frame(frame);
 }
 

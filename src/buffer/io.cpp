@@ -95,6 +95,11 @@ void forget_claim(FrameNo frame) noexcept {
     GH_ASSERT(false);
 }
 
+bool has_claim(FrameNo frame) noexcept {
+    return std::any_of(claims, claims + claim_count,
+                       [frame](const Claim &claim) { return claim.frame == frame; });
+}
+
 void abort_io_claims() noexcept {
     while (claim_count > 0) {
         const Claim claim = claims[--claim_count];

@@ -2,7 +2,8 @@
 //
 // Invariants: pool.I1 a claim is entered into this process' list right after it was begun and leaves it when
 //            it ended; what an error leaves behind is given up by abort_io_claims (resource callback, worker
-//            loop, exit), so nobody waits for ever.
+//            loop, exit), so nobody waits for ever.  Such an error may be one that was caught (left_pages):
+//            who has a claim across a write of another page asks has_claim.
 //         pool.I2 a page is written from a private copy, whose LSN was flushed first (permanent relations).
 // SPDX-License-Identifier: PostgreSQL
 #pragma once
@@ -13,6 +14,7 @@ namespace glassheap::buffer {
 
 void claim_io(FrameNo frame, bool write) noexcept;
 void forget_claim(FrameNo frame) noexcept;
+bool has_claim(FrameNo frame) noexcept;
 void abort_io_claims() noexcept;
 
 void wait_for_io(FrameNo frame);                   // answers interrupts
