@@ -149,7 +149,9 @@ SKIP:
 	sql("SELECT glassheap_buffercache_evict_relation('t')");
 	is(sql("SELECT rtrim(pad) FROM t WHERE id = -1"), 'acknowledged', 'the row is there');
 	check_table($there + 4 + 1, 'reserved in part');
-	is(pages(), $there + 1 + 61, '... and the rest was written');
+	# The map is not in the pool: each of the two who wait may have had the lock before it was told, and added a page.
+	my $more = pages() - $there - 1 - 61;
+	ok($more >= 0 && $more <= 2, '... and the rest was written') or diag("$more pages more");
 }
 
 # ---- across the end of a segment: the file is lengthened by hand, nearly to its end, with pages that are new

@@ -8,6 +8,7 @@
  * refuted: ZERO_UNCLAIMED  a page is made up in a frame whose read is not one's own
  * refuted: NO_LOCK         no relation extension lock
  * refuted: WRITE_LATE      a number is known before the file has the page (pool.X1)
+ * refuted: MADE_UP_LATE    a page is made up whose I/O was given up (has_claim in publish_next)
  */
 #define BLOCKS 4
 #define INSERTERS 2
@@ -90,6 +91,15 @@ proctype Inserter(byte me) {
 #ifndef NO_LOCK
             extension_lock = 0;
 #endif
+            /* The map could not be written: the I/O is given up, and the page belongs to whoever reads it. */
+            if
+            :: atomic { second -> io[first + 1] = 0;
+#ifndef MADE_UP_LATE
+               second = 0; pins[first + 1]--
+#endif
+               }
+            :: true
+            fi;
             if
             :: second -> atomic { rows[first + 1] = 0; valid[first + 1] = 1; io[first + 1] = 0; pins[first + 1]-- }
             :: else
