@@ -8,7 +8,7 @@
 //         pool.X3 a page within the file's length is never made up.  What enters the pool as zeroes instead
 //            of being read was tagged, I/O in progress, before the file had it, and becomes valid as soon as
 //            the extension lock is free: who learns the new length and asks for the page waits for that.
-//            Pages for which there was no frame are read when they are wanted.
+//            Pages for which there was no frame, or whose I/O was given up, are read when they are wanted.
 //         pool.X4 tags beyond the end of the file, which an error leaves behind, have no data: whoever asks
 //            for such a page reads it (and fails, or by then the file has it), replacement and forget_* drop
 //            them.
