@@ -13,7 +13,7 @@ use PostgreSQL::Test::Utils;
 use Test::More;
 
 plan skip_all => 'heap keeps no summaries' unless is_glassheap();
-my $node = new_node('main', 'glassheap.buffers' => '1MB');    # 128 frames
+my $node = new_node('main', 'glassheap.buffers' => '1MB', max_prepared_transactions => 2);    # 128 frames
 sub sql { my ($query) = @_; return $node->safe_psql('postgres', $query); }
 
 my $pages = 300;
@@ -165,6 +165,9 @@ sub leaves_nothing
 }
 leaves_nothing('DROP', 'a', 'DROP TABLE a');
 leaves_nothing('TRUNCATE', 'b', 'TRUNCATE b');
+# COMMIT PREPARED unlinks without our hearing of it.
+leaves_nothing('a prepared DROP', 'p', "BEGIN; DROP TABLE p; PREPARE TRANSACTION 'drop'", "COMMIT PREPARED 'drop'");
+leaves_nothing('a prepared TRUNCATE', 'q', "BEGIN; TRUNCATE q; PREPARE TRANSACTION 'cut'", "COMMIT PREPARED 'cut'");
 leaves_nothing('VACUUM FULL', 'c', 'SELECT glassheap_buffercache_evict_all()', 'VACUUM FULL c');
 make_table('in_database');
 sql('CREATE DATABASE other TEMPLATE postgres');

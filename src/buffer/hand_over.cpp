@@ -8,6 +8,7 @@
 
 #include "buffer/hand_over.hpp"
 #include "buffer/io.hpp"
+#include "buffer/page_summaries.hpp"
 #include "buffer/pool_internal.hpp"
 #include "buffer/setup.hpp"
 #include "buffer/two_pools.hpp"
@@ -70,6 +71,7 @@ bool has_pages(const pg::RelFile &file) noexcept {
 void part_with_relation(const pg::OwnedFile &owned) {
     flush_relation(owned);
     forget_from(owned, InvalidForkNumber, 0);
+    forget_summaries(owned.file);  // pool.K4
 }
 
 void hand_over_to_core(const pg::RelFile &file) {
