@@ -32,7 +32,8 @@ void keep_summary(FrameNo frame) noexcept;
 // The page was just read; nobody sees it yet.  What Frame::known begins with.
 std::uint64_t summary_of_read_page(FrameNo frame) noexcept;
 
-// Linear in the extents of the relation, if it has any summaries.
+// Linear in the extents of the relation, if it has any summaries; more exactly in the most extents that a
+// relation of the same hash (one of 1024) ever had, and in the sets at most.
 void forget_summaries(const pg::RelFile &file) noexcept;
 void forget_summaries_of(Oid database, Oid tablespace /* InvalidOid: any */) noexcept;
 

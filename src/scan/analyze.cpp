@@ -51,8 +51,8 @@ bool is_unhinted(const HeapTupleData &tuple) noexcept {
 Counts judge_row(AnalyzedPage *page, HeapTuple tuple, Xid oldest_xmin) {
     if (page->live_only || is_plainly_live(tuple)) return Counts::live;
     // Loads leave pages full of rows of one transaction.
-    const bool memorable = is_unhinted(*tuple);
     const Xid inserter = HeapTupleHeaderGetRawXmin(tuple->t_data);
+    const bool memorable = is_unhinted(*tuple) && TransactionIdIsNormal(inserter);
     if (memorable && inserter == page->live_inserter) return Counts::live;
     const Counts counts = count_row(tuple, oldest_xmin, page->pinned);
     if (memorable && counts == Counts::live && ::TransactionIdDidCommit(inserter))

@@ -137,7 +137,8 @@ void scan_heap(VacuumState &state) {
     report_start(state);
     // Else a table that was loaded with synchronous_commit = off a moment ago is scanned in vain, and again
     // by the next VACUUM.  Nothing to flush: no cost.
-    mvcc::flush_newest_commits(state.cutoffs.freeze.relfrozenxid, state.cutoffs.oldest_xmin);
+    if (state.rel->rd_rel->relpersistence == RELPERSISTENCE_PERMANENT)
+        mvcc::flush_newest_commits(state.cutoffs.freeze.relfrozenxid, state.cutoffs.oldest_xmin);
     Buffer vmbuf = InvalidBuffer;
     Chores chores(state, &vmbuf);
     scan_pages(state, chores, &vmbuf);
