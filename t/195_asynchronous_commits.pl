@@ -46,6 +46,17 @@ sql("CREATE TABLE g AS SELECT g AS id, repeat('g', 100) AS v FROM generate_serie
 scanned('g');
 is(left('g'), '0 of true', 'rows of the group of xids before');
 
+# A page whose LSN is past the commit may say that it was one, flushed or not (mvcc.H1): on a page that many write nobody would
+# get around to it else, and everybody asks pg_xact for each version.
+sql('CREATE TABLE h (id int PRIMARY KEY, n int)');
+sql("INSERT INTO h VALUES ($_, 0)") for 1, 2;
+my $hinted = sub { return sql('SELECT t_infomask & 256 FROM glassheap_page_items(\'h\', 0) WHERE lp = 1'); };
+my $read = 'SET enable_seqscan = off; SET enable_bitmapscan = off; SELECT n FROM h WHERE id = 1';
+sql($read);
+is($hinted->(), 0, 'an unflushed commit later than the page: no hint');
+sql("BEGIN; INSERT INTO h VALUES (3, 0); $read; COMMIT");
+is($hinted->(), 256, 'earlier than the page: a hint');
+
 # What VACUUM said of the pages holds after a crash: their transactions are there.
 my %digest = map { $_ => table_digest($node, $_) } qw(t i g);
 kill_server_9($node);

@@ -210,6 +210,10 @@ bool PinnedPage::survives_crash() const noexcept {
     return !is_local() && frame_at(frame_).state.load().permanent();
 }
 
+Lsn PinnedPage::lsn_now() const noexcept {
+    return load_page_lsn(data_);
+}
+
 Xid PinnedPage::known_all_committed_upto() const noexcept {
     const std::uint64_t known = load_known(frame_);
     return (known & Frame::kKnown) != 0 ? static_cast<Xid>(known) : kInvalidXid;

@@ -16,21 +16,14 @@
 
 namespace glassheap::mvcc {
 
-namespace {
-
-// With hint images the LSN of a page may change under a share latch, in two halves: then it proves nothing.
-bool covered_by_page_lsn(const buffer::PinnedPage &page, Lsn commit_lsn) {
-    return !XLogHintBitIsNeeded() && page.view().lsn() >= commit_lsn;
-}
-
-}  // namespace
-
 // Would the commit survive a crash at least as long as this page?  Temporary and unlogged pages do not
 // survive at all.
 bool may_hint_commit(const buffer::PinnedPage &page, Xid xid) {
     if (!page.survives_crash()) return true;
     const Lsn commit_lsn = ::TransactionIdGetCommitLSN(xid);
-    return !::XLogNeedsFlush(commit_lsn) || covered_by_page_lsn(page, commit_lsn);
+    // The page is asked first: one that many write has the answer, and XLogNeedsFlush takes a spin lock that
+    // all sessions share.
+    return page.lsn_now() >= commit_lsn || !::XLogNeedsFlush(commit_lsn);
 }
 
 // pg_xact knows the position of asynchronous commits by groups of 32 xids, and of a group the last one: older
