@@ -85,7 +85,7 @@ public:
     bool survives_crash() const noexcept;  // page of a logged relation: not temporary, not unlogged
     char *data() const noexcept { return data_; }
     page::PageView view() const noexcept { return page::PageView(data_); }
-    // The LSN under a share latch, beside hint images that move it: never half of an old and half of a new one.
+    // The LSN under a share latch, beside hint images that move it: never half an old one, half a new one.
     Lsn lsn_now() const noexcept;
     page::PageEdit edit() const noexcept { return page::PageEdit(data_); }
 
