@@ -27,9 +27,11 @@ constinit int claim_count = 0;
 // Where pages are copied to be written: others may set hint bits meanwhile.
 alignas(4096) constinit char write_copy[page::kPageSize] = {};
 
-// The LSN to flush belongs to the bytes copied: it is read again after copying, and put into the copy.
+// The LSN to flush belongs to the bytes copied: it is read again after copying, and put into the copy.  Not
+// before the last of them either: a hint among them may rest on a later LSN (mvcc.H1).
 Lsn copy_page(const char *from) noexcept {
     std::memcpy(write_copy, from, page::kPageSize);
+    std::atomic_thread_fence(std::memory_order_acquire);
     const Lsn lsn = load_page_lsn(from);
     page::PageEdit(write_copy).set_lsn(lsn);
     return lsn;
