@@ -132,6 +132,9 @@ for my $program (1 .. $programs)
 	is($before, $digest->('s_heap'), '... and its rows');
 	if ($program % 2 == 0)
 	{
+		# PostgreSQL 15 does not start, with heap neither, when it is killed after a transaction that made an unlogged table was
+		# rolled back and before that was flushed: replay makes the init fork, and the file is there.  So it is flushed.
+		$node->safe_psql('postgres', "SELECT pg_logical_emit_message(true, 'flush', '')");
 		kill_server_9($node);
 		$node->start;
 		is($digest->('s_glassheap'), $before, '... after a crash, too');
