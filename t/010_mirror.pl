@@ -131,8 +131,9 @@ sub run_side
 
 my $node = new_node('mirror', 'glassheap.buffers' => '2MB');
 $node->safe_psql('postgres', 'CREATE EXTENSION amcheck');
+# Asked before the seed is: seed_from_environment() sets GH_SEED for whoever asks again.
+my $seeds = ($ENV{GH_SEED} // '') ne '' ? 1 : 25;
 my $first = seed_from_environment();
-my $seeds = defined $ENV{GH_SEED} ? 1 : 25;
 my (%done, $errors, $statements);
 for my $seed ($first .. $first + $seeds - 1)
 {
@@ -162,7 +163,8 @@ for my $seed ($first .. $first + $seeds - 1)
 	is($err, '', "seed $seed: indexes and table agree");
 }
 note join ', ', map { "$_ $done{$_}" } sort keys %done;
-cmp_ok($errors, '<', $statements / 4, "most statements came off: $errors errors in $statements statements");
+# A failed statement spoils the rest of its transaction: how much of one script does is luck.
+cmp_ok($errors, '<', $statements / 4, "most statements came off: $errors errors in $statements statements") if $seeds > 1;
 is(join(', ', grep { ($done{$_} // 0) < 5 } 'INSERT 0', qw(UPDATE DELETE MERGE COPY COMMIT ROLLBACK SAVEPOINT RELEASE MOVE VACUUM CLUSTER REINDEX), 'TRUNCATE TABLE', 'ALTER TABLE'), '', 'every kind of statement did something')
   if $seeds > 1;
 done_testing();
